@@ -1,0 +1,129 @@
+// Package dynamic has the words of routing: what providers publish and the
+// router builds from. A published Configuration is immutable; whoever wants to
+// change one makes a new one, sharing what stays.
+package dynamic
+
+import (
+	"fairway/middlewares"
+	"fairway/middlewares/addprefix"
+	"fairway/middlewares/basicauth"
+	"fairway/middlewares/chain"
+	"fairway/middlewares/headers"
+	"fairway/middlewares/ipallowlist"
+	"fairway/middlewares/redirectregex"
+	"fairway/middlewares/redirectscheme"
+	"fairway/middlewares/replacepath"
+	"fairway/middlewares/replacepathregex"
+	"fairway/middlewares/stripprefix"
+	"fairway/middlewares/stripprefixregex"
+	"fairway/proxy"
+	"fairway/proxy/loadbalancer"
+
+	"fairway/internal/oneof"
+)
+
+// Configuration is all that one provider, or all of them together, know.
+type Configuration struct {
+	HTTP *HTTP `json:"http,omitempty"`
+	// Problems are shown to the operator; they travel with the rest and never
+	// stop it.
+	Problems []Problem `json:"-" label:"-" file:"-"`
+}
+
+// HTTP is the routing of HTTP requests: routers choose, middlewares change,
+// services answer.
+type HTTP struct {
+	// Routers by name.
+	Routers map[string]*Router `json:"routers,omitempty"`
+	// Services by name.
+	Services map[string]*Service `json:"services,omitempty"`
+	// Middlewares by name.
+	Middlewares map[string]*Middleware `json:"middlewares,omitempty"`
+}
+
+// Router chooses requests by a rule and hands them through middlewares to a
+// service.
+type Router struct {
+	// EntryPoints are the names of the entry points where the router listens.
+	// Default: all entry points, or those marked asDefault when there are any.
+	EntryPoints []string `json:"entryPoints,omitempty"`
+	// Middlewares are the names of the middlewares in front of the service, in
+	// the order in which a request passes them. A name of another provider is
+	// written name@provider.
+	Middlewares []string `json:"middlewares,omitempty"`
+	// Service is the name of the service that answers. On a container it may be
+	// left out when the container has one service.
+	Service string `json:"service,omitempty"`
+	// Rule tells which requests the router takes, as in Host(`a.example`) &&
+	// PathPrefix(`/api`). On a container it may be left out: the provider's
+	// default rule is used.
+	Rule string `json:"rule,omitempty"`
+	// RuleSyntax is v3 (the default) or v2, for rules in the syntax of Traefik v2.
+	RuleSyntax string `json:"ruleSyntax,omitempty"`
+	// Priority decides when several routers match: the larger wins. Default: the
+	// length of the rule. Equal priorities are decided by name.
+	Priority int `json:"priority,omitempty"`
+	// TLS makes the router answer requests that came over TLS, and only those.
+	// Without it the router answers plain text only. `tls=true` is enough.
+	TLS *RouterTLS `json:"tls,omitempty" label:"allowEmpty" file:"allowEmpty"`
+}
+
+// RouterTLS says how connections for a router are secured.
+type RouterTLS struct {
+	// Options is the name of the TLS options used for the hosts of the rule.
+	Options string `json:"options,omitempty"`
+	// CertResolver is the name of the certificate resolver that gets
+	// certificates for the hosts of the rule.
+	CertResolver string `json:"certResolver,omitempty"`
+	// Domains are the names that the certificate is requested for, instead of
+	// the hosts of the rule.
+	Domains []Domain `json:"domains,omitempty"`
+}
+
+// Domain is the set of names of one certificate.
+type Domain struct {
+	// Main is the main name of the certificate.
+	Main string `json:"main,omitempty"`
+	// SANs are further names of the certificate.
+	SANs []string `json:"sans,omitempty"`
+}
+
+// Service answers requests. It has exactly one kind.
+type Service struct {
+	LoadBalancer *loadbalancer.Config `json:"loadBalancer,omitempty"`
+}
+
+// Kind returns the name and the constructor of the service's only kind.
+func (s *Service) Kind() (string, proxy.Config, error) {
+	name, value, err := oneof.Of(s)
+	if err != nil {
+		return "", nil, err
+	}
+	return name, value.(proxy.Config), nil
+}
+
+// Middleware changes requests on their way to a service, answers them itself, or
+// changes the responses. It has exactly one type.
+type Middleware struct {
+	AddPrefix        *addprefix.Config        `json:"addPrefix,omitempty"`
+	BasicAuth        *basicauth.Config        `json:"basicAuth,omitempty"`
+	Chain            *chain.Config            `json:"chain,omitempty"`
+	Headers          *headers.Config          `json:"headers,omitempty"`
+	IPAllowList      *ipallowlist.Config      `json:"ipAllowList,omitempty"`
+	IPWhiteList      *ipallowlist.Config      `json:"ipWhiteList,omitempty"`
+	RedirectRegex    *redirectregex.Config    `json:"redirectRegex,omitempty"`
+	RedirectScheme   *redirectscheme.Config   `json:"redirectScheme,omitempty"`
+	ReplacePath      *replacepath.Config      `json:"replacePath,omitempty"`
+	ReplacePathRegex *replacepathregex.Config `json:"replacePathRegex,omitempty"`
+	StripPrefix      *stripprefix.Config      `json:"stripPrefix,omitempty"`
+	StripPrefixRegex *stripprefixregex.Config `json:"stripPrefixRegex,omitempty"`
+}
+
+// Kind returns the name and the constructor of the middleware's only type.
+func (m *Middleware) Kind() (string, middlewares.Config, error) {
+	name, value, err := oneof.Of(m)
+	if err != nil {
+		return "", nil, err
+	}
+	return name, value.(middlewares.Config), nil
+}

@@ -1,0 +1,70 @@
+package dynamic
+
+import "strings"
+
+// TraefikOption tells whether a key without its root, in lower case, is a routing
+// option of Traefik's that fairway does not have yet. Such a key is no typing
+// error: it is named as missing, and what else its object says is used.
+func TraefikOption(path string) bool {
+	for _, pattern := range traefikOptions {
+		if matches(pattern, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// traefikOptions are prefixes of keys, a star standing for one name.
+var traefikOptions = []string{
+	"http.routers.*.observability",
+	"http.routers.*.parentrefs",
+	"http.services.*.loadbalancer.strategy",
+	"http.services.*.loadbalancer.sticky",
+	"http.services.*.loadbalancer.healthcheck",
+	"http.services.*.loadbalancer.passivehealthcheck",
+	"http.services.*.loadbalancer.serverstransport",
+	"http.services.*.middlewares",
+	"http.services.*.weighted",
+	"http.services.*.mirroring",
+	"http.services.*.failover",
+	"http.services.*.highestrandomweight",
+	"http.middlewares.*.buffering",
+	"http.middlewares.*.circuitbreaker",
+	"http.middlewares.*.compress",
+	"http.middlewares.*.contenttype",
+	"http.middlewares.*.digestauth",
+	"http.middlewares.*.encodedcharacters",
+	"http.middlewares.*.errors",
+	"http.middlewares.*.forwardauth",
+	"http.middlewares.*.grpcweb",
+	"http.middlewares.*.inflightreq",
+	"http.middlewares.*.passtlsclientcert",
+	"http.middlewares.*.plugin",
+	"http.middlewares.*.ratelimit",
+	"http.middlewares.*.retry",
+	"http.serverstransports",
+	"tcp",
+	"udp",
+	"tls",
+}
+
+// matches tells whether path begins with pattern, segment by segment.
+func matches(pattern, path string) bool {
+	for {
+		want, restPattern, more := strings.Cut(pattern, ".")
+		got, restPath, longer := strings.Cut(path, ".")
+		if at := strings.IndexByte(got, '['); at >= 0 {
+			got = got[:at]
+		}
+		if want != "*" && want != got {
+			return false
+		}
+		if !more {
+			return true
+		}
+		if !longer {
+			return false
+		}
+		pattern, path = restPattern, restPath
+	}
+}

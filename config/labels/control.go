@@ -1,0 +1,117 @@
+package labels
+
+import (
+	"strconv"
+	"strings"
+
+	"fairway/config/dynamic"
+	"fairway/internal/decode"
+)
+
+// Control is what the labels of a workload say to the provider: whether to show
+// it, and where to reach it.
+type Control struct {
+	Enable          *bool  // nil: the provider's exposedByDefault
+	Network         string // name of the network to reach the container by
+	AllowNonRunning bool   // keep the routes while the container does not run
+	Problems        []dynamic.Problem
+	labels          map[string]label
+}
+
+// controlKeys is the shape of the control labels.
+type controlKeys struct {
+	Enable *string      `json:"enable"`
+	Docker *dockerWords `json:"docker"`
+	Swarm  *dockerWords `json:"swarm"`
+}
+
+type dockerWords struct {
+	Network         string `json:"network"`
+	AllowNonRunning bool   `json:"allowNonRunning"`
+	LBSwarm         bool   `json:"lbswarm"`
+}
+
+// ReadControl reads the control labels.
+func ReadControl(all map[string]string) Control {
+	found, problems := gather(all)
+	c := Control{labels: found, Problems: append(problems, strays(found)...)}
+	var keys controlKeys
+	c.Problems = append(c.Problems, decodeSections(found, &keys, nil, "enable", "docker", "swarm")...)
+	for _, words := range []*dockerWords{keys.Swarm, keys.Docker} {
+		if words != nil {
+			c.AllowNonRunning = words.AllowNonRunning
+			c.Network = words.Network
+		}
+	}
+	if keys.Enable != nil {
+		c.Enable = c.enable(*keys.Enable)
+	}
+	return c
+}
+
+// enable reads the switch. What cannot be read hides the workload: showing one
+// that was meant to be hidden is the worse mistake.
+func (c *Control) enable(value string) *bool {
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		key := ""
+		for rest, l := range c.labels {
+			if strings.EqualFold(rest, "enable") {
+				key = l.key
+			}
+		}
+		c.Problems = append(c.Problems, dynamic.Problem{Severity: dynamic.Error, Key: key,
+			Reason: strconv.Quote(value) + " is neither true nor false; the container is not shown"})
+	}
+	return &on
+}
+
+// decodeSections decodes the labels of the named sections into element, and
+// returns the faults as problems with the labels as they were written.
+func decodeSections(found map[string]label, element any, later func(string) bool, names ...string) []dynamic.Problem {
+	var problems []dynamic.Problem
+	for _, f := range decodeFaults(found, element, later, names...) {
+		problems = append(problems, faultProblem(found, f))
+	}
+	return problems
+}
+
+func decodeFaults(found map[string]label, element any, later func(string) bool, names ...string) []decode.Fault {
+	keys := map[string]string{}
+	for rest, l := range found {
+		section, _, _ := strings.Cut(rest, ".")
+		for _, name := range names {
+			if strings.EqualFold(section, name) {
+				keys[rest] = l.value
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	tree, faults := decode.Keys(keys)
+	return append(faults, tree.Into(element, later)...)
+}
+
+// faultProblem is a fault in the words of the label's writer.
+func faultProblem(found map[string]label, f decode.Fault) dynamic.Problem {
+	p := dynamic.Problem{Severity: dynamic.Error, Key: f.Path, Reason: f.Reason, Nearest: f.Nearest}
+	if f.Kind == decode.NotYet {
+		p.Severity = dynamic.Warning
+	}
+	prefix := ""
+	for rest, l := range found {
+		if strings.EqualFold(rest, f.Path) {
+			p.Key, prefix = l.key, l.key[:len(l.key)-len(rest)]
+			break
+		}
+		if len(rest) > len(f.Path) && strings.EqualFold(rest[:len(f.Path)], f.Path) && (prefix == "" || l.key < p.Key) {
+			prefix = l.key[:len(l.key)-len(rest)]
+			p.Key = prefix + f.Path
+		}
+	}
+	if p.Nearest != "" {
+		p.Nearest = prefix + p.Nearest
+	}
+	return p
+}

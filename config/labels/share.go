@@ -1,0 +1,156 @@
+package labels
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"fairway/config/dynamic"
+	"fairway/internal/decode"
+)
+
+// share is what one workload contributes: its own objects, before those of
+// several workloads are put together.
+type share struct {
+	workload *Workload
+	dynamic.HTTP
+	linked   map[string]bool // routers that were linked to the sole service
+	problems []dynamic.Problem
+}
+
+// httpKeys is the shape of the routing labels.
+type httpKeys struct {
+	HTTP *dynamic.HTTP `json:"http"`
+}
+
+// read decodes the routing labels of w. ok is false for a workload that takes no
+// part: hidden, filtered away, or not running.
+func (d *Decoder) read(w *Workload) (s *share, ok bool) {
+	s = &share{workload: w, linked: map[string]bool{}}
+	s.problems = append(slices.Clone(w.Control.Problems), w.Problems...)
+	shown := d.options.ExposedByDefault
+	if w.Control.Enable != nil {
+		shown = *w.Control.Enable
+	}
+	if !d.constraint(w.Labels) {
+		return nil, false
+	}
+	if !shown {
+		// Whoever meant to show it and mistyped the label looks for the reason.
+		return s, len(s.problems) > 0
+	}
+	if !w.Ready && !w.Control.AllowNonRunning && !(w.Running && d.options.AllowEmptyServices) {
+		if w.Running && len(w.Control.labels) > 0 {
+			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Notice, Reason: "is not routed to: " + w.Why})
+		}
+		return s, len(s.problems) > 0
+	}
+	s.decode()
+	if s.onlyOtherProtocols() {
+		return s, true
+	}
+	d.services(s)
+	d.routers(s)
+	return s, true
+}
+
+// decode fills the share with the objects that the labels declare. An object all
+// of whose keys are wrong is there too, empty, so that it is seen.
+func (s *share) decode() {
+	found := s.workload.Control.labels
+	var keys httpKeys
+	faults := decodeFaults(found, &keys, dynamic.TraefikOption, "http")
+	if keys.HTTP != nil {
+		s.HTTP = *keys.HTTP
+	}
+	s.Routers = orEmpty(s.Routers)
+	s.Services = orEmpty(s.Services)
+	s.Middlewares = orEmpty(s.Middlewares)
+	for _, f := range faults {
+		p := faultProblem(found, f)
+		p.Kind, p.Name = s.object(f.Path)
+		switch p.Kind {
+		case dynamic.KindRouter:
+			s.Routers[p.Name] = orNew(s.Routers[p.Name])
+		case dynamic.KindMiddleware:
+			s.Middlewares[p.Name] = orNew(s.Middlewares[p.Name])
+		case dynamic.KindService:
+			s.Services[p.Name] = orNew(s.Services[p.Name])
+		}
+		// A router or middleware that is not understood is not guessed at.
+		p.Disables = p.Kind != dynamic.KindService && p.Kind != "" && f.Kind != decode.NotYet
+		s.problems = append(s.problems, p)
+	}
+	for _, section := range []string{"tcp", "udp", "tls"} {
+		s.problems = append(s.problems, unsupported(found, section)...)
+	}
+}
+
+// object returns the kind and name of the object that a key belongs to, with the
+// name as the share spells it.
+func (s *share) object(path string) (kind, name string) {
+	parts := strings.SplitN(path, ".", 4)
+	if len(parts) < 3 {
+		return "", ""
+	}
+	name = parts[2]
+	switch strings.ToLower(parts[1]) {
+	case "routers":
+		return dynamic.KindRouter, spelled(s.Routers, name)
+	case "services":
+		return dynamic.KindService, spelled(s.Services, name)
+	case "middlewares":
+		return dynamic.KindMiddleware, spelled(s.Middlewares, name)
+	}
+	return "", ""
+}
+
+// spelled finds name in m without regard to case, as the labels have it.
+func spelled[T any](m map[string]*T, name string) string {
+	if _, ok := m[name]; ok {
+		return name
+	}
+	for key := range m {
+		if strings.EqualFold(key, name) {
+			return key
+		}
+	}
+	return name
+}
+
+// unsupported reports the sections that fairway does not read yet, once each.
+func unsupported(found map[string]label, section string) []dynamic.Problem {
+	for _, rest := range slices.Sorted(maps.Keys(found)) {
+		if first, _, _ := strings.Cut(rest, "."); strings.EqualFold(first, section) {
+			return []dynamic.Problem{{Severity: dynamic.Warning, Key: found[rest].key,
+				Reason: "is an option of Traefik's that fairway does not have yet: labels below " + section + " are not read"}}
+		}
+	}
+	return nil
+}
+
+// onlyOtherProtocols tells whether a workload speaks of TCP or UDP and says
+// nothing of HTTP: it gets no HTTP router by default.
+func (s *share) onlyOtherProtocols() bool {
+	http, other := false, false
+	for rest := range s.workload.Control.labels {
+		section, _, _ := strings.Cut(strings.ToLower(rest), ".")
+		http = http || section == "http"
+		other = other || section == "tcp" || section == "udp"
+	}
+	return other && !http
+}
+
+func orEmpty[T any](m map[string]*T) map[string]*T {
+	if m == nil {
+		return map[string]*T{}
+	}
+	return m
+}
+
+func orNew[T any](p *T) *T {
+	if p == nil {
+		return new(T)
+	}
+	return p
+}

@@ -1,0 +1,39 @@
+// Package answer writes the responses that the gateway makes itself: the one
+// place that decides what a client sees when no server answered.
+package answer
+
+import (
+	"net/http"
+
+	"fairway/internal/record"
+)
+
+// StatusClientClosedRequest is the status noted for a request whose client went
+// away before the answer. Nobody receives it; it is for the log and metrics.
+const StatusClientClosedRequest = 499
+
+// Refuse answers with the text of the status as body, and notes the cause in the
+// request's record. The cause is for the operator; the client never sees it.
+func Refuse(w http.ResponseWriter, r *http.Request, status int, cause string) {
+	Text(w, r, status, cause, StatusText(status))
+}
+
+// Text is Refuse with a body of its own.
+func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string) {
+	record.From(r.Context()).Fail(cause)
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// StatusText is the text of a status, also for 499, which net/http does not know.
+func StatusText(status int) string {
+	if status == StatusClientClosedRequest {
+		return "Client Closed Request"
+	}
+	return http.StatusText(status)
+}

@@ -1,0 +1,53 @@
+package basicauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"fairway/internal/record"
+	"fairway/internal/secret"
+	"fairway/middlewares"
+	"fairway/middlewares/middlewarestest"
+)
+
+func TestExamples(t *testing.T) {
+	middlewarestest.Golden(t, func() middlewares.Config { return &Config{} })
+}
+
+const ann = "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+
+func TestBasicAuth_NotesWhoCameIn(t *testing.T) {
+	tests := map[string]struct{ password, user, cause string }{
+		"right password": {"secret", "ann", ""},
+		"wrong password": {"guess", "", "basicAuth: wrong user or password"},
+	}
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	h, err := (&Config{Users: []secret.String{ann}}).New(t.Context(), middlewarestest.Env("test"), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rec := &record.Record{}
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.SetBasicAuth("ann", tt.password)
+			h.ServeHTTP(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), rec)))
+			if rec.User != tt.user || rec.Cause != tt.cause {
+				t.Errorf("got user %q, cause %q, want %q, %q", rec.User, rec.Cause, tt.user, tt.cause)
+			}
+		})
+	}
+}
+
+func TestBasicAuth_ShowsNoHash(t *testing.T) {
+	shown, err := json.Marshal(&Config{Users: []secret.String{ann}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(shown), "SHA") {
+		t.Errorf("got %s", shown)
+	}
+}

@@ -1,0 +1,84 @@
+// Package headers changes the headers of requests and responses: headers of the
+// operator's own, CORS, and the usual security headers. It also refuses requests
+// for hosts that are not served.
+//
+// config.go is what the operator writes. A request passes cors.go (is it a
+// preflight, to be answered here?), then custom.go (request headers), then guard.go
+// (allowed host, redirection to https). The response headers are worked out once,
+// in New, as a list of edits, which writer.go applies just before they are sent:
+// security first, then the operator's own, then CORS, so that the later wins.
+package headers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"fairway/middlewares"
+)
+
+// handler is the middleware; parts without an option are nil or empty.
+type handler struct {
+	cors     *cors
+	request  []edit
+	host     string
+	guard    *guard
+	security []edit
+	onTLS    []edit // security headers for answers over TLS only
+	response []edit
+	next     http.Handler
+}
+
+// New implements middlewares.Config.
+func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (http.Handler, error) {
+	h := &handler{next: next, guard: newGuard(c)}
+	h.security, h.onTLS = securityEdits(c)
+	h.request, h.host = requestEdits(c.CustomRequestHeaders)
+	h.response = edits(c.CustomResponseHeaders)
+	var err error
+	if h.cors, err = newCORS(c); err != nil {
+		return nil, fmt.Errorf("accessControlAllowOriginListRegex: %w", err)
+	}
+	if c.empty() {
+		return nil, errors.New("no option is set, such as customRequestHeaders or stsSeconds")
+	}
+	return h, nil
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.cors != nil && h.cors.preflight(w, r) {
+		return
+	}
+	origin := r.Header.Get("Origin")
+	r = h.editRequest(r)
+	if !h.changesResponse() {
+		h.serve(w, r)
+		return
+	}
+	rw := &writer{ResponseWriter: w, edit: func(header http.Header) { h.editResponse(header, r, origin) }}
+	h.serve(rw, r)
+	rw.begin() // the handler may have left it to the server to send the headers
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	if h.guard.answers(w, r) {
+		return
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+func (h *handler) changesResponse() bool {
+	return h.cors != nil || len(h.security)+len(h.onTLS)+len(h.response) > 0
+}
+
+func (h *handler) editResponse(header http.Header, r *http.Request, origin string) {
+	apply(header, h.security)
+	if len(h.onTLS) > 0 && h.guard.overTLS(r) {
+		apply(header, h.onTLS)
+	}
+	apply(header, h.response)
+	if h.cors != nil {
+		h.cors.edit(header, origin)
+	}
+}

@@ -1,0 +1,34 @@
+// Package middlewares is the contract between the router and the HTTP
+// middlewares: each folder below holds one middleware, whose Config is both
+// what an operator writes in a label or file and the constructor of the handler.
+package middlewares
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Config is one configured middleware. New builds its handler in front of next.
+//
+// New neither blocks nor dials: `fairway check` calls it. ctx ends when this
+// instance is retired, so background goroutines hang on it and there is no Close.
+// An error disables every router that uses the middleware, and is shown to the
+// operator as it is: it says what is wrong with which option.
+type Config interface {
+	New(ctx context.Context, env Env, next http.Handler) (http.Handler, error)
+}
+
+// Env is what a middleware may ask of the gateway.
+type Env struct {
+	// Name is the qualified name of this instance, as in "strip@docker".
+	Name string
+	// Log carries the name of the middleware as a field.
+	Log logrus.FieldLogger
+	// Service returns the handler of a service, for middlewares that call one.
+	Service func(name string) (http.Handler, error)
+	// Chain puts the named middlewares in front of next, in the order given.
+	// Unqualified names belong to the provider of this instance.
+	Chain func(names []string, next http.Handler) (http.Handler, error)
+}

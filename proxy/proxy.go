@@ -1,0 +1,75 @@
+// Package proxy is the contract of services, the kinds of which live in the
+// folders below, and the way a request is forwarded to a server.
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Config is one configured service. New builds it. It neither blocks nor dials.
+//
+// ctx ends when this instance is retired. An error puts the service out of use
+// and is shown to the operator as it is.
+type Config interface {
+	New(ctx context.Context, env Env) (Service, error)
+}
+
+// Service answers requests, by itself or through servers.
+type Service interface {
+	http.Handler
+	// Servers lists the servers behind it, for the API and the dashboard.
+	Servers() []ServerStatus
+}
+
+// ServerStatus is what is known of one server.
+type ServerStatus struct {
+	URL    string
+	Up     bool
+	Weight int
+}
+
+// Env is what a service may ask of the gateway.
+type Env struct {
+	// Name is the qualified name of the service, as in "web@docker".
+	Name string
+	Log  logrus.FieldLogger
+	// Forwarder sends requests to servers.
+	Forwarder Forwarder
+	// Previous is the instance that this one replaces, or nil. What is known of
+	// its servers is taken over: a reload forgets nothing.
+	Previous Service
+}
+
+// Forwarder sends requests to servers. The HTTP engine is behind it.
+type Forwarder interface {
+	// Forward sends r to target and its response to w. Its error is an *Error.
+	Forward(w http.ResponseWriter, r *http.Request, target *Target, options Options) error
+}
+
+// Target is one server, with what is known of it over reloads.
+type Target struct {
+	URL          *url.URL
+	PreservePath bool // the path of URL goes in front of the request's
+}
+
+// Options of forwarding that belong to the service.
+type Options struct {
+	PassHost      bool          // send the client's Host header
+	FlushInterval time.Duration // longest time a part of a response is held back; negative: none
+}
+
+// Error tells why a request did not get its answer from a server.
+type Error struct {
+	Err      error
+	Status   int  // what to answer: 502, 504, 500, or 499 when the client went away
+	Unsent   bool // no byte of the request has reached the server: another may be tried
+	Answered bool // the response had begun; nothing more can be said to the client
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
