@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,6 +125,22 @@ func rewrite(pr *httputil.ProxyRequest, target *Target, o Options) {
 			out.Header[name] = v
 		}
 	}
+	appendPeer(out.Header, pr.In)
+}
+
+// appendPeer adds the client to X-Forwarded-For, unless a middleware has taken
+// the header away (left it there without values).
+func appendPeer(h http.Header, in *http.Request) {
+	before, present := in.Header["X-Forwarded-For"]
+	if present && len(before) == 0 {
+		delete(h, "X-Forwarded-For")
+		return
+	}
+	peer, _, err := net.SplitHostPort(in.RemoteAddr)
+	if err != nil {
+		return
+	}
+	h["X-Forwarded-For"] = []string{strings.Join(append(slices.Clip(before), peer), ", ")}
 }
 
 // forwarded are the headers that httputil.ReverseProxy removes before a Rewrite.

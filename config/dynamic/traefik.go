@@ -1,17 +1,19 @@
 package dynamic
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // TraefikOption tells whether a key without its root, in lower case, is a routing
 // option of Traefik's that fairway does not have yet. Such a key is no typing
 // error: it is named as missing, and what else its object says is used.
-func TraefikOption(path string) bool {
-	for _, pattern := range traefikOptions {
-		if matches(pattern, path) {
-			return true
-		}
-	}
-	return false
+func TraefikOption(path string) bool { return Listed(traefikOptions, path) }
+
+// Listed tells whether a key in lower case begins with one of the patterns,
+// segment by segment; a star in a pattern stands for one name.
+func Listed(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, path) })
 }
 
 // traefikOptions are prefixes of keys, a star standing for one name.

@@ -1,6 +1,8 @@
 package labels
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,7 +73,9 @@ func (c *Control) enable(value string) *bool {
 func decodeSections(found map[string]label, element any, later func(string) bool, names ...string) []dynamic.Problem {
 	var problems []dynamic.Problem
 	for _, f := range decodeFaults(found, element, later, names...) {
-		problems = append(problems, faultProblem(found, f))
+		p := (&dynamic.HTTP{}).Blame(f)
+		inLabels(found, &p)
+		problems = append(problems, p)
 	}
 	return problems
 }
@@ -93,25 +97,17 @@ func decodeFaults(found map[string]label, element any, later func(string) bool, 
 	return append(faults, tree.Into(element, later)...)
 }
 
-// faultProblem is a fault in the words of the label's writer.
-func faultProblem(found map[string]label, f decode.Fault) dynamic.Problem {
-	p := dynamic.Problem{Severity: dynamic.Error, Key: f.Path, Reason: f.Reason, Nearest: f.Nearest}
-	if f.Kind == decode.NotYet {
-		p.Severity = dynamic.Warning
-	}
-	prefix := ""
-	for rest, l := range found {
-		if strings.EqualFold(rest, f.Path) {
-			p.Key, prefix = l.key, l.key[:len(l.key)-len(rest)]
-			break
-		}
-		if len(rest) > len(f.Path) && strings.EqualFold(rest[:len(f.Path)], f.Path) && (prefix == "" || l.key < p.Key) {
-			prefix = l.key[:len(l.key)-len(rest)]
-			p.Key = prefix + f.Path
+// inLabels puts the key of a problem, and the key that was meant, into the form
+// in which the labels are written.
+func inLabels(found map[string]label, p *dynamic.Problem) {
+	for _, rest := range slices.Sorted(maps.Keys(found)) {
+		l := found[rest]
+		if len(rest) >= len(p.Key) && strings.EqualFold(rest[:len(p.Key)], p.Key) {
+			p.Key = l.key[:len(l.key)-len(rest)+len(p.Key)]
+			if p.Nearest != "" {
+				p.Nearest = l.key[:len(l.key)-len(rest)] + p.Nearest
+			}
+			return
 		}
 	}
-	if p.Nearest != "" {
-		p.Nearest = prefix + p.Nearest
-	}
-	return p
 }

@@ -73,7 +73,7 @@ func strays(found map[string]label) (problems []dynamic.Problem) {
 		if slices.Contains(firstGeneration, strings.ToLower(section)) {
 			p.Severity, p.Reason = dynamic.Warning, "is not used: it is a label of Traefik 1; version 2 and later, and fairway, use http.routers and http.services"
 		} else if near := nearest.Name(section, sections); near != "" {
-			p.Severity, p.Nearest = dynamic.Warning, found[rest].key[:len(found[rest].key)-len(rest)] + near + rest[len(section):]
+			p.Severity, p.Nearest = dynamic.Warning, found[rest].key[:len(found[rest].key)-len(rest)]+near+rest[len(section):]
 		}
 		problems = append(problems, p)
 	}

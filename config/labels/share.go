@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"fairway/config/dynamic"
-	"fairway/internal/decode"
 )
 
 // share is what one workload contributes: its own objects, before those of
@@ -67,55 +66,13 @@ func (s *share) decode() {
 	s.Services = orEmpty(s.Services)
 	s.Middlewares = orEmpty(s.Middlewares)
 	for _, f := range faults {
-		p := faultProblem(found, f)
-		p.Kind, p.Name = s.object(f.Path)
-		switch p.Kind {
-		case dynamic.KindRouter:
-			s.Routers[p.Name] = orNew(s.Routers[p.Name])
-		case dynamic.KindMiddleware:
-			s.Middlewares[p.Name] = orNew(s.Middlewares[p.Name])
-		case dynamic.KindService:
-			s.Services[p.Name] = orNew(s.Services[p.Name])
-		}
-		// A router or middleware that is not understood is not guessed at.
-		p.Disables = p.Kind != dynamic.KindService && p.Kind != "" && f.Kind != decode.NotYet
+		p := s.Blame(f)
+		inLabels(found, &p)
 		s.problems = append(s.problems, p)
 	}
 	for _, section := range []string{"tcp", "udp", "tls"} {
 		s.problems = append(s.problems, unsupported(found, section)...)
 	}
-}
-
-// object returns the kind and name of the object that a key belongs to, with the
-// name as the share spells it.
-func (s *share) object(path string) (kind, name string) {
-	parts := strings.SplitN(path, ".", 4)
-	if len(parts) < 3 {
-		return "", ""
-	}
-	name = parts[2]
-	switch strings.ToLower(parts[1]) {
-	case "routers":
-		return dynamic.KindRouter, spelled(s.Routers, name)
-	case "services":
-		return dynamic.KindService, spelled(s.Services, name)
-	case "middlewares":
-		return dynamic.KindMiddleware, spelled(s.Middlewares, name)
-	}
-	return "", ""
-}
-
-// spelled finds name in m without regard to case, as the labels have it.
-func spelled[T any](m map[string]*T, name string) string {
-	if _, ok := m[name]; ok {
-		return name
-	}
-	for key := range m {
-		if strings.EqualFold(key, name) {
-			return key
-		}
-	}
-	return name
 }
 
 // unsupported reports the sections that fairway does not read yet, once each.
@@ -146,11 +103,4 @@ func orEmpty[T any](m map[string]*T) map[string]*T {
 		return map[string]*T{}
 	}
 	return m
-}
-
-func orNew[T any](p *T) *T {
-	if p == nil {
-		return new(T)
-	}
-	return p
 }

@@ -1,0 +1,51 @@
+package dynamic
+
+import (
+	"strings"
+
+	"fairway/internal/decode"
+)
+
+// Blame makes a problem of a decoding fault: it finds the object that the key
+// belongs to, and sees that it is there, if only empty, so that it can be shown.
+// What a mistake costs is decided here: a router or middleware with a key that
+// was not understood is out of use, a service goes on without the option.
+func (h *HTTP) Blame(f decode.Fault) Problem {
+	p := Problem{Severity: Error, Line: f.Line, Key: f.Path, Reason: f.Reason, Nearest: f.Nearest}
+	if f.Kind == decode.NotYet {
+		p.Severity = Warning
+	}
+	parts := strings.SplitN(f.Path, ".", 4)
+	if len(parts) < 3 || !strings.EqualFold(parts[0], "http") {
+		return p
+	}
+	p.Name = parts[2]
+	switch strings.ToLower(parts[1]) {
+	case "routers":
+		p.Kind, p.Name = KindRouter, ensure(&h.Routers, p.Name)
+	case "services":
+		p.Kind, p.Name = KindService, ensure(&h.Services, p.Name)
+	case "middlewares":
+		p.Kind, p.Name = KindMiddleware, ensure(&h.Middlewares, p.Name)
+	default:
+		p.Name = ""
+		return p
+	}
+	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet
+	return p
+}
+
+// ensure makes an entry for name where there is none, and returns the name as
+// the map spells it.
+func ensure[T any](m *map[string]*T, name string) string {
+	for key := range *m {
+		if strings.EqualFold(key, name) {
+			return key
+		}
+	}
+	if *m == nil {
+		*m = map[string]*T{}
+	}
+	(*m)[name] = new(T)
+	return name
+}

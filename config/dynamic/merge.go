@@ -1,0 +1,98 @@
+package dynamic
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Qualify returns name@provider; a name that has its provider stays as it is.
+func Qualify(name, provider string) string {
+	if strings.Contains(name, "@") {
+		return name
+	}
+	return name + "@" + provider
+}
+
+// ProviderOf returns what stands behind the @ of a qualified name.
+func ProviderOf(qualified string) string {
+	return qualified[strings.LastIndexByte(qualified, '@')+1:]
+}
+
+// Qualified returns the configuration of one provider with its objects under
+// their qualified names. What the objects say of each other stays as written.
+func (c *Configuration) Qualified(provider string) *Configuration {
+	out := &Configuration{HTTP: &HTTP{}}
+	if c.HTTP != nil {
+		out.HTTP.Routers = qualified(c.HTTP.Routers, provider)
+		out.HTTP.Services = qualified(c.HTTP.Services, provider)
+		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
+	}
+	for _, p := range c.Problems {
+		p.Provider = provider
+		if p.Name != "" && p.Kind != "" {
+			p.Name = Qualify(p.Name, provider)
+		}
+		out.Problems = append(out.Problems, p)
+	}
+	return out
+}
+
+func qualified[T any](in map[string]*T, provider string) map[string]*T {
+	out := make(map[string]*T, len(in))
+	suffix := "@" + provider
+	for name, v := range in {
+		// A name with an @ of its own would be taken for another provider's.
+		out[strings.ReplaceAll(name, "@", "-")+suffix] = v
+	}
+	return out
+}
+
+// Merge puts the qualified configurations of several providers together.
+func Merge(all map[string]*Configuration) *Configuration {
+	if len(all) == 1 {
+		for _, c := range all {
+			return c
+		}
+	}
+	out := &Configuration{HTTP: &HTTP{Routers: map[string]*Router{}, Services: map[string]*Service{}, Middlewares: map[string]*Middleware{}}}
+	for _, provider := range slices.Sorted(maps.Keys(all)) {
+		c := all[provider]
+		out.Problems = append(out.Problems, c.Problems...)
+		if c.HTTP == nil {
+			continue
+		}
+		maps.Copy(out.HTTP.Routers, c.HTTP.Routers)
+		maps.Copy(out.HTTP.Services, c.HTTP.Services)
+		maps.Copy(out.HTTP.Middlewares, c.HTTP.Middlewares)
+	}
+	return out
+}
+
+// Equal tells whether two configurations say the same. Objects that are the same
+// pointer are not looked into, which makes it cheap for those that share most.
+func Equal(a, b *Configuration) bool {
+	if a == b {
+		return true
+	}
+	if a == nil || b == nil || !slices.Equal(a.Problems, b.Problems) {
+		return false
+	}
+	x, y := orZero(a.HTTP), orZero(b.HTTP)
+	return sameObjects(x.Routers, y.Routers) && sameObjects(x.Services, y.Services) && sameObjects(x.Middlewares, y.Middlewares)
+}
+
+func orZero(h *HTTP) *HTTP {
+	if h == nil {
+		return &HTTP{}
+	}
+	return h
+}
+
+func sameObjects[T any](a, b map[string]*T) bool {
+	return maps.EqualFunc(a, b, Same[T])
+}
+
+// Same tells whether two objects say the same.
+func Same[T any](a, b *T) bool { return a == b || reflect.DeepEqual(a, b) }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+
+	"fairway/config/dynamic"
+)
+
+// routers prints the options of routers.
+func (g *generator) routers() error {
+	t := reflect.TypeFor[dynamic.Router]()
+	options, err := g.options(fresh(t))
+	if err != nil {
+		return err
+	}
+	about, err := g.comments.ofType(t)
+	if err != nil {
+		return err
+	}
+	p := newPage("Routers")
+	p.paragraphs(about)
+	p.table(options, "", nameOf, all)
+	p.line("As a label: `fairway.http.routers.NAME.<option>`, in upper or lower case. In a file:")
+	p.code("yaml", "http:\n  routers:\n    shop:\n      rule: Host(`shop.example`) && PathPrefix(`/api`)\n"+
+		"      entryPoints: [websecure]\n      middlewares: [strip-api]\n      service: shop\n      tls: {}")
+	p.line("A router with `tls` answers what came over TLS, one without what came in plain text. " +
+		"A router that names a middleware, service or entry point that does not exist, or whose rule cannot be read, " +
+		"is disabled as a whole and shown with the reason.")
+	g.pages["routers.md"] = p.bytes()
+	return nil
+}
+
+// services prints the kinds of services.
+func (g *generator) services() error {
+	t := reflect.TypeFor[dynamic.Service]()
+	kinds, err := g.options(fresh(t))
+	if err != nil {
+		return err
+	}
+	about, err := g.comments.ofType(t)
+	if err != nil {
+		return err
+	}
+	p := newPage("Services")
+	p.paragraphs(about)
+	for _, kind := range kinds {
+		if err := g.service(p, kind); err != nil {
+			return err
+		}
+	}
+	g.pages["services.md"] = p.bytes()
+	return nil
+}
+
+func (g *generator) service(p *page, kind *option) error {
+	about, err := g.comments.ofPackage(kind.Type.PkgPath())
+	if err != nil {
+		return err
+	}
+	p.line("## " + kind.Name)
+	p.line(prose(firstParagraph(about)))
+	p.table(kind.Children, "", nameOf, notInFiles)
+	p.linef("In a file these are below `http.services.NAME.%s`.", kind.Name)
+	if kind.NoLabel {
+		p.line("It cannot be set by a label.")
+	} else {
+		p.line("On a container they are [written a little differently](labels.md#services).")
+	}
+	return nil
+}
+
+// labels prints what may stand in the labels of a container.
+func (g *generator) labels() error {
+	p := newPage("Labels")
+	p.line("fairway reads the labels of a container that begin with `fairway.` or `traefik.`. Where a container says the same " +
+		"option below both, the one below `fairway.` counts. Keys are read in upper and lower case alike.")
+	p.line("## The container as a whole")
+	p.WriteString("| Label | Type | Default | Meaning |\n|---|---|---|---|\n")
+	for _, c := range controls {
+		fmt.Fprintf(p, "| `%s` | %s | %s | %s |\n", c.key, c.typ, c.def, c.meaning)
+	}
+	p.WriteString("\n")
+	p.line("## Values")
+	p.paragraphs(grammar)
+	for _, section := range []struct {
+		title, prefix string
+		t             reflect.Type
+	}{
+		{"Routers", "fairway.http.routers.NAME.", reflect.TypeFor[dynamic.Router]()},
+		{"Services", "fairway.http.services.NAME.", reflect.TypeFor[dynamic.Service]()},
+	} {
+		options, err := g.options(fresh(section.t))
+		if err != nil {
+			return err
+		}
+		p.line("## " + section.title)
+		p.table(options, section.prefix, labelName, notInLabels)
+	}
+	p.line("## Middlewares")
+	p.line("`fairway.http.middlewares.NAME.<middleware>.<option>`; see [the middlewares](middlewares.md).")
+	p.line("## What is filled in")
+	p.paragraphs(derivation)
+	g.pages["labels.md"] = p.bytes()
+	return nil
+}
+
+// control is a label about the container itself. Their types are private to the
+// decoding, so their words are here; a test holds the keys against it.
+type control struct{ key, typ, def, meaning string }
+
+var controls = []control{
+	{"fairway.enable", "boolean", "`exposedByDefault` of the provider", "Whether the container is routed to. A value that is no boolean hides it, and is shown as a problem."},
+	{"fairway.docker.network", "text", "`network` of the provider", "Name of the network by which the container is reached, with or without the project's name in front. Without any such name: a network that fairway itself is in, else the first by name."},
+	{"fairway.docker.allownonrunning", "boolean", "`false`", "Keeps the routes while the container does not run: clients get 503 instead of 404."},
+}
+
+const grammar = "Lists are separated by commas: `prefixes=/a,/b`. Lists of objects have an index: `domains[0].main=a.example`.\n\n" +
+	"Booleans are `true`, `false`, `1`, `0`, `t` and `f`. Durations are a number with its unit, as in `10s`, `1m30s`, `500ms`; " +
+	"a bare number means seconds.\n\n" +
+	"An object all of whose options have defaults is switched on by `=true`.\n\n" +
+	"In a compose file every `$` is written twice."
+
+const derivation = "A container that declares no service gets one under its own name; with Compose that is `service-project`. " +
+	"Each service of a container has one server: the container. Its port is `server.port`, else the lowest port that the container exposes.\n\n" +
+	"A container that declares no router gets one under its own name. A router without a rule gets the provider's `defaultRule`; " +
+	"a router without a service gets the container's only one.\n\n" +
+	"Containers of one project that declare the same service are its servers together, when all else that they say of it is equal. " +
+	"Different objects of one name: that of the oldest container is used, and both containers are named in a problem.\n\n" +
+	"A faulty label costs what it is about: a router or middleware is disabled and shown, a service goes on without the faulty option, " +
+	"and all else of the container stays."

@@ -1,0 +1,208 @@
+package file
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/config/dynamic"
+	"fairway/internal/decode"
+)
+
+// folder is the files that are read, each with its last good content.
+type folder struct {
+	config *Config
+	log    logrus.FieldLogger
+	files  map[string]*document
+	broken error // why the files themselves cannot be listed
+}
+
+// document is one file.
+type document struct {
+	text     []byte
+	http     *dynamic.HTTP     // last good content
+	problems []dynamic.Problem // of http
+	broken   *dynamic.Problem  // why the present text is not in force
+}
+
+func newFolder(c *Config, log logrus.FieldLogger) *folder {
+	return &folder{config: c, log: log, files: map[string]*document{}}
+}
+
+// Load reads a file, or the files of a directory, once.
+func Load(path string) (*dynamic.Configuration, error) {
+	c := &Config{Filename: path}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		c = &Config{Directory: path}
+	}
+	quiet := logrus.New()
+	quiet.SetLevel(logrus.PanicLevel)
+	f := newFolder(c, quiet)
+	f.scan()
+	return f.configuration(), nil
+}
+
+// scan reads what has changed.
+func (f *folder) scan() {
+	paths, err := f.paths()
+	if f.broken = err; err != nil {
+		return // what was read before stays
+	}
+	for path := range f.files {
+		if !slices.Contains(paths, path) {
+			delete(f.files, path)
+		}
+	}
+	for _, path := range paths {
+		f.read(path)
+	}
+}
+
+func (f *folder) paths() ([]string, error) {
+	if f.config.Filename != "" {
+		if _, err := os.Stat(f.config.Filename); err != nil {
+			return nil, err
+		}
+		return []string{f.config.Filename}, nil
+	}
+	var paths []string
+	// Directories mounted by Kubernetes and the like are links: resolve the root.
+	root, err := filepath.EvalSymlinks(f.config.Directory)
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == root:
+			return err
+		case err != nil:
+			return nil // unreadable, or gone meanwhile
+		case path != root && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+		case !d.IsDir() && isConfiguration(path):
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	return paths, err
+}
+
+func isConfiguration(path string) bool {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yml", ".yaml", ".toml", ".json":
+		return true
+	}
+	return false
+}
+
+// read brings one file up to date.
+func (f *folder) read(path string) {
+	text, err := os.ReadFile(path)
+	d := f.files[path]
+	if d == nil {
+		d = &document{}
+		f.files[path] = d
+	} else if err == nil && d.text != nil && bytes.Equal(text, d.text) {
+		return
+	}
+	d.text = text
+	if err == nil {
+		err = d.decode(path, text, f)
+	}
+	if err == nil {
+		d.broken = nil
+		return
+	}
+	d.broken = &dynamic.Problem{Severity: dynamic.Error, Provider: "file", Source: path, Reason: err.Error()}
+	if syntax, ok := errors.AsType[*decode.SyntaxError](err); ok {
+		d.broken.Line, d.broken.Reason = syntax.Line, syntax.Msg
+	}
+	if d.http != nil {
+		d.broken.Reason += "; the last good content of the file stays in force"
+	}
+	f.log.WithField("file", path).WithError(err).Error("file cannot be read")
+}
+
+func (d *document) decode(path string, text []byte, f *folder) error {
+	text, err := execute(path, text)
+	if err != nil {
+		return err
+	}
+	if f.config.DebugLogGeneratedTemplate {
+		f.log.WithField("file", path).Debugf("after its template:\n%s", text)
+	}
+	tree, err := decode.Document(text, filepath.Ext(path))
+	if err != nil {
+		return err
+	}
+	var cfg dynamic.Configuration
+	faults := tree.Into(&cfg, dynamic.TraefikOption)
+	if cfg.HTTP == nil {
+		cfg.HTTP = &dynamic.HTTP{}
+	}
+	var problems []dynamic.Problem
+	for _, fault := range faults {
+		p := cfg.HTTP.Blame(fault)
+		p.Source = path
+		problems = append(problems, p)
+	}
+	if d.http == nil || !reflect.DeepEqual(d.http, cfg.HTTP) {
+		d.http = cfg.HTTP
+	}
+	d.problems = problems
+	return nil
+}
+
+// configuration puts the files together, in the order of their names. Of two
+// objects of one name the first stays.
+func (f *folder) configuration() *dynamic.Configuration {
+	out := &dynamic.HTTP{Routers: map[string]*dynamic.Router{}, Services: map[string]*dynamic.Service{}, Middlewares: map[string]*dynamic.Middleware{}}
+	var problems []dynamic.Problem
+	if f.broken != nil {
+		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error()})
+	}
+	owner := map[string]string{}
+	for _, path := range slices.Sorted(maps.Keys(f.files)) {
+		d := f.files[path]
+		problems = append(problems, d.problems...)
+		if d.broken != nil {
+			problems = append(problems, *d.broken)
+		}
+		if d.http == nil {
+			continue
+		}
+		problems = append(problems, add(out.Routers, d.http.Routers, dynamic.KindRouter, path, owner)...)
+		problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
+		problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
+	}
+	return &dynamic.Configuration{HTTP: out, Problems: problems}
+}
+
+func add[T any](out, in map[string]*T, kind, path string, owner map[string]string) (problems []dynamic.Problem) {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		if first, taken := owner[kind+name]; taken {
+			problems = append(problems, dynamic.Problem{Severity: dynamic.Warning, Kind: kind, Name: name, Source: path,
+				Reason: fmt.Sprintf("the %s %q is not used: %s has one of the same name", kind, name, first)})
+			continue
+		}
+		owner[kind+name] = path
+		out[name] = in[name]
+	}
+	return problems
+}

@@ -1,0 +1,171 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/config/dynamic"
+)
+
+// Watch runs providers and hands on what they publish, put together and only
+// when something is different.
+//
+// The first change after a quiet time goes through at once. Those that follow
+// within Throttle are collected and go through together. A provider that fails is
+// started again; until then its last word stays in force, with a problem that
+// says so.
+type Watch struct {
+	Providers map[string]Provider // by name, the part behind the @
+	Throttle  time.Duration
+	Log       logrus.FieldLogger
+	// Apply receives every new state. It is called from one goroutine.
+	Apply func(*dynamic.Configuration)
+
+	mu      sync.Mutex
+	current map[string]*dynamic.Configuration // last published, as published
+	failed  map[string]string                 // reasons of providers that are down
+	changed chan struct{}                     // holds one: something is to be applied
+	heard   chan struct{}                     // closed when all have published
+}
+
+const (
+	firstRestart = 500 * time.Millisecond
+	lastRestart  = 30 * time.Second
+)
+
+// Run works until ctx ends and all providers have returned.
+func (w *Watch) Run(ctx context.Context) {
+	w.prepare()
+	var running sync.WaitGroup
+	defer running.Wait()
+	for name, p := range w.Providers {
+		running.Go(func() { w.keepRunning(ctx, name, p) })
+	}
+	w.apply(ctx)
+}
+
+func (w *Watch) prepare() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.current, w.failed = map[string]*dynamic.Configuration{}, map[string]string{}
+		w.changed, w.heard = make(chan struct{}, 1), make(chan struct{})
+		if len(w.Providers) == 0 {
+			close(w.heard)
+		}
+	}
+}
+
+// Heard is closed as soon as every provider has published once.
+func (w *Watch) Heard() <-chan struct{} {
+	w.prepare()
+	return w.heard
+}
+
+func (w *Watch) keepRunning(ctx context.Context, name string, p Provider) {
+	pause := firstRestart
+	for {
+		started := time.Now()
+		err := runSafely(ctx, p, func(c *dynamic.Configuration) { w.publish(name, c) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("it stopped without a reason")
+		}
+		if time.Since(started) > lastRestart {
+			pause = firstRestart
+		}
+		w.Log.WithField("provider", name).WithError(err).WithField("retry", pause).Error("provider failed; its last configuration stays in force")
+		w.fail(name, err.Error())
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastRestart)
+	}
+}
+
+// runSafely makes an error of a panic: a provider must not take the proxy down.
+func runSafely(ctx context.Context, p Provider, publish Publish) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("panic: %v", reason)
+		}
+	}()
+	return p.Run(ctx, publish)
+}
+
+func (w *Watch) publish(name string, c *dynamic.Configuration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old, known := w.current[name]
+	if _, wasDown := w.failed[name]; known && !wasDown && dynamic.Equal(old, c) {
+		return
+	}
+	delete(w.failed, name)
+	w.current[name] = c
+	if !known && len(w.current) == len(w.Providers) {
+		close(w.heard)
+	}
+	w.notify()
+}
+
+func (w *Watch) fail(name, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed[name] = reason
+	w.notify()
+}
+
+// notify asks for an Apply. One that is asked for already will see this change.
+func (w *Watch) notify() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+// apply hands on the state whenever it has changed, at most once per Throttle.
+func (w *Watch) apply(ctx context.Context) {
+	qualified := map[string]*dynamic.Configuration{}
+	source := map[string]*dynamic.Configuration{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.changed:
+		}
+		w.Apply(w.state(qualified, source))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(w.Throttle):
+		}
+	}
+}
+
+// state merges what is published now. Only what is new is qualified again.
+func (w *Watch) state(qualified, source map[string]*dynamic.Configuration) *dynamic.Configuration {
+	w.mu.Lock()
+	current, failed := maps.Clone(w.current), maps.Clone(w.failed)
+	w.mu.Unlock()
+	for name, c := range current {
+		if source[name] != c {
+			source[name], qualified[name] = c, c.Qualified(name)
+		}
+	}
+	merged := *dynamic.Merge(qualified)
+	for name, reason := range failed {
+		merged.Problems = append(merged.Problems[:len(merged.Problems):len(merged.Problems)], dynamic.Problem{Severity: dynamic.Error,
+			Provider: name, Reason: "the provider failed, its last configuration stays in force: " + reason})
+	}
+	return &merged
+}

@@ -1,0 +1,266 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"fairway/config/dynamic"
+	"fairway/internal/nearest"
+	"fairway/proxy"
+	"fairway/router/index"
+)
+
+// Build makes the table of cfg. It never fails as a whole: what cannot be built
+// is disabled, with the reason. What is equal to the previous table is taken from
+// it; previous may be nil. Nothing is live before the table is applied.
+func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
+	if previous == nil {
+		previous = &Table{}
+	}
+	if cfg.HTTP == nil {
+		cfg = &dynamic.Configuration{HTTP: &dynamic.HTTP{}, Problems: cfg.Problems}
+	}
+	b := &building{env: env, cfg: cfg, previous: previous, next: &Table{
+		cfg:         cfg,
+		routes:      make(map[string]*Route, len(cfg.HTTP.Routers)),
+		services:    make(map[string]*Slot, len(cfg.HTTP.Services)+len(env.Internal)),
+		middlewares: make(map[string]*Middleware, len(cfg.HTTP.Middlewares)),
+		entryPoints: make(map[string]*entryPointRoutes, len(env.EntryPoints)),
+		problems:    slices.Clone(cfg.Problems),
+	}}
+	b.blame()
+	for name, c := range cfg.HTTP.Middlewares {
+		b.next.middlewares[name] = b.middleware(name, c)
+	}
+	for name, c := range cfg.HTTP.Services {
+		b.service(name, c)
+	}
+	for name, h := range env.Internal {
+		b.internal(name+"@internal", h)
+	}
+	for name, c := range cfg.HTTP.Routers {
+		b.router(name, c)
+	}
+	b.index()
+	return b.next
+}
+
+// building is a table in the making.
+type building struct {
+	env      Env
+	cfg      *dynamic.Configuration
+	previous *Table
+	next     *Table
+	blamed   map[object][]string // reasons that disable
+	warned   map[object][]string // reasons that do not
+	changed  []pair              // routers that are not the same as before
+}
+
+type object struct{ kind, name string }
+
+// blame sorts the problems that came with the configuration by object.
+func (b *building) blame() {
+	b.blamed, b.warned = map[object][]string{}, map[object][]string{}
+	for _, p := range b.cfg.Problems {
+		o := object{p.Kind, p.Name}
+		reason := p
+		reason.Kind, reason.Name = "", ""
+		switch {
+		case p.Kind == "" || p.Severity == dynamic.Notice:
+		case p.Disables:
+			b.blamed[o] = append(b.blamed[o], reason.String())
+		default:
+			b.warned[o] = append(b.warned[o], reason.String())
+		}
+	}
+}
+
+// report makes a problem of a reason that was found while building.
+func (b *building) report(kind, name, reason, near string, severity dynamic.Severity) string {
+	p := dynamic.Problem{Severity: severity, Provider: dynamic.ProviderOf(name), Kind: kind, Name: name,
+		Reason: reason, Nearest: near, Disables: severity == dynamic.Error}
+	b.next.problems = append(b.next.problems, p)
+	p.Kind, p.Name = "", ""
+	return p.String()
+}
+
+func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
+	o := object{dynamic.KindMiddleware, name}
+	m := &Middleware{Name: name, Config: c, Status: Enabled, Errors: append(slices.Clip(b.blamed[o]), b.warned[o]...)}
+	if len(b.warned[o]) > 0 {
+		m.Status = Warned
+	}
+	old := b.previous.middlewares[name]
+	if old != nil && dynamic.Same(old.Config, c) && (len(m.Errors) == 0 && old.Status == Enabled) {
+		return old
+	}
+	kind, build, err := c.Kind()
+	m.Kind, m.build = kind, build
+	if err != nil && len(b.blamed[o]) == 0 {
+		if len(b.warned[o]) == 0 { // else it is known why there is no type
+			m.Errors = append(m.Errors, b.report(dynamic.KindMiddleware, name, err.Error(), "", dynamic.Error))
+		}
+		m.Status = Disabled
+	}
+	if len(b.blamed[o]) > 0 {
+		m.Status = Disabled
+	}
+	if m.Status == Disabled {
+		m.build = nil
+	}
+	if old != nil && dynamic.Same(old.Config, c) && old.Status == m.Status && slices.Equal(old.Errors, m.Errors) {
+		return old
+	}
+	return m
+}
+
+// service finds or makes the slot of a service.
+func (b *building) service(name string, c *dynamic.Service) {
+	o := object{dynamic.KindService, name}
+	said := append(slices.Clip(b.blamed[o]), b.warned[o]...)
+	old := b.previous.services[name]
+	if old != nil && old.Status != Disabled && dynamic.Same(old.Config(), c) && slices.Equal(old.Errors, said) {
+		b.next.services[name] = old
+		return
+	}
+	var before *instance
+	if old != nil {
+		before = old.current.Load()
+	}
+	kind, in, err := b.instance(name, c, before)
+	slot := &Slot{Name: name, Kind: kind, Status: Enabled, Errors: said}
+	switch {
+	case err != nil:
+		slot.Status = Disabled
+		slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), "", dynamic.Error))
+		slot.current.Store(&instance{config: c})
+		b.next.services[name] = slot
+		return
+	case len(said) > 0:
+		slot.Status = Warned
+	}
+	if old != nil && old.Status == slot.Status && old.Kind == slot.Kind && slices.Equal(old.Errors, said) {
+		b.next.services[name] = old
+		b.next.swaps = append(b.next.swaps, swap{slot: old, with: in})
+		return
+	}
+	slot.current.Store(in)
+	b.next.services[name] = slot
+}
+
+func (b *building) instance(name string, c *dynamic.Service, before *instance) (string, *instance, error) {
+	kind, config, err := c.Kind()
+	if err != nil {
+		return "", nil, err
+	}
+	env := proxy.Env{Name: name, Log: b.env.Log.WithField("service", name), Forwarder: b.env.Forwarder}
+	if before != nil {
+		env.Previous, _ = before.service.(proxy.Service)
+	}
+	ctx, retire := context.WithCancel(context.Background())
+	svc, err := config.New(ctx, env)
+	if err != nil {
+		retire()
+		return kind, nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return kind, &instance{config: c, service: svc, retire: retire}, nil
+}
+
+// internal makes the slot of a service that the gateway itself answers.
+func (b *building) internal(name string, h http.Handler) {
+	if old := b.previous.services[name]; old != nil {
+		b.next.services[name] = old
+		return
+	}
+	slot := &Slot{Name: name, Status: Enabled}
+	slot.current.Store(&instance{service: h})
+	b.next.services[name] = slot
+}
+
+// pair is a router before and after.
+type pair struct{ old, new *Route }
+
+// index brings the indexes of the entry points up to date, by what has changed.
+func (b *building) index() {
+	for name, old := range b.previous.routes {
+		if b.next.routes[name] == nil {
+			b.changed = append(b.changed, pair{old: old})
+		}
+	}
+	for _, ep := range b.env.EntryPoints {
+		b.next.entryPoints[ep.Name] = &entryPointRoutes{plain: b.indexOf(ep.Name, false), secure: b.indexOf(ep.Name, true)}
+	}
+}
+
+func (b *building) indexOf(entryPoint string, secure bool) *index.Index[*Route] {
+	listens := func(rt *Route) bool {
+		return rt != nil && rt.Status != Disabled && (rt.TLS != nil) == secure && slices.Contains(rt.EntryPoints, entryPoint)
+	}
+	var removed []string
+	var added []index.Entry[*Route]
+	for _, p := range b.changed {
+		if listens(p.old) {
+			removed = append(removed, p.old.Name)
+		}
+		if listens(p.new) {
+			added = append(added, p.new.entry())
+		}
+	}
+	before := b.previous.entryPoints[entryPoint]
+	if before == nil {
+		return index.New(added)
+	}
+	ix := before.plain
+	if secure {
+		ix = before.secure
+	}
+	if len(removed)+len(added) == 0 {
+		return ix
+	}
+	return ix.With(removed, added)
+}
+
+// entry is the place of a route in an index.
+func (rt *Route) entry() index.Entry[*Route] {
+	return index.Entry[*Route]{Rule: rt.Rule, Priority: rt.Priority, Precedence: precedence(dynamic.ProviderOf(rt.Name)), Name: rt.Name, Value: rt}
+}
+
+// precedence orders the providers for routes of equal priority, as Traefik
+// documents it.
+func precedence(provider string) int {
+	at := slices.Index(precedences, provider)
+	if at < 0 {
+		return len(precedences)
+	}
+	return at
+}
+
+var precedences = strings.Fields("internal kubernetesgateway kubernetescrd kubernetes kubernetesingressnginx swarm docker file redis knative consul consulcatalog nomad etcd ecs http zookeeper")
+
+// nearestName suggests the qualified name that was probably meant, one of the
+// same provider first.
+func nearestName[T any](name string, m map[string]T) string {
+	short, provider, _ := strings.Cut(name, "@")
+	var same, other []string
+	for candidate := range maps.Keys(m) {
+		n, p, _ := strings.Cut(candidate, "@")
+		if p == provider {
+			same = append(same, candidate)
+		}
+		if n == short {
+			other = append(other, candidate)
+		}
+	}
+	if near := nearest.Name(name, same); near != "" {
+		return near
+	}
+	slices.Sort(other)
+	if len(other) > 0 {
+		return other[0]
+	}
+	return nearest.Name(name, slices.Collect(maps.Keys(m)))
+}

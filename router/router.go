@@ -1,0 +1,104 @@
+// Package router is the live table: it chooses the route of each request, and is
+// replaced as a whole, without a lock, whenever the configuration changes.
+package router
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/config/dynamic"
+	"fairway/internal/answer"
+	"fairway/internal/record"
+	"fairway/proxy"
+	"fairway/router/rule"
+)
+
+// EntryPoint is what the table knows of an entry point.
+type EntryPoint struct {
+	Name        string
+	Default     bool               // one of those for routers that name none
+	Middlewares []string           // in front of those of every router
+	TLS         *dynamic.RouterTLS // for routers that say nothing of TLS; nil: none
+}
+
+// Env is what building a table needs of the gateway.
+type Env struct {
+	Log         logrus.FieldLogger
+	EntryPoints []EntryPoint
+	Forwarder   proxy.Forwarder
+	// Internal are services that the gateway itself answers, by their names
+	// without "@internal".
+	Internal map[string]http.Handler
+}
+
+// Router holds the table in force.
+type Router struct {
+	env   Env
+	table atomic.Pointer[Table]
+	apply sync.Mutex // one configuration at a time
+}
+
+// New makes a Router without routes.
+func New(env Env) *Router {
+	r := &Router{env: env}
+	r.table.Store(Build(&dynamic.Configuration{}, nil, env))
+	return r
+}
+
+// Apply builds the table of cfg and puts it in force. Requests under way end on
+// the routes they began with.
+func (r *Router) Apply(cfg *dynamic.Configuration) *Table {
+	r.apply.Lock()
+	defer r.apply.Unlock()
+	previous := r.table.Load()
+	next := Build(cfg, previous, r.env)
+	next.install()
+	r.table.Store(next)
+	next.retireFrom(previous)
+	return next
+}
+
+// Table returns the table in force.
+func (r *Router) Table() *Table { return r.table.Load() }
+
+// requests are taken from here so that matching allocates nothing.
+var requests = sync.Pool{New: func() any { return new(rule.Request) }}
+
+// Handler returns the handler of an entry point.
+func (r *Router) Handler(entryPoint string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		route := r.table.Load().Lookup(entryPoint, req)
+		if route == nil {
+			answer.Text(w, req, http.StatusNotFound, "no router matches", "404 page not found\n")
+			return
+		}
+		route.ServeHTTP(w, req)
+	})
+}
+
+// Lookup returns the route of a request that came in at an entry point, or nil.
+func (t *Table) Lookup(entryPoint string, r *http.Request) *Route {
+	routes := t.entryPoints[entryPoint]
+	if routes == nil {
+		return nil
+	}
+	ix := routes.plain
+	if r.TLS != nil {
+		ix = routes.secure
+	}
+	q := requests.Get().(*rule.Request)
+	q.Reset(r)
+	if rec := record.From(r.Context()); rec != nil {
+		q.Remote = rec.ClientIP
+	}
+	e := ix.Lookup(q)
+	*q = rule.Request{}
+	requests.Put(q)
+	if e == nil {
+		return nil
+	}
+	return e.Value
+}

@@ -1,0 +1,187 @@
+package router
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	"fairway/config/dynamic"
+	"fairway/internal/record"
+	"fairway/middlewares"
+	"fairway/proxy"
+	"fairway/router/index"
+	"fairway/router/rule"
+)
+
+// Table is all that is routed, at one moment. It does not change; the services
+// behind their slots do.
+type Table struct {
+	cfg         *dynamic.Configuration
+	routes      map[string]*Route
+	services    map[string]*Slot
+	middlewares map[string]*Middleware
+	entryPoints map[string]*entryPointRoutes
+	problems    []dynamic.Problem
+	swaps       []swap // to be carried out when the table comes into force
+}
+
+// entryPointRoutes are the routes of one entry point: those for plain text and
+// those for TLS know nothing of each other.
+type entryPointRoutes struct {
+	plain, secure *index.Index[*Route]
+}
+
+// Status of an object.
+type Status string
+
+const (
+	Enabled  Status = "enabled"
+	Warned   Status = "warning"  // works, but not as written
+	Disabled Status = "disabled" // out of use
+)
+
+// Route is one router, ready to serve.
+type Route struct {
+	Name        string // qualified
+	Config      *dynamic.Router
+	Status      Status
+	Errors      []string
+	EntryPoints []string // where it listens, sorted
+	Priority    int      // as it counts
+	Middlewares []string // qualified, those of the entry points included
+	Service     string   // qualified
+	TLS         *dynamic.RouterTLS
+	Rule        *rule.Rule
+
+	handler http.Handler
+	uses    []use
+	said    []string          // problems that came with the configuration
+	found   []dynamic.Problem // and those that building it showed
+	retire  context.CancelFunc
+}
+
+// use is one thing that was looked at when a route was built. The route stands
+// as long as all of them are the same.
+type use struct {
+	name       string
+	middleware *Middleware // nil: there was none
+	slot       *Slot       // nil: there was none
+	isSlot     bool
+}
+
+// ServeHTTP sends a request through the route.
+func (rt *Route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rec := record.From(r.Context()); rec != nil {
+		rec.Router, rec.Service = rt.Name, rt.Service
+	}
+	rt.handler.ServeHTTP(w, r)
+}
+
+// Middleware is one configured middleware. Each route that uses it has an
+// instance of its own in its chain.
+type Middleware struct {
+	Name   string
+	Kind   string
+	Config *dynamic.Middleware
+	Status Status
+	Errors []string
+
+	build middlewares.Config // nil when it cannot be built
+}
+
+// Slot is the place of a service in the chains of routes. What stands in it can
+// be replaced, scaled up and down, while the chains and all they remember stay.
+type Slot struct {
+	Name   string
+	Kind   string
+	Status Status
+	Errors []string
+
+	current atomic.Pointer[instance]
+}
+
+// instance is what stands in a slot for a time.
+type instance struct {
+	config  *dynamic.Service // nil for internal services
+	service http.Handler
+	retire  context.CancelFunc
+}
+
+// swap is a new instance for an old slot.
+type swap struct {
+	slot *Slot
+	with *instance
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Slot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.current.Load().service.ServeHTTP(w, r)
+}
+
+// Config is the configuration of what stands in the slot; nil for an internal
+// service.
+func (s *Slot) Config() *dynamic.Service {
+	if in := s.current.Load(); in != nil {
+		return in.config
+	}
+	return nil
+}
+
+// Servers lists the servers behind the slot.
+func (s *Slot) Servers() []proxy.ServerStatus {
+	if in := s.current.Load(); in != nil {
+		if svc, ok := in.service.(proxy.Service); ok {
+			return svc.Servers()
+		}
+	}
+	return nil
+}
+
+// install puts the new instances into their slots.
+func (t *Table) install() {
+	for _, s := range t.swaps {
+		old := s.slot.current.Swap(s.with)
+		if old != nil && old.retire != nil {
+			old.retire()
+		}
+	}
+	t.swaps = nil
+}
+
+// retireFrom ends what the previous table had and this one has not.
+func (t *Table) retireFrom(previous *Table) {
+	for name, rt := range previous.routes {
+		if t.routes[name] != rt && rt.retire != nil {
+			rt.retire()
+		}
+	}
+	for name, s := range previous.services {
+		if in := s.current.Load(); t.services[name] != s && in != nil && in.retire != nil {
+			in.retire()
+		}
+	}
+}
+
+// Retire ends everything that the table has. For tables that were built to be
+// looked at, and at the end.
+func (t *Table) Retire() {
+	t.retireFrom(&Table{})
+	(&Table{}).retireFrom(t)
+	for _, s := range t.swaps {
+		s.with.retire()
+	}
+}
+
+// Problems are those that came with the configuration, and those found in
+// building the table.
+func (t *Table) Problems() []dynamic.Problem { return t.problems }
+
+// Routes returns all routes, those out of use included, by qualified name. The
+// map is not to be changed, nor are those of the next two methods.
+func (t *Table) Routes() map[string]*Route { return t.routes }
+
+// Services returns the slots of all services.
+func (t *Table) Services() map[string]*Slot { return t.services }
+
+// Middlewares returns all middlewares.
+func (t *Table) Middlewares() map[string]*Middleware { return t.middlewares }
