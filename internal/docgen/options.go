@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ type defaulter interface{ SetDefaults() }
 // fresh is a new value of t with its defaults.
 func fresh(t reflect.Type) reflect.Value {
 	v := reflect.New(t)
-	if d, ok := v.Interface().(defaulter); ok {
+	if d, ok := reflect.TypeAssert[defaulter](v); ok {
 		d.SetDefaults()
 	}
 	return v.Elem()
@@ -67,12 +68,10 @@ func (g *generator) options(v reflect.Value) ([]*option, error) {
 
 func (g *generator) walk(v reflect.Value, above []reflect.Type) ([]*option, error) {
 	t := v.Type()
-	for _, seen := range above {
-		if seen == t {
-			return nil, nil // an object inside itself: described once
-		}
+	if slices.Contains(above, t) {
+		return nil, nil // an object inside itself: described once
 	}
-	above = append(above[:len(above):len(above)], t)
+	above = append(slices.Clip(above), t)
 	var all []*option
 	for i := range t.NumField() {
 		f := t.Field(i)

@@ -1,0 +1,47 @@
+# What there is to do. CI does the same by the same targets.
+
+FUZZTIME ?= 30s
+IMAGE    ?= fairway/fairway:latest
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := go tool -modfile=tools.mod golangci-lint
+# Packages that a request passes through.
+REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... ./bench/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint fuzz bench generate image
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the static program bin/fairway.
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
+
+run: build ## Build, and run the demonstration (no Docker needed).
+	bin/fairway demo
+
+test: ## Check and test everything, also against a real Docker engine.
+	if [ -x test/setup.sh ]; then test/setup.sh; fi
+	go vet -tags e2e ./...
+	go test -race -tags e2e ./...
+
+lint: ## Look for mistakes and bad form.
+	$(LINT) run
+
+fuzz: ## Feed every fuzz target for FUZZTIME (30s) each.
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$(dirname "$$file") $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		done; \
+	done
+
+bench: ## Measure the way of a request.
+	go test -run '^$$' -bench . -benchmem $(REQUEST_PATH)
+
+generate: ## Print docs/reference anew from the sources.
+	go run ./internal/docgen
+
+image: build ## Make the container image; pulls nothing.
+	docker build --tag $(IMAGE) .

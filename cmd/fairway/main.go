@@ -1,0 +1,67 @@
+// Command fairway is an edge router and API gateway that reads container labels.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	// Certificate authorities and time zones for images that have none.
+	_ "time/tzdata"
+
+	_ "golang.org/x/crypto/x509roots/fallback"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+const usage = `fairway routes requests to containers as their labels say.
+
+  fairway [options]            run
+  fairway demo [options]       run on this machine with sample services to try
+  fairway check FILE|DIR       look for mistakes in a configuration; nothing is opened
+  fairway check --labels FILE  the same for the labels in a compose file
+  fairway healthcheck          ask a running fairway whether it is well
+  fairway version
+
+Options are those of Traefik, as flags (--providers.docker), in the environment
+(FAIRWAY_PROVIDERS_DOCKER=true) or in a file (--configFile=fairway.yml). All of them
+are described in docs/reference/install.md.
+`
+
+func main() {
+	args := os.Args[1:]
+	command := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		command, args = args[0], args[1:]
+	}
+	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h" || args[0] == "-help") {
+		command = "help"
+	}
+	os.Exit(dispatch(command, args))
+}
+
+func dispatch(command string, args []string) int {
+	var err error
+	switch command {
+	case "run":
+		err = run(args)
+	case "demo":
+		err = runDemo(args)
+	case "check":
+		return runCheck(args)
+	case "healthcheck":
+		err = healthcheck(args)
+	case "version":
+		fmt.Println("fairway", version)
+	case "help":
+		fmt.Print(usage)
+	default:
+		err = fmt.Errorf("there is no command %q\n\n%s", command, usage)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fairway:", err)
+		return 1
+	}
+	return 0
+}

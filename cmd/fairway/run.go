@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/config"
+	"fairway/internal/demo"
+	"fairway/server"
+)
+
+// run is the main job: it serves until it is told to stop.
+func run(args []string) error {
+	loaded, err := config.Load(args, os.Environ())
+	if err != nil {
+		return err
+	}
+	log, closeLog, err := newLog(loaded.Log)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	for _, warning := range loaded.Warnings {
+		log.Warn(warning)
+	}
+	if loaded.File != "" {
+		log.WithField("file", loaded.File).Info("configuration file read")
+	}
+	switch none := loaded.Providers.Docker == nil && loaded.Providers.File == nil; {
+	case none && loaded.Nothing && dockerAnswers():
+		log.Info("nothing is configured: routing to the containers of this machine's Docker engine")
+		loaded.AddDocker()
+	case none:
+		log.Warn("no provider is configured: there is nothing to route to; try --providers.docker")
+	}
+	return serve(server.Options{Config: loaded, Log: log, Version: version}, nil)
+}
+
+// runDemo serves sample services, so that there is something to try.
+func runDemo(args []string) error {
+	loaded, err := config.Load(append(demo.Options(), args...), nil)
+	if err != nil {
+		return err
+	}
+	log, closeLog, err := newLog(loaded.Log)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	if dockerAnswers() {
+		loaded.AddDocker()
+		loaded.Providers.Docker.ExposedByDefault = false
+	}
+	samples, err := demo.Start()
+	if err != nil {
+		return err
+	}
+	defer samples.Close()
+	o := server.Options{Config: loaded, Log: log, Version: version, Extra: samples.Provider()}
+	return serve(o, func(addresses map[string]string) {
+		fmt.Print(demo.Welcome(addresses, loaded.Providers.Docker != nil))
+	})
+}
+
+// serve runs a server until SIGTERM or SIGINT. ready is told the addresses.
+func serve(o server.Options, ready func(addresses map[string]string)) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	s, err := server.New(o)
+	if err != nil {
+		return err
+	}
+	if ready != nil {
+		ready(s.Addresses())
+	}
+	return s.Run(ctx)
+}
+
+// dockerAnswers tells whether there is an engine at the usual socket.
+func dockerAnswers() bool {
+	conn, err := net.DialTimeout("unix", "/var/run/docker.sock", time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// newLog makes the logger that the options ask for.
+func newLog(c *config.Log) (*logrus.Logger, func(), error) {
+	log := logrus.New()
+	level, err := logrus.ParseLevel(strings.ToLower(c.Level))
+	if err != nil {
+		return nil, nil, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, PANIC", c.Level)
+	}
+	log.SetLevel(level)
+	if strings.EqualFold(c.Format, "json") {
+		log.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
+	} else {
+		log.SetFormatter(&logrus.TextFormatter{DisableColors: c.NoColor, FullTimestamp: true})
+	}
+	if c.FilePath == "" {
+		return log, func() {}, nil
+	}
+	f, err := os.OpenFile(c.FilePath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("option log.filePath: %w", err)
+	}
+	log.SetOutput(io.Writer(f))
+	return log, func() { _ = f.Close() }, nil
+}

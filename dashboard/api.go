@@ -1,0 +1,176 @@
+// Package dashboard shows what is routed where. It only reads: every method but
+// GET and HEAD is refused, and secrets are stars.
+//
+// Paths and shapes are those of Traefik's API, which monitors and start pages
+// know, with what fairway adds: the problems.
+package dashboard
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"fairway/config"
+	"fairway/config/dynamic"
+	"fairway/router"
+)
+
+// Source is where the API reads from.
+type Source struct {
+	Version   string
+	Started   time.Time
+	Install   *config.Configuration
+	Table     func() *router.Table
+	Since     func(dynamic.Problem) time.Time // when a problem was first seen
+	Providers []string
+}
+
+// api answers below its base path.
+type api struct {
+	Source
+	base string
+}
+
+// New makes the handler of the API.
+func New(s Source) http.Handler {
+	a := &api{Source: s, base: "/"}
+	if s.Install.API != nil {
+		a.base = "/" + strings.Trim(s.Install.API.BasePath, "/")
+	}
+	a.base = strings.TrimSuffix(a.base, "/")
+	mux := http.NewServeMux()
+	for path, h := range map[string]func(*http.Request) (any, error){
+		"/api/version":                 a.version,
+		"/api/overview":                a.overview,
+		"/api/rawdata":                 a.rawdata,
+		"/api/entrypoints":             a.entryPoints,
+		"/api/entrypoints/{name}":      a.entryPoint,
+		"/api/http/routers":            listOf(a.routers),
+		"/api/http/routers/{name}":     oneOf(a.routers, "router"),
+		"/api/http/services":           listOf(a.services),
+		"/api/http/services/{name}":    oneOf(a.services, "service"),
+		"/api/http/middlewares":        listOf(a.middlewares),
+		"/api/http/middlewares/{name}": oneOf(a.middlewares, "middleware"),
+		"/api/problems":                a.problems,
+		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
+	} {
+		mux.Handle(a.base+path, answer(h))
+	}
+	for _, kind := range []string{"tcp/routers", "tcp/services", "tcp/middlewares", "udp/routers", "udp/services"} {
+		mux.Handle(a.base+"/api/"+kind, answer(func(*http.Request) (any, error) { return []any{}, nil }))
+	}
+	return readOnly(mux)
+}
+
+// readOnly refuses what could change anything.
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			send(w, http.StatusMethodNotAllowed, message("this API only reads"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// httpError is an answer other than 200.
+type httpError struct {
+	status int
+	text   string
+}
+
+func (e *httpError) Error() string { return e.text }
+
+func notFound(text string) error   { return &httpError{http.StatusNotFound, text} }
+func badRequest(text string) error { return &httpError{http.StatusBadRequest, text} }
+
+// paged is a part of a list, with the number of the page that follows.
+type paged struct {
+	items any
+	next  int
+}
+
+func message(text string) any { return map[string]string{"message": text} }
+
+// answer makes a handler of a function that returns what is to be shown.
+func answer(h func(*http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := h(r)
+		if err != nil {
+			status := http.StatusInternalServerError
+			if e, ok := err.(*httpError); ok { //nolint:errorlint // made here, never wrapped
+				status = e.status
+			}
+			send(w, status, message(err.Error()))
+			return
+		}
+		if p, ok := v.(paged); ok {
+			w.Header().Set("X-Next-Page", itoa(p.next))
+			v = p.items
+		}
+		send(w, http.StatusOK, v)
+	})
+}
+
+func send(w http.ResponseWriter, status int, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"message":"cannot be shown as JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
+}
+
+func (a *api) version(*http.Request) (any, error) {
+	return struct {
+		Version   string
+		Codename  string
+		StartDate time.Time `json:"startDate"`
+	}{a.Version, "fairway", a.Started}, nil
+}
+
+// entryPointView is an entry point with its name.
+type entryPointView struct {
+	*config.EntryPoint
+	Name string `json:"name"`
+}
+
+func (a *api) entryPoints(*http.Request) (any, error) {
+	views := []entryPointView{}
+	for _, name := range sorted(a.Install.EntryPoints) {
+		views = append(views, entryPointView{a.Install.EntryPoints[name], name})
+	}
+	return views, nil
+}
+
+func (a *api) entryPoint(r *http.Request) (any, error) {
+	name := r.PathValue("name")
+	e := a.Install.EntryPoints[name]
+	if e == nil {
+		return nil, notFound("entry point not found: " + name)
+	}
+	return entryPointView{e, name}, nil
+}
+
+// problemView is a problem with the time it was first seen.
+type problemView struct {
+	dynamic.Problem
+	Since time.Time `json:"since"`
+}
+
+func (a *api) problems(r *http.Request) (any, error) {
+	search := strings.ToLower(r.URL.Query().Get("search"))
+	views := []problemView{}
+	for _, p := range a.Table().Problems() {
+		if search == "" || strings.Contains(strings.ToLower(p.String()+" "+p.Provider+" "+p.Name), search) {
+			views = append(views, problemView{p, a.Since(p)})
+		}
+	}
+	return views, nil
+}

@@ -1,0 +1,54 @@
+package dashboard
+
+import "net/http"
+
+// count is how many objects of a kind there are, and how they are.
+type count struct {
+	Total    int `json:"total"`
+	Warnings int `json:"warnings"`
+	Errors   int `json:"errors"`
+}
+
+func countOf(items []item) count {
+	c := count{Total: len(items)}
+	for _, i := range items {
+		switch i.status() {
+		case "warning":
+			c.Warnings++
+		case "disabled":
+			c.Errors++
+		}
+	}
+	return c
+}
+
+type section struct {
+	Routers     count  `json:"routers"`
+	Services    count  `json:"services"`
+	Middlewares *count `json:"middlewares,omitempty"`
+}
+
+func (a *api) overview(*http.Request) (any, error) {
+	middlewares, none := countOf(a.middlewares()), count{}
+	view := struct {
+		HTTP     section `json:"http"`
+		TCP      section `json:"tcp"`
+		UDP      section `json:"udp"`
+		Features struct {
+			Tracing   string `json:"tracing"`
+			Metrics   string `json:"metrics"`
+			AccessLog bool   `json:"accessLog"`
+		} `json:"features"`
+		Providers []string       `json:"providers"`
+		Problems  map[string]int `json:"problems"`
+	}{
+		HTTP:      section{Routers: countOf(a.routers()), Services: countOf(a.services()), Middlewares: &middlewares},
+		TCP:       section{Middlewares: &none},
+		Providers: a.Providers,
+		Problems:  map[string]int{},
+	}
+	for _, p := range a.Table().Problems() {
+		view.Problems[string(p.Severity)]++
+	}
+	return view, nil
+}

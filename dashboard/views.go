@@ -1,0 +1,206 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fairway/config/dynamic"
+	"fairway/internal/secret"
+	"fairway/router"
+)
+
+// about is what every object of a list has besides its configuration.
+type about struct {
+	Status   router.Status `json:"status,omitempty"`
+	Error    []string      `json:"error,omitempty"`
+	Name     string        `json:"name,omitempty"`
+	Provider string        `json:"provider,omitempty"`
+	Type     string        `json:"type,omitempty"`
+}
+
+func (i about) text() string          { return strings.ToLower(i.Name + " " + i.Type) }
+func (i about) status() string        { return string(i.Status) }
+func (i about) name() string          { return i.Name }
+func (i about) typ() string           { return i.Type }
+func (i about) provider() string      { return i.Provider }
+func (i about) uses(_, _ string) bool { return true }
+
+// routerView is a router as the API shows it.
+type routerView struct {
+	*dynamic.Router
+	EntryPoints []string           `json:"entryPoints,omitempty"`
+	Middlewares []string           `json:"middlewares,omitempty"`
+	Priority    int                `json:"priority,omitempty"`
+	PriorityStr string             `json:"priorityStr,omitempty"`
+	TLS         *dynamic.RouterTLS `json:"tls,omitempty"`
+	Using       []string           `json:"using,omitempty"`
+	about
+}
+
+func viewRouter(rt *router.Route) routerView {
+	v := routerView{
+		Router: rt.Config, EntryPoints: rt.EntryPoints, Middlewares: rt.Middlewares,
+		Priority: rt.Priority, PriorityStr: strconv.Itoa(rt.Priority), TLS: rt.TLS,
+		about: about{Status: rt.Status, Error: rt.Errors, Name: rt.Name, Provider: dynamic.ProviderOf(rt.Name)},
+	}
+	if rt.Status != router.Disabled {
+		v.Using = rt.EntryPoints
+	}
+	return v
+}
+
+func (v routerView) text() string { return strings.ToLower(v.Name + " " + v.Rule + " " + v.Service) }
+
+func (v routerView) uses(service, middleware string) bool {
+	provider := v.Provider
+	return (service == "" || dynamic.Qualify(v.Service, provider) == service) &&
+		(middleware == "" || slices.Contains(v.Middlewares, middleware))
+}
+
+// serviceView is a service as the API shows it.
+type serviceView struct {
+	*dynamic.Service
+	UsedBy       []string          `json:"usedBy,omitempty"`
+	ServerStatus map[string]string `json:"serverStatus,omitempty"`
+	about
+}
+
+func viewService(s *router.Slot, usedBy []string) serviceView {
+	v := serviceView{
+		Service: withoutPasswords(s.Config()), UsedBy: usedBy,
+		about: about{Status: s.Status, Error: s.Errors, Name: s.Name, Provider: dynamic.ProviderOf(s.Name), Type: strings.ToLower(s.Kind)},
+	}
+	for _, server := range s.Servers() {
+		if v.ServerStatus == nil {
+			v.ServerStatus = map[string]string{}
+		}
+		v.ServerStatus[redactURL(server.URL)] = map[bool]string{true: "UP", false: "DOWN"}[server.Up]
+	}
+	return v
+}
+
+// withoutPasswords copies a service whose servers have passwords in their URLs.
+func withoutPasswords(s *dynamic.Service) *dynamic.Service {
+	if s == nil || s.LoadBalancer == nil {
+		return s
+	}
+	lb := *s.LoadBalancer
+	lb.Servers = slices.Clone(lb.Servers)
+	for i := range lb.Servers {
+		lb.Servers[i].URL = redactURL(lb.Servers[i].URL)
+	}
+	return &dynamic.Service{LoadBalancer: &lb}
+}
+
+func redactURL(s string) string {
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return s
+}
+
+// middlewareView is a middleware as the API shows it.
+type middlewareView struct {
+	*dynamic.Middleware
+	UsedBy []string `json:"usedBy,omitempty"`
+	about
+}
+
+func viewMiddleware(m *router.Middleware, usedBy []string) middlewareView {
+	return middlewareView{
+		Middleware: withoutCredentials(m.Config), UsedBy: usedBy,
+		about: about{Status: m.Status, Error: m.Errors, Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
+	}
+}
+
+// withoutCredentials copies a headers middleware that sets headers which carry
+// credentials.
+func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
+	if m == nil || m.Headers == nil {
+		return m
+	}
+	h := *m.Headers
+	h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
+	h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
+	copied := *m
+	copied.Headers = &h
+	return &copied
+}
+
+func starred(headers map[string]string) map[string]string {
+	if headers == nil {
+		return nil
+	}
+	out := make(map[string]string, len(headers))
+	for name, value := range headers {
+		if secret.Header(name) {
+			value = secret.String(value).String()
+		}
+		out[name] = value
+	}
+	return out
+}
+
+// users collects, for every service and middleware, the routers that use it.
+func users(t *router.Table) map[string][]string {
+	by := map[string][]string{}
+	for name, rt := range t.Routes() {
+		by[rt.Service] = append(by[rt.Service], name)
+		for _, m := range rt.Middlewares {
+			by["middleware "+m] = append(by["middleware "+m], name)
+		}
+	}
+	for _, names := range by {
+		slices.Sort(names)
+	}
+	return by
+}
+
+func (a *api) routers() []item {
+	t := a.Table()
+	items := make([]item, 0, len(t.Routes()))
+	for _, rt := range t.Routes() {
+		items = append(items, viewRouter(rt))
+	}
+	return items
+}
+
+func (a *api) services() []item {
+	t := a.Table()
+	by := users(t)
+	items := make([]item, 0, len(t.Services()))
+	for name, s := range t.Services() {
+		items = append(items, viewService(s, by[name]))
+	}
+	return items
+}
+
+func (a *api) middlewares() []item {
+	t := a.Table()
+	by := users(t)
+	items := make([]item, 0, len(t.Middlewares()))
+	for name, m := range t.Middlewares() {
+		items = append(items, viewMiddleware(m, by["middleware "+name]))
+	}
+	return items
+}
+
+func (a *api) rawdata(*http.Request) (any, error) {
+	raw := struct {
+		Routers     map[string]item `json:"routers,omitempty"`
+		Middlewares map[string]item `json:"middlewares,omitempty"`
+		Services    map[string]item `json:"services,omitempty"`
+	}{map[string]item{}, map[string]item{}, map[string]item{}}
+	for _, list := range []struct {
+		items []item
+		into  map[string]item
+	}{{a.routers(), raw.Routers}, {a.middlewares(), raw.Middlewares}, {a.services(), raw.Services}} {
+		for _, i := range list.items {
+			list.into[i.name()] = i
+		}
+	}
+	return raw, nil
+}

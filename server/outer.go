@@ -1,0 +1,107 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/internal/answer"
+	"fairway/internal/clientip"
+	"fairway/internal/record"
+	"fairway/router/rule"
+)
+
+// outer is what every request passes, in one fixed order: the record is made, a
+// panic is caught, the headers of the client are set straight, the path is
+// cleaned; then the router takes over, and in the end the record is read.
+type outer struct {
+	entryPoint string
+	log        logrus.FieldLogger
+	forwarded  *forwarded
+	next       http.Handler
+	active     atomic.Int64 // requests under way
+}
+
+func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.active.Add(1)
+	defer o.active.Add(-1)
+	rec := &record.Record{Start: time.Now(), EntryPoint: o.entryPoint, Host: rule.CleanHost(r.Host), ClientIP: clientip.Peer(r)}
+	r = r.WithContext(record.With(r.Context(), rec))
+	sw := &statusWriter{ResponseWriter: w}
+	defer o.finish(sw, r, rec)
+	o.forwarded.apply(r, rec.ClientIP)
+	cleaned, err := cleanPath(r)
+	if err != nil {
+		answer.Refuse(sw, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	o.next.ServeHTTP(sw, cleaned)
+}
+
+// finish answers for a handler that panicked, and writes the line of a request
+// that did not go well.
+func (o *outer) finish(sw *statusWriter, r *http.Request, rec *record.Record) {
+	reason := recover()
+	if reason != nil && reason != http.ErrAbortHandler {
+		rec.Fail(fmt.Sprintf("panic: %v", reason))
+		o.log.WithField("stack", string(debug.Stack())).Error("panic while serving a request")
+		if sw.status == 0 {
+			answer.Refuse(sw, r, http.StatusInternalServerError, "")
+			reason = nil
+		} else {
+			reason = http.ErrAbortHandler // the client must see that it is cut off
+		}
+	}
+	rec.Status = sw.status
+	if worthALine(rec) {
+		o.line(r, rec)
+	}
+	if reason != nil {
+		panic(reason)
+	}
+}
+
+// worthALine tells whether the gateway could not get a server's answer. Answers
+// that middlewares mean to give are no trouble.
+func worthALine(rec *record.Record) bool {
+	return rec.Cause != "" && (rec.Status >= 499 || rec.Status < 400 && rec.Server != "")
+}
+
+func (o *outer) line(r *http.Request, rec *record.Record) {
+	o.log.WithFields(logrus.Fields{
+		"method": r.Method, "host": r.Host, "path": r.URL.Path, "client": rec.ClientIP.String(),
+		"status": rec.Status, "router": rec.Router, "service": rec.Service, "server": rec.Server,
+		"duration": time.Since(rec.Start).Round(time.Microsecond).String(), "cause": rec.Cause,
+	}).Warn("request failed")
+}
+
+// statusWriter remembers the status. Everything else of the inner writer is
+// reached through Unwrap.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap implements the contract of http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush implements http.Flusher, for handlers that ask for it directly.
+func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }

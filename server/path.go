@@ -1,0 +1,36 @@
+package server
+
+import (
+	"net/http"
+	"path"
+	"strings"
+
+	"fairway/internal/urlpath"
+	"fairway/router/rule"
+)
+
+// cleanPath brings the path of a request into the one form that rules are
+// compared with and servers receive: characters that need no percent sign are
+// written plainly, and "//", "/./" and "/../" are resolved (RFC 3986, sections
+// 6.2.2.2 and 6.2.2.3). Without it "/a/../admin" would pass a rule for "/a".
+func cleanPath(r *http.Request) (*http.Request, error) {
+	given := r.URL.EscapedPath()
+	if given == "*" || given == "" && r.Method == http.MethodConnect {
+		return r, nil
+	}
+	cleaned := rule.RoutingPath(given)
+	if needsCleaning(cleaned) {
+		slash := strings.HasSuffix(cleaned, "/") || strings.HasSuffix(cleaned, "/.") || strings.HasSuffix(cleaned, "/..")
+		if cleaned = path.Clean("/" + cleaned); slash && cleaned != "/" {
+			cleaned += "/"
+		}
+	}
+	if cleaned == given && given != "" {
+		return r, nil
+	}
+	return urlpath.Rewrite(r, cleaned)
+}
+
+func needsCleaning(p string) bool {
+	return !strings.HasPrefix(p, "/") || strings.Contains(p, "//") || strings.Contains(p, "/.")
+}

@@ -1,0 +1,233 @@
+// Package server puts the rooms together: providers feed the router, entry points
+// serve from it, and all of them begin and end in order.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/config"
+	"fairway/config/dynamic"
+	"fairway/dashboard"
+	"fairway/providers"
+	"fairway/proxy"
+	"fairway/router"
+	"fairway/tls/certs"
+)
+
+// Server is a gateway at work.
+type Server struct {
+	config      *config.Loaded
+	log         logrus.FieldLogger
+	router      *router.Router
+	watch       *providers.Watch
+	entryPoints []*entryPoint
+	forwarder   *proxy.Standard
+	history     history
+	stopping    atomic.Bool
+}
+
+// Options of a Server.
+type Options struct {
+	Config  *config.Loaded
+	Log     logrus.FieldLogger
+	Version string
+	// Extra providers beside the configured ones, by name.
+	Extra map[string]providers.Provider
+}
+
+// New builds everything and binds the addresses of the entry points. Nothing is
+// served before Run.
+func New(o Options) (*Server, error) {
+	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewStandard()}
+	all, err := s.providers(o.Extra)
+	if err != nil {
+		return nil, err
+	}
+	s.router = router.New(router.Env{Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all)})
+	s.watch = &providers.Watch{
+		Providers: all, Log: o.Log, Apply: s.apply,
+		Throttle: time.Duration(o.Config.Providers.ProvidersThrottleDuration),
+	}
+	return s, s.listen()
+}
+
+// providers makes the configured providers.
+func (s *Server) providers(extra map[string]providers.Provider) (map[string]providers.Provider, error) {
+	all := map[string]providers.Provider{"internal": internalRoutes(s.config.Configuration)}
+	maps.Copy(all, extra)
+	configured := map[string]providers.Config{}
+	if c := s.config.Providers.Docker; c != nil {
+		configured["docker"] = c
+	}
+	if c := s.config.Providers.File; c != nil {
+		configured["file"] = c
+	}
+	for name, c := range configured {
+		p, err := c.New(s.log.WithField("provider", name))
+		if err != nil {
+			return nil, fmt.Errorf("option providers.%s: %w", name, err)
+		}
+		all[name] = p
+	}
+	return all, nil
+}
+
+func (s *Server) routerEntryPoints() []router.EntryPoint {
+	asDefault := false
+	for _, c := range s.config.EntryPoints {
+		asDefault = asDefault || c.AsDefault
+	}
+	var points []router.EntryPoint
+	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
+		c := s.config.EntryPoints[name]
+		points = append(points, router.EntryPoint{
+			Name: name, Middlewares: c.HTTP.Middlewares, TLS: c.HTTP.TLS,
+			Default: c.AsDefault || !asDefault && name != config.InternalEntryPoint,
+		})
+	}
+	return points
+}
+
+// internal are the services that the gateway itself answers.
+func (s *Server) internal(o Options, all map[string]providers.Provider) map[string]http.Handler {
+	var names []string
+	for name := range all {
+		if name != "internal" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	api := dashboard.New(dashboard.Source{
+		Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: names,
+		Table: func() *router.Table { return s.router.Table() }, Since: s.history.since,
+	})
+	return map[string]http.Handler{
+		"api":       api,
+		"dashboard": dashboard.Page(),
+		"debug":     debugHandler(),
+		"ping":      http.HandlerFunc(s.ping),
+		"noop":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+	}
+}
+
+// listen binds the entry points. One that nobody asked for is left out when that
+// fails.
+func (s *Server) listen() error {
+	certificate, err := certs.NewDefault()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
+		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), certificate, s.log)
+		if err != nil && slices.Contains(s.config.Implied, name) {
+			s.log.WithError(err).Warn("an entry point that is there by default is left out")
+			continue
+		}
+		if err != nil {
+			for _, bound := range s.entryPoints {
+				err = errors.Join(err, bound.sniffer.Close())
+			}
+			return err
+		}
+		s.entryPoints = append(s.entryPoints, e)
+	}
+	if len(s.entryPoints) == 0 {
+		return errors.New("no entry point can be bound")
+	}
+	return nil
+}
+
+// longestWait is how long the entry points wait for providers to have said what
+// there is, so that a restart does not answer 404 for a moment.
+const longestWait = 3 * time.Second
+
+// Run serves until ctx ends, then lets the requests under way end.
+func (s *Server) Run(ctx context.Context) error {
+	following, unfollow := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.watch.Run(following) })
+	select {
+	case <-s.watch.Heard():
+	case <-time.After(longestWait):
+		s.log.Warn("serving begins although not every provider has told what there is")
+	case <-ctx.Done():
+	}
+	for _, e := range s.entryPoints {
+		running.Go(e.serve)
+		s.log.WithFields(logrus.Fields{"entryPoint": e.name, "address": e.sniffer.Addr().String()}).Info("entry point is open")
+	}
+	<-ctx.Done()
+	s.log.Info("stopping: requests under way may end")
+	s.stopping.Store(true)
+	var ending sync.WaitGroup
+	for _, e := range s.entryPoints {
+		ending.Go(e.stop)
+	}
+	ending.Wait()
+	unfollow()
+	running.Wait()
+	s.router.Table().Retire()
+	s.forwarder.CloseIdle()
+	s.log.Info("stopped")
+	return nil
+}
+
+// Addresses returns where the entry points listen, by name.
+func (s *Server) Addresses() map[string]string {
+	addresses := map[string]string{}
+	for _, e := range s.entryPoints {
+		addresses[e.name] = e.sniffer.Addr().String()
+	}
+	return addresses
+}
+
+// apply puts a configuration in force and tells what is new about it.
+func (s *Server) apply(cfg *dynamic.Configuration) {
+	began := time.Now()
+	table := s.router.Apply(cfg)
+	fresh, mended := s.history.update(table.Problems())
+	for _, p := range fresh {
+		entry := s.log.WithFields(fields(p))
+		switch p.Severity {
+		case dynamic.Error:
+			entry.Error(p.String())
+		case dynamic.Warning:
+			entry.Warn(p.String())
+		default:
+			entry.Info(p.String())
+		}
+	}
+	for _, p := range mended {
+		s.log.WithFields(fields(p)).Info("mended: " + p.String())
+	}
+	s.log.WithFields(logrus.Fields{
+		"routers": len(table.Routes()), "services": len(table.Services()), "middlewares": len(table.Middlewares()),
+		"problems": len(table.Problems()), "took": time.Since(began).Round(time.Microsecond).String(),
+	}).Info("configuration is in force")
+}
+
+func fields(p dynamic.Problem) logrus.Fields {
+	f := logrus.Fields{"provider": p.Provider}
+	if p.Kind != "" && p.Name != "" {
+		f[p.Kind] = p.Name
+	}
+	return f
+}
+
+func (s *Server) ping(w http.ResponseWriter, _ *http.Request) {
+	if s.stopping.Load() {
+		w.WriteHeader(s.config.Ping.TerminatingStatusCode)
+		return
+	}
+	_, _ = w.Write([]byte("OK"))
+}
