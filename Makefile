@@ -7,7 +7,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=tools.mod golangci-lint
 # Packages that a request passes through.
-REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... ./bench/...
+REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... $(if $(wildcard bench/*.go bench/*/*.go),./bench/...)
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test lint fuzz bench generate image
@@ -16,7 +16,7 @@ help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static program bin/fairway.
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
 
 run: build ## Build, and run the demonstration (no Docker needed).
 	bin/fairway demo
@@ -24,7 +24,7 @@ run: build ## Build, and run the demonstration (no Docker needed).
 test: ## Check and test everything, also against a real Docker engine.
 	if [ -x test/setup.sh ]; then test/setup.sh; fi
 	go vet -tags e2e ./...
-	go test -race -tags e2e ./...
+	go test -race -tags e2e -timeout 20m ./...
 
 lint: ## Look for mistakes and bad form.
 	$(LINT) run
@@ -33,7 +33,7 @@ fuzz: ## Feed every fuzz target for FUZZTIME (30s) each.
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "$$(dirname "$$file") $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
 		done; \
 	done
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
 	"fairway/internal/decode"
 )
 
@@ -153,6 +155,9 @@ func (c *Configuration) validate() error {
 	}
 	if !slices.Contains([]string{"common", "json", "text"}, strings.ToLower(c.Log.Format)) {
 		errs = append(errs, fmt.Errorf("option log.format: %q is neither common nor json", c.Log.Format))
+	}
+	if _, err := logrus.ParseLevel(c.Log.Level); err != nil {
+		errs = append(errs, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC", c.Log.Level))
 	}
 	return errors.Join(errs...)
 }

@@ -31,7 +31,7 @@ type Watch struct {
 	current map[string]*dynamic.Configuration // last published, as published
 	failed  map[string]string                 // reasons of providers that are down
 	changed chan struct{}                     // holds one: something is to be applied
-	heard   chan struct{}                     // closed when all have published
+	heard   chan struct{}                     // closed when what all have published is applied
 }
 
 const (
@@ -56,13 +56,11 @@ func (w *Watch) prepare() {
 	if w.changed == nil {
 		w.current, w.failed = map[string]*dynamic.Configuration{}, map[string]string{}
 		w.changed, w.heard = make(chan struct{}, 1), make(chan struct{})
-		if len(w.Providers) == 0 {
-			close(w.heard)
-		}
 	}
 }
 
-// Heard is closed as soon as every provider has published once.
+// Heard is closed as soon as every provider has published once, and that has been
+// applied.
 func (w *Watch) Heard() <-chan struct{} {
 	w.prepare()
 	return w.heard
@@ -112,9 +110,6 @@ func (w *Watch) publish(name string, c *dynamic.Configuration) {
 	}
 	delete(w.failed, name)
 	w.current[name] = c
-	if !known && len(w.current) == len(w.Providers) {
-		close(w.heard)
-	}
 	w.notify()
 }
 
@@ -137,6 +132,10 @@ func (w *Watch) notify() {
 func (w *Watch) apply(ctx context.Context) {
 	qualified := map[string]*dynamic.Configuration{}
 	source := map[string]*dynamic.Configuration{}
+	heard := len(w.Providers) == 0
+	if heard {
+		close(w.heard)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,6 +143,10 @@ func (w *Watch) apply(ctx context.Context) {
 		case <-w.changed:
 		}
 		w.Apply(w.state(qualified, source))
+		if !heard && len(source) == len(w.Providers) {
+			heard = true
+			close(w.heard)
+		}
 		select {
 		case <-ctx.Done():
 			return

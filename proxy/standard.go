@@ -120,6 +120,7 @@ func rewrite(pr *httputil.ProxyRequest, target *Target, o Options) {
 	} else {
 		out.Host = target.URL.Host
 	}
+	out.Trailer = pr.In.Trailer // filled while the body is read
 	for _, name := range forwarded {
 		if v := pr.In.Header[name]; v != nil {
 			out.Header[name] = v

@@ -28,20 +28,18 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		cfg:         cfg,
 		routes:      make(map[string]*Route, len(cfg.HTTP.Routers)),
 		services:    make(map[string]*Slot, len(cfg.HTTP.Services)+len(env.Internal)),
-		middlewares: make(map[string]*Middleware, len(cfg.HTTP.Middlewares)),
 		entryPoints: make(map[string]*entryPointRoutes, len(env.EntryPoints)),
 		problems:    slices.Clone(cfg.Problems),
 	}}
 	b.blame()
-	for name, c := range cfg.HTTP.Middlewares {
-		b.next.middlewares[name] = b.middleware(name, c)
-	}
+	b.middlewares()
 	for name, c := range cfg.HTTP.Services {
 		b.service(name, c)
 	}
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
 	}
+	b.moved = b.moved || len(b.next.services) != len(previous.services)
 	for name, c := range cfg.HTTP.Routers {
 		b.router(name, c)
 	}
@@ -58,6 +56,8 @@ type building struct {
 	blamed   map[object][]string // reasons that disable
 	warned   map[object][]string // reasons that do not
 	changed  []pair              // routers that are not the same as before
+	kept     int                 // routers that are
+	moved    bool                // what routers use is not all the same as before
 }
 
 type object struct{ kind, name string }
@@ -79,6 +79,11 @@ func (b *building) blame() {
 	}
 }
 
+// said are the reasons that came with the configuration.
+func (b *building) said(o object) []string {
+	return append(slices.Clip(b.blamed[o]), b.warned[o]...)
+}
+
 // report makes a problem of a reason that was found while building.
 func (b *building) report(kind, name, reason, near string, severity dynamic.Severity) string {
 	p := dynamic.Problem{Severity: severity, Provider: dynamic.ProviderOf(name), Kind: kind, Name: name,
@@ -88,15 +93,41 @@ func (b *building) report(kind, name, reason, near string, severity dynamic.Seve
 	return p.String()
 }
 
+// middlewares finds or makes all of them. Mostly they are the same as before.
+func (b *building) middlewares() {
+	all, before := b.cfg.HTTP.Middlewares, b.previous.middlewares
+	same := len(all) == len(before)
+	for name, c := range all {
+		if !same {
+			break
+		}
+		same = b.stays(before[name], object{dynamic.KindMiddleware, name}, c)
+	}
+	if same && before != nil {
+		b.next.middlewares = before
+		return
+	}
+	b.moved = true
+	b.next.middlewares = make(map[string]*Middleware, len(all))
+	for name, c := range all {
+		b.next.middlewares[name] = b.middleware(name, c)
+	}
+}
+
+func (b *building) stays(old *Middleware, o object, c *dynamic.Middleware) bool {
+	return old != nil && old.Status == Enabled && len(b.blamed[o])+len(b.warned[o]) == 0 && dynamic.Same(old.Config, c)
+}
+
 func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 	o := object{dynamic.KindMiddleware, name}
-	m := &Middleware{Name: name, Config: c, Status: Enabled, Errors: append(slices.Clip(b.blamed[o]), b.warned[o]...)}
+	old := b.previous.middlewares[name]
+	if b.stays(old, o, c) {
+		return old
+	}
+	said := b.said(o)
+	m := &Middleware{Name: name, Config: c, Status: Enabled, Errors: said}
 	if len(b.warned[o]) > 0 {
 		m.Status = Warned
-	}
-	old := b.previous.middlewares[name]
-	if old != nil && dynamic.Same(old.Config, c) && (len(m.Errors) == 0 && old.Status == Enabled) {
-		return old
 	}
 	kind, build, err := c.Kind()
 	m.Kind, m.build = kind, build
@@ -121,7 +152,7 @@ func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 // service finds or makes the slot of a service.
 func (b *building) service(name string, c *dynamic.Service) {
 	o := object{dynamic.KindService, name}
-	said := append(slices.Clip(b.blamed[o]), b.warned[o]...)
+	said := b.said(o)
 	old := b.previous.services[name]
 	if old != nil && old.Status != Disabled && dynamic.Same(old.Config(), c) && slices.Equal(old.Errors, said) {
 		b.next.services[name] = old
@@ -138,7 +169,7 @@ func (b *building) service(name string, c *dynamic.Service) {
 		slot.Status = Disabled
 		slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), "", dynamic.Error))
 		slot.current.Store(&instance{config: c})
-		b.next.services[name] = slot
+		b.next.services[name], b.moved = slot, true
 		return
 	case len(said) > 0:
 		slot.Status = Warned
@@ -149,7 +180,7 @@ func (b *building) service(name string, c *dynamic.Service) {
 		return
 	}
 	slot.current.Store(in)
-	b.next.services[name] = slot
+	b.next.services[name], b.moved = slot, true
 }
 
 func (b *building) instance(name string, c *dynamic.Service, before *instance) (string, *instance, error) {
@@ -178,7 +209,7 @@ func (b *building) internal(name string, h http.Handler) {
 	}
 	slot := &Slot{Name: name, Status: Enabled}
 	slot.current.Store(&instance{service: h})
-	b.next.services[name] = slot
+	b.next.services[name], b.moved = slot, true
 }
 
 // pair is a router before and after.
@@ -186,9 +217,16 @@ type pair struct{ old, new *Route }
 
 // index brings the indexes of the entry points up to date, by what has changed.
 func (b *building) index() {
-	for name, old := range b.previous.routes {
-		if b.next.routes[name] == nil {
-			b.changed = append(b.changed, pair{old: old})
+	if b.kept < len(b.previous.routes) {
+		for name, old := range b.previous.routes {
+			if b.next.routes[name] == nil {
+				b.changed = append(b.changed, pair{old: old})
+			}
+		}
+	}
+	for _, p := range b.changed {
+		if p.old != nil {
+			b.next.replaced = append(b.next.replaced, p.old)
 		}
 	}
 	for _, ep := range b.env.EntryPoints {

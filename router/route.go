@@ -22,10 +22,17 @@ const highestPriority = math.MaxInt - 1000
 // router makes the route of a router, or several: where entry points add
 // something to their routers, each entry point has a route of its own.
 func (b *building) router(name string, c *dynamic.Router) {
+	if b.keeps(name, name, c) {
+		return
+	}
 	points, unknown := b.listensAt(c)
 	if len(points) > 1 && slices.ContainsFunc(points, EntryPoint.adds) {
 		for _, ep := range points {
-			b.route(ep.Name+"-"+name, c, []EntryPoint{ep}, unknown, name)
+			own := ep.Name + "-" + name
+			for b.cfg.HTTP.Routers[own] != nil { // somebody has given that name
+				own = ep.Name + "-" + own
+			}
+			b.route(own, c, []EntryPoint{ep}, unknown, name)
 		}
 		return
 	}
@@ -55,18 +62,28 @@ func (b *building) listensAt(c *dynamic.Router) (points []EntryPoint, unknown []
 	return points, unknown
 }
 
+// keeps takes a route from the previous table, if there is one that stands.
+func (b *building) keeps(name, blamed string, c *dynamic.Router) bool {
+	old := b.previous.routes[name]
+	if old == nil || old.of != blamed || !dynamic.Same(old.Config, c) || !b.stands(old) ||
+		!slices.Equal(old.said, b.said(object{dynamic.KindRouter, blamed})) {
+		return false
+	}
+	b.kept++
+	b.next.routes[name] = old
+	b.next.problems = append(b.next.problems, old.found...)
+	return true
+}
+
 // route makes one route, or takes it from the previous table. blamed is the name
 // under which problems know it.
 func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, unknown []string, blamed string) {
-	o := object{dynamic.KindRouter, blamed}
-	said := append(slices.Clip(b.blamed[o]), b.warned[o]...)
-	old := b.previous.routes[name]
-	if old != nil && dynamic.Same(old.Config, c) && slices.Equal(old.said, said) && b.stands(old) {
-		b.next.routes[name] = old
-		b.next.problems = append(b.next.problems, old.found...)
+	if b.keeps(name, blamed, c) {
 		return
 	}
-	rt := &Route{Name: name, Config: c, Status: Enabled, TLS: c.TLS, Errors: said, said: said}
+	o := object{dynamic.KindRouter, blamed}
+	old, said := b.previous.routes[name], b.said(o)
+	rt := &Route{Name: name, Config: c, Status: Enabled, TLS: c.TLS, Errors: said, said: said, of: blamed}
 	m := &making{building: b, route: rt, provider: dynamic.ProviderOf(name)}
 	if len(b.warned[o]) > 0 {
 		rt.Status = Warned
@@ -83,6 +100,9 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 
 // stands tells whether all that a route was built from is still the same.
 func (b *building) stands(rt *Route) bool {
+	if !b.moved {
+		return true
+	}
 	for _, u := range rt.uses {
 		if u.isSlot && b.next.services[u.name] != u.slot || !u.isSlot && b.next.middlewares[u.name] != u.middleware {
 			return false
@@ -97,6 +117,7 @@ type making struct {
 	route    *Route
 	provider string
 	within   []string // chains that are being built, to find circles
+	built    int      // middlewares so far
 }
 
 // fail disables the route for a reason.
@@ -247,6 +268,9 @@ func (m *making) wrap(ctx context.Context, names []string, provider string, next
 	return next, errors.Join(errs...)
 }
 
+// mostMiddlewares bounds what chains of chains can make of a few labels.
+const mostMiddlewares = 1000
+
 func (m *making) middleware(ctx context.Context, name string, next http.Handler) (http.Handler, error) {
 	def := m.next.middlewares[name]
 	m.route.uses = append(m.route.uses, use{name: name, middleware: def})
@@ -257,6 +281,9 @@ func (m *making) middleware(ctx context.Context, name string, next http.Handler)
 		return nil, fmt.Errorf("its middleware %q is out of use: %s", name, strings.Join(def.Errors, "; "))
 	case slices.Contains(m.within, name):
 		return nil, fmt.Errorf("the middleware %q contains itself: %s", name, strings.Join(append(m.within, name), " > "))
+	}
+	if m.built++; m.built > mostMiddlewares {
+		return nil, fmt.Errorf("its chains come to more than %d middlewares", mostMiddlewares)
 	}
 	m.within = append(m.within, name)
 	defer func() { m.within = m.within[:len(m.within)-1] }()

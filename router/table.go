@@ -22,7 +22,8 @@ type Table struct {
 	middlewares map[string]*Middleware
 	entryPoints map[string]*entryPointRoutes
 	problems    []dynamic.Problem
-	swaps       []swap // to be carried out when the table comes into force
+	swaps       []swap   // to be carried out when the table comes into force
+	replaced    []*Route // to be retired then
 }
 
 // entryPointRoutes are the routes of one entry point: those for plain text and
@@ -53,6 +54,7 @@ type Route struct {
 	TLS         *dynamic.RouterTLS
 	Rule        *rule.Rule
 
+	of      string // name of the router that it was made of
 	handler http.Handler
 	uses    []use
 	said    []string          // problems that came with the configuration
@@ -150,23 +152,33 @@ func (t *Table) install() {
 
 // retireFrom ends what the previous table had and this one has not.
 func (t *Table) retireFrom(previous *Table) {
-	for name, rt := range previous.routes {
-		if t.routes[name] != rt && rt.retire != nil {
-			rt.retire()
+	for _, rt := range t.replaced {
+		rt.retire()
+	}
+	t.replaced = nil
+	for name, s := range previous.services {
+		if t.services[name] != s {
+			s.retire()
 		}
 	}
-	for name, s := range previous.services {
-		if in := s.current.Load(); t.services[name] != s && in != nil && in.retire != nil {
-			in.retire()
-		}
+}
+
+// retire ends what stands in the slot.
+func (s *Slot) retire() {
+	if in := s.current.Load(); in.retire != nil {
+		in.retire()
 	}
 }
 
 // Retire ends everything that the table has. For tables that were built to be
 // looked at, and at the end.
 func (t *Table) Retire() {
-	t.retireFrom(&Table{})
-	(&Table{}).retireFrom(t)
+	for _, rt := range t.routes {
+		rt.retire()
+	}
+	for _, s := range t.services {
+		s.retire()
+	}
 	for _, s := range t.swaps {
 		s.with.retire()
 	}

@@ -46,7 +46,7 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // that did not go well.
 func (o *outer) finish(sw *statusWriter, r *http.Request, rec *record.Record) {
 	reason := recover()
-	if reason != nil && reason != http.ErrAbortHandler {
+	if reason != nil && reason != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 		rec.Fail(fmt.Sprintf("panic: %v", reason))
 		o.log.WithField("stack", string(debug.Stack())).Error("panic while serving a request")
 		if sw.status == 0 {

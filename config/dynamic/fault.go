@@ -16,7 +16,7 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Severity = Warning
 	}
 	parts := strings.SplitN(f.Path, ".", 4)
-	if len(parts) < 3 || !strings.EqualFold(parts[0], "http") {
+	if len(parts) < 3 || parts[2] == "" || !strings.EqualFold(parts[0], "http") {
 		return p
 	}
 	p.Name = parts[2]

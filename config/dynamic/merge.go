@@ -32,7 +32,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 	for _, p := range c.Problems {
 		p.Provider = provider
 		if p.Name != "" && p.Kind != "" {
-			p.Name = Qualify(p.Name, provider)
+			p.Name = own(p.Name, provider)
 		}
 		out.Problems = append(out.Problems, p)
 	}
@@ -41,12 +41,19 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 
 func qualified[T any](in map[string]*T, provider string) map[string]*T {
 	out := make(map[string]*T, len(in))
-	suffix := "@" + provider
 	for name, v := range in {
-		// A name with an @ of its own would be taken for another provider's.
-		out[strings.ReplaceAll(name, "@", "-")+suffix] = v
+		if plain := strings.ReplaceAll(name, "@", "-"); plain != name && in[plain] != nil {
+			continue // of two that come out alike the one written so stays
+		}
+		out[own(name, provider)] = v
 	}
 	return out
+}
+
+// own is the qualified name of a provider's own object. A name with an @ of its
+// own would be taken for another provider's.
+func own(name, provider string) string {
+	return strings.ReplaceAll(name, "@", "-") + "@" + provider
 }
 
 // Merge puts the qualified configurations of several providers together.

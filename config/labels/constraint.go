@@ -1,9 +1,11 @@
 package labels
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"regexp"
 	"strconv"
@@ -20,7 +22,9 @@ func parseConstraint(s string) (constraint, error) {
 		return func(map[string]string) bool { return true }, nil
 	}
 	expr, err := parser.ParseExpr(s)
-	if err != nil {
+	if list, ok := errors.AsType[scanner.ErrorList](err); ok && len(list) > 0 {
+		return nil, fmt.Errorf("constraints %q: offset %d: %s", s, list[0].Pos.Offset, list[0].Msg)
+	} else if err != nil {
 		return nil, fmt.Errorf("constraints %q: %w", s, err)
 	}
 	c, err := constraintOf(expr)

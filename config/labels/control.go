@@ -97,12 +97,20 @@ func decodeFaults(found map[string]label, element any, later func(string) bool, 
 	return append(faults, tree.Into(element, later)...)
 }
 
+// begins tells whether a key is path, or lies below it.
+func begins(key, path string) bool {
+	if len(key) < len(path) || !strings.EqualFold(key[:len(path)], path) {
+		return false
+	}
+	return len(key) == len(path) || key[len(path)] == '.' || key[len(path)] == '['
+}
+
 // inLabels puts the key of a problem, and the key that was meant, into the form
 // in which the labels are written.
 func inLabels(found map[string]label, p *dynamic.Problem) {
 	for _, rest := range slices.Sorted(maps.Keys(found)) {
 		l := found[rest]
-		if len(rest) >= len(p.Key) && strings.EqualFold(rest[:len(p.Key)], p.Key) {
+		if begins(rest, p.Key) {
 			p.Key = l.key[:len(l.key)-len(rest)+len(p.Key)]
 			if p.Nearest != "" {
 				p.Nearest = l.key[:len(l.key)-len(rest)] + p.Nearest

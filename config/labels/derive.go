@@ -22,9 +22,14 @@ func (d *Decoder) services(s *share) {
 		if svc.LoadBalancer == nil {
 			svc.LoadBalancer = &loadbalancer.Config{}
 		}
-		if err := d.addServer(s, name, svc.LoadBalancer); err != nil && (declared || s.needs(name)) {
+		err := d.addServer(s, name, svc.LoadBalancer)
+		switch {
+		case err == nil:
+		case declared || s.needs(name):
 			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Error,
 				Kind: dynamic.KindService, Name: name, Reason: err.Error()})
+		default:
+			delete(s.Services, name) // nobody asked for it
 		}
 	}
 }
@@ -128,7 +133,7 @@ func (s *share) needs(service string) bool {
 func (d *Decoder) routers(s *share) {
 	if len(s.Routers) == 0 {
 		if len(s.Services) > 1 {
-			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Notice, Name: s.defaultName(),
+			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Notice,
 				Reason: "the container declares several services and no router: no route is made"})
 			return
 		}

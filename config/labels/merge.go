@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"fairway/config/dynamic"
 	"fairway/proxy/loadbalancer"
@@ -18,12 +19,15 @@ type merging struct {
 	out      dynamic.HTTP
 	owner    struct{ routers, services, middlewares map[string]*share }
 	joined   map[string]string // service of a later share -> the service that its server joins
+	lost     map[object]bool   // of the present share: what an older workload's stands for
 	merged   map[string]bool   // services that are copies made here
 	problems []dynamic.Problem
 }
 
+type object struct{ kind, name string }
+
 func merge(provider string, shares []*share) *dynamic.Configuration {
-	m := &merging{provider: provider, joined: map[string]string{}, merged: map[string]bool{}}
+	m := &merging{provider: provider, joined: map[string]string{}, merged: map[string]bool{}, lost: map[object]bool{}}
 	m.out = dynamic.HTTP{
 		Routers:     make(map[string]*dynamic.Router, len(shares)),
 		Services:    make(map[string]*dynamic.Service, len(shares)),
@@ -33,9 +37,7 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	m.owner.services = make(map[string]*share, len(shares))
 	m.owner.middlewares = map[string]*share{}
 	for _, s := range shares {
-		for _, p := range s.problems {
-			m.problem(s, p)
-		}
+		clear(m.lost)
 		for name, r := range s.Routers {
 			m.router(s, name, r)
 		}
@@ -45,11 +47,28 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 		for name, svc := range s.Services {
 			m.service(s, name, svc)
 		}
+		m.orphans(s)
+		for _, p := range s.problems {
+			p.Disables = p.Disables && m.ownerOf(p) == s
+			m.problem(s, p)
+		}
 	}
 	slices.SortStableFunc(m.problems, func(a, b dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
 	return &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems)}
+}
+
+// ownerOf is the share whose object a problem is about. The mistakes of others
+// must not put it out of use.
+func (m *merging) ownerOf(p dynamic.Problem) *share {
+	switch p.Kind {
+	case dynamic.KindRouter:
+		return m.owner.routers[p.Name]
+	case dynamic.KindMiddleware:
+		return m.owner.middlewares[p.Name]
+	}
+	return m.owner.services[p.Name]
 }
 
 func (m *merging) problem(s *share, p dynamic.Problem) {
@@ -89,10 +108,29 @@ func (m *merging) middleware(s *share, name string, mw *dynamic.Middleware) {
 	}
 }
 
+// service puts a service into the place of its name, or of the one that its
+// server joins. Routers that are the workload's alone keep their own.
 func (m *merging) service(s *share, name string, svc *dynamic.Service) {
-	if target, ok := m.joined[s.workload.ID+"/"+name]; ok {
-		name = target
+	target, joins := m.joined[s.workload.ID+"/"+name]
+	if joins {
+		m.place(s, target, svc)
 	}
+	if !joins || m.serves(s, name) {
+		m.place(s, name, svc)
+	}
+}
+
+// serves tells whether a router that s owns leads to the service.
+func (m *merging) serves(s *share, service string) bool {
+	for name, r := range s.Routers {
+		if m.local(r.Service) == service && m.owner.routers[name] == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *merging) place(s *share, name string, svc *dynamic.Service) {
 	first, taken := m.owner.services[name]
 	if !taken {
 		m.owner.services[name], m.out.Services[name] = s, svc
@@ -101,7 +139,6 @@ func (m *merging) service(s *share, name string, svc *dynamic.Service) {
 	kept := m.out.Services[name]
 	if first.workload.Group != s.workload.Group || !equalButServers(kept.LoadBalancer, svc.LoadBalancer) {
 		m.clash(s, first, dynamic.KindService, name)
-		m.orphan(s, name)
 		return
 	}
 	if !m.merged[name] {
@@ -120,6 +157,7 @@ func (m *merging) service(s *share, name string, svc *dynamic.Service) {
 // clash reports an object that was not used because an older workload has
 // another one of the same name.
 func (m *merging) clash(s, first *share, kind, name string) {
+	m.lost[object{kind, name}] = true
 	reason := fmt.Sprintf("the %s %q is not used: %s is older and has a different one of the same name", kind, name, first.workload.Source)
 	if kind == dynamic.KindService && first.workload.Group != s.workload.Group {
 		reason = fmt.Sprintf("the service %q is not used: %s of project %q has that name, and servers of different projects are not mixed", name, first.workload.Source, first.workload.Group)
@@ -129,16 +167,43 @@ func (m *merging) clash(s, first *share, kind, name string) {
 		Reason: fmt.Sprintf("%s has a different %s of the same name, which is not used", s.workload.Source, kind)})
 }
 
-// orphan disables those routers of s whose service was not used: another's
-// servers must not answer for them.
-func (m *merging) orphan(s *share, service string) {
+// orphans disables what leads to an object of s that was not used: another's
+// servers must not answer for it, nor another's middleware guard it.
+func (m *merging) orphans(s *share) {
+	if len(m.lost) == 0 {
+		return
+	}
 	for name, r := range s.Routers {
-		if r.Service == service && m.owner.routers[name] == s {
-			m.problem(s, dynamic.Problem{Severity: dynamic.Error, Kind: dynamic.KindRouter, Name: name, Disables: true,
-				Reason: fmt.Sprintf("its service %q belongs to another container", service)})
+		if m.owner.routers[name] != s {
+			continue
+		}
+		if service := m.local(r.Service); m.lost[object{dynamic.KindService, service}] {
+			m.orphan(s, dynamic.KindRouter, name, dynamic.KindService, service)
+		}
+		m.guarded(s, dynamic.KindRouter, name, r.Middlewares)
+	}
+	for name, mw := range s.Middlewares {
+		if mw.Chain != nil && m.owner.middlewares[name] == s {
+			m.guarded(s, dynamic.KindMiddleware, name, mw.Chain.Middlewares)
 		}
 	}
 }
+
+func (m *merging) guarded(s *share, kind, name string, middlewares []string) {
+	for _, mw := range middlewares {
+		if mw = m.local(mw); m.lost[object{dynamic.KindMiddleware, mw}] {
+			m.orphan(s, kind, name, dynamic.KindMiddleware, mw)
+		}
+	}
+}
+
+func (m *merging) orphan(s *share, kind, name, lostKind, lostName string) {
+	m.problem(s, dynamic.Problem{Severity: dynamic.Error, Kind: kind, Name: name, Disables: true,
+		Reason: fmt.Sprintf("its %s %q belongs to another container", lostKind, lostName)})
+}
+
+// local is a name without the provider's own behind the @.
+func (m *merging) local(name string) string { return strings.TrimSuffix(name, "@"+m.provider) }
 
 func equalButServers(a, b *loadbalancer.Config) bool {
 	x, y := *a, *b

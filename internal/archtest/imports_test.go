@@ -26,6 +26,8 @@ var plan = []room{
 	{dir: "server/...", free: true, why: "wires all rooms"},
 
 	{dir: "internal/docgen", may: []string{"config/...", "internal/..."}, why: "prints the reference of the configuration types"},
+	{dir: "internal/check", may: []string{"config/...", "providers/...", "router", "proxy/...", "middlewares/...", "internal/..."}, why: "the command builds what the server would build"},
+	{dir: "internal/demo", may: []string{"config/...", "providers", "internal/..."}, why: "the command is a provider of its own"},
 	{dir: "internal/*", may: []string{"internal/..."}, why: "answer, record and the like are what middlewares and proxy both need"},
 
 	{dir: "http1/...", may: []string{"http1/...", "internal/..."}},
@@ -49,7 +51,7 @@ var plan = []room{
 	{dir: "router/index", may: []string{"router/rule"}},
 	{dir: "router/*", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "internal/..."}},
 	{dir: "router", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "internal/..."}},
-	{dir: "dashboard/...", may: []string{"router", "config/dynamic", "telemetry", "internal/..."}},
+	{dir: "dashboard/...", may: []string{"router", "config", "config/dynamic", "telemetry", "internal/..."}, why: "it shows the entry points as they are configured"},
 }
 
 // TestRooms_AreEnteredAsPlanned checks the imports of everything but tests.

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -170,7 +171,7 @@ func TestDocument_SyntaxErrorsNameTheLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Document([]byte(tt.text), tt.ext)
-			se, ok := err.(*SyntaxError)
+			se, ok := errors.AsType[*SyntaxError](err)
 			if !ok {
 				t.Fatalf("got error %v, want a SyntaxError", err)
 			}

@@ -245,6 +245,8 @@ func (p *pruner) names(t reflect.Type) []string {
 		name := p.fieldKey(f)
 		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); name == f.Name && tag != "" && tag != "-" {
 			name = tag
+		} else if name == f.Name {
+			name = strings.ToLower(name[:1]) + name[1:]
 		}
 		names = append(names, name)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,25 +40,34 @@ func TestReference_IsUpToDate(t *testing.T) {
 	}
 }
 
-// TestReference_IsLinkedRightly follows every link between the pages.
-func TestReference_IsLinkedRightly(t *testing.T) {
-	_, pages := generated(t)
-	for name, text := range pages {
-		rest := string(text)
-		for {
-			_, after, ok := strings.Cut(rest, "](")
-			if !ok {
-				break
-			}
-			var link string
-			link, rest, _ = strings.Cut(after, ")")
-			target, _, _ := strings.Cut(link, "#")
-			if !strings.HasSuffix(target, ".md") {
-				continue
-			}
-			path := filepath.ToSlash(filepath.Join(filepath.Dir(name), target))
-			if _, ok := pages[path]; !ok && !strings.HasPrefix(path, "../") {
-				t.Errorf("%s links to %s, which is not there", name, path)
+var link = regexp.MustCompile(`\]\(([^)#:\s]+)(?:#[^)]*)?\)`)
+
+// TestPages_LinkToWhatIsThere follows the links between the pages of the project,
+// the generated ones and the others.
+func TestPages_LinkToWhatIsThere(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "docs/*/*/*.md", "examples/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) < 10 {
+		t.Fatalf("found %d pages only", len(files))
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, m[1])
 			}
 		}
 	}

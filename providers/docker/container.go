@@ -3,11 +3,13 @@ package docker
 import (
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 
+	"fairway/config/dynamic"
 	"fairway/config/labels"
 )
 
@@ -18,78 +20,62 @@ const (
 	composeOneOff  = "com.docker.compose.oneoff"
 )
 
-// understand makes the workload of a listed container. A container that has not
-// changed keeps its workload, and so everything that was made of it.
-func (e *endpoint) understand(s container.Summary) known {
-	since, leaving := e.leaving[s.ID]
+// understand makes the workload of a container. One that has not changed keeps
+// its old workload, and so everything that was made of it.
+func (e *endpoint) understand(f facts, old known) known {
+	since, leaving := e.leaving[f.id]
 	if leaving && time.Since(since) > leavingLast {
-		delete(e.leaving, s.ID)
+		delete(e.leaving, f.id)
 		leaving = false
 	}
-	// "Up 3 minutes" grows older without changing anything.
-	_, health, _ := strings.Cut(s.Status, "(")
-	s.Status = health
-	old, ok := e.containers[s.ID]
-	if ok && leaving == (old.workload.Why == whyLeaving) && reflect.DeepEqual(old.summary, s) {
+	control := labels.ReadControl(f.labels)
+	why, reached, problems := unready(f, leaving), "", []dynamic.Problem(nil)
+	if why == "" {
+		reached, problems = e.reach(f, control.Network)
+	}
+	if w := old.workload; w != nil && w.Why == why && w.Address == reached && slices.Equal(w.Problems, problems) && reflect.DeepEqual(old.facts, f) {
 		return old
 	}
 	w := &labels.Workload{
-		ID: s.ID, Container: name(s), Group: s.Labels[composeProject],
-		Created: time.Unix(s.Created, 0), Labels: s.Labels, Control: labels.ReadControl(s.Labels), Ports: e.ports(s),
+		ID: f.id, Container: f.name, Group: f.labels[composeProject], Source: "container " + f.name, Name: f.name,
+		Created: f.created, Labels: f.labels, Control: control, Ports: e.ports(f),
+		Address: reached, Problems: problems, Why: why, Ready: why == "",
 	}
-	w.Source = "container " + w.Container
-	w.Name = w.Container
-	if service, project := s.Labels[composeService], s.Labels[composeProject]; service != "" && project != "" {
+	if service, project := f.labels[composeService], f.labels[composeProject]; service != "" && project != "" {
 		w.Name = service + "_" + project
 	}
-	w.Running = s.State == container.StateRunning || s.State == container.StatePaused
-	w.Why = unready(s, leaving)
-	w.Ready = w.Why == ""
-	if w.Ready {
-		w.Address, w.Problems = e.reach(s, w.Control.Network)
-	}
-	return known{summary: s, workload: w}
+	w.Running = !leaving && (f.state == container.StateRunning || f.state == container.StatePaused)
+	return known{facts: f, workload: w}
 }
 
 const whyLeaving = "it was told to stop"
 
 // unready says why a container cannot take requests, or "".
-func unready(s container.Summary, leaving bool) string {
+func unready(f facts, leaving bool) string {
 	switch {
-	case s.State != container.StateRunning:
-		return "it is " + s.State
+	case f.state != container.StateRunning:
+		return "it is " + f.state
 	case leaving:
 		return whyLeaving
-	case strings.EqualFold(s.Labels[composeOneOff], "true"):
+	case strings.EqualFold(f.labels[composeOneOff], "true"):
 		return "it is a one-off container of compose run"
-	case strings.HasPrefix(s.Status, "unhealthy"):
+	case f.health == container.Unhealthy:
 		return "its health check fails"
-	case strings.HasPrefix(s.Status, "health: starting"):
+	case f.health == container.Starting:
 		return "its health check has not succeeded yet"
 	}
 	return ""
 }
 
-// name is the container's own name. Links add further names, with more slashes.
-func name(s container.Summary) string {
-	for _, n := range s.Names {
-		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
-			return n
-		}
-	}
-	return s.ID[:min(12, len(s.ID))]
-}
-
 // ports lists what a container exposes. A port that is bound to all addresses of
 // an engine on another machine is reached by that machine's address.
-func (e *endpoint) ports(s container.Summary) []labels.Port {
-	ports := make([]labels.Port, 0, len(s.Ports))
-	for _, p := range s.Ports {
-		port := labels.Port{Number: int(p.PrivatePort), HostIP: p.IP, HostPort: int(p.PublicPort)}
-		if ip := net.ParseIP(p.IP); ip != nil && ip.IsUnspecified() && !e.local {
-			port.HostIP = e.host
+func (e *endpoint) ports(f facts) []labels.Port {
+	ports := make([]labels.Port, len(f.ports))
+	for i, p := range f.ports {
+		if ip := net.ParseIP(p.HostIP); ip != nil && ip.IsUnspecified() && !e.local {
+			p.HostIP = e.host
 		}
-		ports = append(ports, port)
+		ports[i] = p
 	}
 	return ports
 }

@@ -110,7 +110,7 @@ func (c *Config) New(log logrus.FieldLogger) (providers.Provider, error) {
 			return nil, fmt.Errorf("endpoint %s: %w", address, err)
 		}
 		p.endpoints = append(p.endpoints, &endpoint{address: address, client: client, config: c,
-			log: log.WithField("endpoint", address), local: isLocal(address)})
+			log: log.WithField("endpoint", address), local: isLocal(address), own: ownID()})
 	}
 	if len(p.endpoints) == 0 {
 		return nil, fmt.Errorf("endpoint: none is given")
@@ -141,17 +141,24 @@ func (p *provider) Run(ctx context.Context, publish providers.Publish) error {
 	p.mu.Lock()
 	p.known = map[*endpoint]view{}
 	p.mu.Unlock()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var running sync.WaitGroup
 	for _, e := range p.endpoints {
-		running.Go(func() { e.run(ctx, func(v view) { p.show(e, v, publish) }) })
+		running.Go(func() {
+			defer func() { // a mistake of ours ends the provider, not the program
+				if reason := recover(); reason != nil {
+					stop(fmt.Errorf("panic: %v", reason))
+				}
+			}()
+			e.run(ctx, func(v view) { p.show(e, v, publish) })
+		})
 	}
 	running.Wait()
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 // show publishes the new view of one endpoint together with those of the others.
-// Until every endpoint has been heard of, only complete views are worth showing:
-// an empty one would take routes away that a restart should keep.
 func (p *provider) show(e *endpoint, v view, publish providers.Publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,12 +1,14 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -14,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 
 	"fairway/config/dynamic"
 	"fairway/config/labels"
@@ -26,7 +29,8 @@ type endpoint struct {
 	client  *client.Client
 	config  *Config
 	log     logrus.FieldLogger
-	local   bool // the engine runs on this machine
+	local   bool   // the engine runs on this machine
+	own     string // ID of the container that fairway runs in, or its beginning
 
 	containers map[string]known
 	leaving    map[string]time.Time // told to stop, not dead yet; by ID
@@ -34,9 +38,9 @@ type endpoint struct {
 	self       []string             // names of the networks that fairway itself is in
 }
 
-// known is a container as last listed.
+// known is a container as last looked at.
 type known struct {
-	summary  container.Summary
+	facts    facts
 	workload *labels.Workload
 }
 
@@ -89,13 +93,13 @@ func (e *endpoint) view(problem *dynamic.Problem) view {
 func (e *endpoint) follow(ctx context.Context, show func(view)) (connected bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	since := time.Now().Add(-secondLook)
+	since := e.forget().Add(-secondLook)
 	stream, failed := e.client.Events(ctx, events.ListOptions{
 		Since:   fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
 		Filters: filters.NewArgs(filters.Arg("type", "container"), filters.Arg("type", "network")),
 	})
-	if err := e.list(ctx, nil); err != nil {
-		return false, errors.Join(err, pending(failed))
+	if err := e.look(ctx, nil); err != nil {
+		return false, err
 	}
 	show(e.view(nil))
 	if !e.config.Watch {
@@ -103,6 +107,7 @@ func (e *endpoint) follow(ctx context.Context, show func(view)) (connected bool,
 		return true, ctx.Err()
 	}
 	e.log.Info("following the docker engine")
+	arrived := buffered(ctx, stream)
 	look := time.NewTimer(secondLook)
 	defer look.Stop()
 	for {
@@ -117,26 +122,54 @@ func (e *endpoint) follow(ctx context.Context, show func(view)) (connected bool,
 			return true, err
 		case <-look.C:
 			look.Reset(leavingLast)
-		case message := <-stream:
-			if changed = e.burst(ctx, message, stream); len(changed) == 0 {
+		case message := <-arrived:
+			if changed = e.burst(ctx, message, arrived); len(changed) == 0 {
 				continue
 			}
+			if e.own != "" && slices.ContainsFunc(changed, func(id string) bool { return strings.HasPrefix(id, e.own) }) {
+				changed = nil // our own networks decide on every address
+			}
 		}
-		if err := e.list(ctx, changed); err != nil {
+		if err := e.look(ctx, changed); err != nil {
 			return true, err
 		}
 		show(e.view(nil))
 	}
 }
 
-// pending returns the error that waits in the channel, if any.
-func pending(failed <-chan error) error {
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
+// forget drops what was heard of containers that were told to stop: they may have
+// started again meanwhile. It returns the time from which on to ask for events, so
+// that what is still true is heard again.
+func (e *endpoint) forget() time.Time {
+	first := time.Now()
+	for _, since := range e.leaving {
+		if since.Before(first) && time.Since(since) < leavingLast {
+			first = since
+		}
 	}
+	clear(e.leaving)
+	return first
+}
+
+// buffered takes events as they come, so that those of one burst are found
+// together.
+func buffered(ctx context.Context, stream <-chan events.Message) <-chan events.Message {
+	arrived := make(chan events.Message, 1024)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case message := <-stream:
+				select {
+				case <-ctx.Done():
+					return
+				case arrived <- message:
+				}
+			}
+		}
+	}()
+	return arrived
 }
 
 // burst takes the events that are there at the moment, and returns the IDs of the
@@ -183,58 +216,80 @@ func (e *endpoint) concerns(ctx context.Context, m events.Message) string {
 	return ""
 }
 
-// stops tells whether a signal sent to a container is meant to end it.
+// stops tells whether a signal sent to a container is meant to end it: one of the
+// usual ones, or the one that its image declares.
 func (e *endpoint) stops(ctx context.Context, id, signal string) bool {
 	switch signal {
 	case "15", "9", "2", "3", "6": // TERM, KILL, INT, QUIT, ABRT
 		return true
-	case "1", "10", "12": // HUP, USR1, USR2: reload, reopen logs
-		return false
 	}
 	info, err := e.client.ContainerInspect(ctx, id)
-	return err == nil && info.Config != nil && signalNumbers[info.Config.StopSignal] == signal
+	if err != nil || info.Config == nil {
+		return false
+	}
+	declared := strings.TrimPrefix(strings.ToUpper(info.Config.StopSignal), "SIG")
+	return declared != "" && signal == cmp.Or(signalNumbers[declared], declared)
 }
 
-// signalNumbers are the less usual stop signals of images (httpd stops by WINCH,
-// systemd by RTMIN+3).
-var signalNumbers = map[string]string{"SIGWINCH": "28", "WINCH": "28", "28": "28", "SIGRTMIN+3": "37", "RTMIN+3": "37", "37": "37", "SIGPWR": "30", "30": "30"}
+// signalNumbers are those of the less usual stop signals: httpd stops by WINCH,
+// systemd by RTMIN+3.
+var signalNumbers = map[string]string{"HUP": "1", "USR1": "10", "USR2": "12", "WINCH": "28", "PWR": "30", "RTMIN+3": "37"}
 
-// manyChanges is the number of containers from which on one full list is asked
-// for instead of the changed ones by their IDs.
-const manyChanges = 32
-
-// list brings what is known up to date: of the containers named, or of all when
-// none is named.
-func (e *endpoint) list(ctx context.Context, ids []string) error {
-	all := len(ids) == 0 || len(ids) > manyChanges
-	options := container.ListOptions{All: true}
-	if !all {
-		options.Filters = filters.NewArgs()
-		for _, id := range ids {
-			options.Filters.Add("id", id)
-		}
+// look brings what is known up to date: all containers by one list, or those
+// named, each by an inspection. The engine tells of some events a moment before
+// its lists show them; an inspection waits for the change to be complete.
+func (e *endpoint) look(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return e.list(ctx)
 	}
-	listed, err := e.client.ContainerList(ctx, options)
+	seen := make([]*container.InspectResponse, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inspectionsAtOnce)
+	for i, id := range ids {
+		group.Go(func() error {
+			c, err := e.client.ContainerInspect(ctx, id)
+			switch {
+			case err == nil:
+				seen[i] = &c
+			case !client.IsErrNotFound(err):
+				return fmt.Errorf("inspect container %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if seen[i] == nil {
+			delete(e.containers, id)
+			delete(e.leaving, id)
+			continue
+		}
+		e.containers[id] = e.understand(inspected(seen[i]), e.containers[id])
+	}
+	e.lend()
+	return nil
+}
+
+const inspectionsAtOnce = 8
+
+func (e *endpoint) list(ctx context.Context) error {
+	listed, err := e.client.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return fmt.Errorf("list containers: %w", err)
 	}
-	if all {
-		e.prepare(ctx, listed)
+	all := make([]facts, len(listed))
+	for i := range listed {
+		all[i] = summarized(&listed[i])
 	}
-	fresh := make(map[string]known, len(listed))
-	for _, s := range listed {
-		fresh[s.ID] = e.understand(s)
-	}
-	if all {
-		e.containers = fresh
-		return nil
-	}
-	for _, id := range ids {
-		if k, ok := fresh[id]; ok {
-			e.containers[id] = k
-		} else {
-			delete(e.containers, id)
-		}
+	e.prepare(ctx, all)
+	// Those that use the network of another come behind it.
+	slices.SortStableFunc(all, func(a, b facts) int { return cmp.Compare(len(a.lender()), len(b.lender())) })
+	before := e.containers
+	e.containers = make(map[string]known, len(all))
+	for _, f := range all {
+		e.containers[f.id] = e.understand(f, before[f.id])
 	}
 	return nil
 }

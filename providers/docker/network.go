@@ -12,24 +12,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
-
 	"fairway/config/dynamic"
 	"fairway/internal/nearest"
 )
 
 // prepare learns, from a full list, what choosing addresses needs: the networks
 // that fairway itself is in, and the address of the engine's machine.
-func (e *endpoint) prepare(ctx context.Context, all []container.Summary) {
+func (e *endpoint) prepare(ctx context.Context, all []facts) {
 	if e.host == "" {
 		e.host = hostAddress(ctx, e.address, e.local)
 	}
-	id := ownID()
 	e.self = nil
-	for _, s := range all {
-		if id != "" && strings.HasPrefix(s.ID, id) && s.NetworkSettings != nil {
-			e.self = slices.Sorted(maps.Keys(s.NetworkSettings.Networks))
+	for _, f := range all {
+		if e.own != "" && strings.HasPrefix(f.id, e.own) {
+			e.self = slices.Sorted(maps.Keys(f.networks))
 		}
 	}
 }
@@ -71,70 +67,77 @@ func hostAddress(ctx context.Context, address string, local bool) string {
 // reach chooses the address for requests to a container: in the network that its
 // label names, else in the one that the provider names, else in one that fairway
 // itself is in, else in the first by name.
-func (e *endpoint) reach(s container.Summary, wanted string) (string, []dynamic.Problem) {
-	if s.NetworkSettings == nil {
-		return "", nil
-	}
-	mode := s.HostConfig.NetworkMode
-	networks := s.NetworkSettings.Networks
-	if id, ok := strings.CutPrefix(mode, "container:"); ok {
+func (e *endpoint) reach(f facts, wanted string) (string, []dynamic.Problem) {
+	if id := f.lender(); id != "" {
 		return e.borrowed(id, wanted)
 	}
 	var problems []dynamic.Problem
-	for _, want := range []struct{ name, from string }{{wanted, "the label docker.network"}, {e.config.Network, "the option providers.docker.network"}} {
-		if want.name == "" {
+	for i, want := range []string{wanted, e.config.Network} {
+		if want == "" || want == "host" && f.mode == "host" {
 			continue
 		}
-		found, warning := lookFor(want.name, want.from, s, networks)
-		if warning != nil && want.name == wanted {
-			problems = append(problems, *warning)
-		}
+		found, warning := f.lookFor(want)
 		if found != "" {
-			return addressIn(networks[found]), problems
+			return found, problems
+		}
+		if i == 0 {
+			problems = append(problems, warning)
 		}
 	}
-	if mode == "host" {
+	if f.mode == "host" {
 		return e.host, problems
 	}
-	for _, name := range append(slices.Clone(e.self), slices.Sorted(maps.Keys(networks))...) {
-		if address := addressIn(networks[name]); address != "" {
-			return address, problems
+	for _, name := range append(slices.Clone(e.self), slices.Sorted(maps.Keys(f.networks))...) {
+		if found := f.networks[name].String(); found != "" {
+			return found, problems
 		}
 	}
 	return "", problems
 }
 
+// lender is the container whose network is used, or "".
+func (f facts) lender() string {
+	id, _ := strings.CutPrefix(f.mode, "container:")
+	if id == f.mode {
+		return ""
+	}
+	return id
+}
+
+// lend brings the addresses of containers up to date that use the network of
+// another one, which may have started anew.
+func (e *endpoint) lend() {
+	for id, k := range e.containers {
+		lender := k.facts.lender()
+		if lender == "" || !k.workload.Ready {
+			continue
+		}
+		w := *k.workload
+		w.Address, w.Problems = e.borrowed(lender, w.Control.Network)
+		if w.Address != k.workload.Address || !slices.Equal(w.Problems, k.workload.Problems) {
+			e.containers[id] = known{facts: k.facts, workload: &w}
+		}
+	}
+}
+
 // borrowed is the address of a container that uses the network of another.
 func (e *endpoint) borrowed(id, wanted string) (string, []dynamic.Problem) {
 	for _, k := range e.containers {
-		if (k.summary.ID == id || name(k.summary) == id) && !strings.HasPrefix(k.summary.HostConfig.NetworkMode, "container:") {
-			return e.reach(k.summary, wanted)
+		if (k.facts.id == id || k.facts.name == id) && k.facts.lender() == "" {
+			return e.reach(k.facts, wanted)
 		}
 	}
 	return "", []dynamic.Problem{{Severity: dynamic.Error, Reason: "it uses the network of another container, which is not known"}}
 }
 
-// lookFor finds the network with the given name, also when Compose has put the
-// name of the project in front of it.
-func lookFor(name, from string, s container.Summary, networks map[string]*network.EndpointSettings) (string, *dynamic.Problem) {
-	if addressIn(networks[name]) != "" {
-		return name, nil
+// lookFor finds the address in the network with the given name, also when Compose
+// has put the name of the project in front of it; else it says what is wrong.
+func (f facts) lookFor(name string) (string, dynamic.Problem) {
+	found := f.networks[name].String()
+	if project := f.labels[composeProject]; found == "" && project != "" {
+		found = f.networks[project+"_"+name].String()
 	}
-	if project := s.Labels[composeProject]; project != "" && addressIn(networks[project+"_"+name]) != "" {
-		return project + "_" + name, nil
-	}
-	names := slices.Sorted(maps.Keys(networks))
-	return "", &dynamic.Problem{Severity: dynamic.Warning, Nearest: nearest.Name(name, names),
-		Reason: fmt.Sprintf("%s names the network %q, which the container is not in (it is in: %s); another one is used", from, name, strings.Join(names, ", "))}
-}
-
-// addressIn prefers the IPv4 address. It accepts nil.
-func addressIn(n *network.EndpointSettings) string {
-	switch {
-	case n == nil:
-		return ""
-	case n.IPAddress != "":
-		return n.IPAddress
-	}
-	return n.GlobalIPv6Address
+	names := slices.Sorted(maps.Keys(f.networks))
+	return found, dynamic.Problem{Severity: dynamic.Warning, Nearest: nearest.Name(name, names),
+		Reason: fmt.Sprintf("the label docker.network names the network %q, which the container is not in (it is in: %s); another one is used", name, strings.Join(names, ", "))}
 }

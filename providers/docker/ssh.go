@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -44,8 +45,30 @@ func (s *SSH) dialer(u *url.URL) (dialFunc, error) {
 		if err != nil {
 			return nil, fmt.Errorf("known hosts: %w", err)
 		}
-		return dialSSH(ctx, address, socket, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: hosts, Timeout: 10 * time.Second})
+		return dialSSH(ctx, address, socket, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: hosts,
+			HostKeyAlgorithms: knownAlgorithms(hosts, address), Timeout: 10 * time.Second})
 	}, nil
+}
+
+// knownAlgorithms are those of the keys that are known of a machine. A machine
+// has keys of several kinds; when it showed one that is not in the file, it would
+// be taken for an impostor.
+func knownAlgorithms(hosts ssh.HostKeyCallback, address string) (names []string) {
+	unknown, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
+	if err != nil {
+		return nil
+	}
+	mismatch, ok := errors.AsType[*knownhosts.KeyError](hosts(address, &net.TCPAddr{}, unknown))
+	if !ok {
+		return nil
+	}
+	for _, k := range mismatch.Want {
+		if k.Key.Type() == ssh.KeyAlgoRSA {
+			names = append(names, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+		}
+		names = append(names, k.Key.Type())
+	}
+	return names
 }
 
 // sshConn is a connection through SSH that ends its login when it is closed.

@@ -92,6 +92,7 @@ type balancer struct {
 // server is one server with its share of requests.
 type server struct {
 	target *proxy.Target
+	name   string // its URL without password, for the eyes of people
 	weight int
 }
 
@@ -119,7 +120,7 @@ func newServer(s Server, previous *balancer) (*server, error) {
 	if old := previous.find(target); old != nil {
 		target = old
 	}
-	return &server{target: target, weight: weight}, nil
+	return &server{target: target, name: u.Redacted(), weight: weight}, nil
 }
 
 // find returns what is already known of a server. It accepts a nil balancer.
@@ -136,39 +137,43 @@ func (b *balancer) find(target *proxy.Target) *proxy.Target {
 }
 
 // ServeHTTP forwards to the next server in turn. While nothing has been sent, a
-// server that cannot be connected to costs a try at the next one, not the request.
+// server that cannot be connected to costs a try at another one, not the request.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
-	for tries := len(b.servers); ; tries-- {
-		s := b.order.next()
-		if s == nil {
-			answer.Text(w, r, http.StatusServiceUnavailable, "no available server", "no available server")
-			return
-		}
-		if rec != nil {
-			rec.Server = s.target.URL.String()
-		}
-		err := b.forwarder.Forward(w, r, s.target, b.options)
-		failed, ok := errors.AsType[*proxy.Error](err)
-		if !ok {
-			return
-		}
-		if failed.Unsent && tries > 1 {
-			continue
-		}
-		rec.Fail(failed.Error())
-		if !failed.Answered {
-			answer.Refuse(w, r, failed.Status, failed.Error())
-		}
+	s := b.order.next()
+	if s == nil {
+		answer.Text(w, r, http.StatusServiceUnavailable, "no available server", "no available server")
 		return
 	}
+	failed := b.forward(w, r, rec, s)
+	for tried := []*server{s}; failed != nil && failed.Unsent; tried = append(tried, s) {
+		if s = b.order.nextBut(tried); s == nil {
+			break
+		}
+		failed = b.forward(w, r, rec, s)
+	}
+	if failed == nil {
+		return
+	}
+	rec.Fail(failed.Error())
+	if !failed.Answered {
+		answer.Refuse(w, r, failed.Status, failed.Error())
+	}
+}
+
+func (b *balancer) forward(w http.ResponseWriter, r *http.Request, rec *record.Record, s *server) *proxy.Error {
+	if rec != nil {
+		rec.Server = s.name
+	}
+	failed, _ := errors.AsType[*proxy.Error](b.forwarder.Forward(w, r, s.target, b.options))
+	return failed
 }
 
 // Servers implements proxy.Service.
 func (b *balancer) Servers() []proxy.ServerStatus {
 	list := make([]proxy.ServerStatus, len(b.servers))
 	for i, s := range b.servers {
-		list[i] = proxy.ServerStatus{URL: s.target.URL.String(), Up: true, Weight: s.weight}
+		list[i] = proxy.ServerStatus{URL: s.name, Up: true, Weight: s.weight}
 	}
 	return list
 }

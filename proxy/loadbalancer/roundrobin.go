@@ -42,25 +42,26 @@ func newRoundRobin(servers []*server) *roundRobin {
 // reduced returns the weights in their smallest whole numbers.
 func reduced(servers []*server) []int {
 	weights := make([]int, len(servers))
-	divisor, total := 0, 0
+	divisor := 0
 	for i, s := range servers {
 		weights[i] = s.weight
 		divisor = gcd(divisor, s.weight)
-		total += s.weight
 	}
 	if divisor == 0 {
 		return weights
 	}
+	total := 0.0 // whole numbers may add up to more than an int holds
 	for i := range weights {
 		weights[i] /= divisor
+		total += float64(weights[i])
 	}
-	if total /= divisor; total <= longestSequence {
+	if total <= longestSequence {
 		return weights
 	}
-	largest := slices.Max(weights)
+	scale := longestSequence / float64(slices.Max(weights)) / float64(len(weights))
 	for i, w := range weights {
 		if w > 0 {
-			weights[i] = max(1, int(int64(w)*longestSequence/int64(largest)/int64(len(weights))))
+			weights[i] = max(1, int(float64(w)*scale))
 		}
 	}
 	return weights
@@ -83,4 +84,16 @@ func (r *roundRobin) next() *server {
 		return r.sequence[0]
 	}
 	return r.sequence[(r.turn.Add(1)-1)%n]
+}
+
+// nextBut returns the next server in turn that is not among those tried, or nil.
+func (r *roundRobin) nextBut(tried []*server) *server {
+	n := uint64(len(r.sequence))
+	turn := r.turn.Add(1) - 1
+	for i := range n {
+		if s := r.sequence[(turn+i)%n]; !slices.Contains(tried, s) {
+			return s
+		}
+	}
+	return nil
 }

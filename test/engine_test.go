@@ -1,0 +1,198 @@
+//go:build e2e
+
+// Package test has the end-to-end tests: the real binary, a real Docker engine,
+// real containers, and a client that sees what a user would see.
+package test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The paths of what the tests run, made once by TestMain.
+var (
+	binary   string  // fairway itself
+	docker   *engine // nil when there can be none; then noDocker says why
+	noDocker string
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "fairway-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "fairway")
+	if err := build(binary, "../cmd/fairway"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	docker, err = startEngine(dir)
+	if err != nil {
+		noDocker = err.Error()
+		fmt.Fprintf(os.Stderr, "\n*** NO DOCKER ENGINE: the tests on real containers do not run: %v\n\n", err)
+		if os.Getenv("CI") != "" {
+			return 1 // in CI, skipping is failing
+		}
+	}
+	if docker != nil {
+		defer docker.end()
+	}
+	return m.Run()
+}
+
+// build compiles a static binary.
+func build(out, pkg string) error {
+	cmd := exec.Command("go", "build", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
+}
+
+// engine is a Docker engine of the tests' own.
+type engine struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+func (e *engine) socket() string  { return filepath.Join(e.dir, "docker.sock") }
+func (e *engine) address() string { return "unix://" + e.socket() }
+
+// startEngine starts an engine and puts the image of the backend into it.
+func startEngine(dir string) (*engine, error) {
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		return nil, err
+	}
+	e := &engine{dir: filepath.Join(dir, "engine")}
+	if err := os.MkdirAll(filepath.Join(e.dir, "image"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := e.start(); err != nil {
+		return nil, err
+	}
+	context := filepath.Join(e.dir, "image")
+	if err := build(filepath.Join(context, "backend"), "./backend"); err != nil {
+		return nil, err
+	}
+	recipe := "FROM scratch\nCOPY backend /backend\nEXPOSE 80\nENTRYPOINT [\"/backend\"]\n"
+	if err := os.WriteFile(filepath.Join(context, "Dockerfile"), []byte(recipe), 0o644); err != nil {
+		return nil, err
+	}
+	if _, err := e.docker("build", "-q", "-t", "backend", context); err != nil {
+		e.end()
+		return nil, err
+	}
+	return e, nil
+}
+
+// start starts the daemon. Containers outlive it, so that it can be restarted.
+func (e *engine) start() error {
+	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	e.cmd = exec.Command("dockerd", "--live-restore", "-H", e.address(), "--data-root", filepath.Join(e.dir, "data"),
+		"--exec-root", filepath.Join(e.dir, "run"), "--pidfile", filepath.Join(e.dir, "pid"))
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	if err := e.cmd.Start(); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		if _, err = e.docker("version"); err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			e.stop()
+			text, _ := os.ReadFile(filepath.Join(e.dir, "log"))
+			return fmt.Errorf("dockerd does not answer: %w\n%s", err, text[max(0, len(text)-2000):])
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (e *engine) stop() {
+	_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	_ = e.cmd.Wait()
+}
+
+// end removes everything and stops the daemon.
+func (e *engine) end() {
+	if ids, err := e.docker("ps", "-aq"); err == nil && ids != "" {
+		_, _ = e.docker(append([]string{"rm", "-f"}, strings.Fields(ids)...)...)
+	}
+	_, _ = e.docker("network", "prune", "-f")
+	e.stop()
+}
+
+func (e *engine) docker(args ...string) (string, error) { return e.command("docker", args...) }
+
+func (e *engine) command(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+e.address(), "DOCKER_BUILDKIT=0")
+	out, err := cmd.Output()
+	if err != nil {
+		if exit, ok := err.(*exec.ExitError); ok {
+			err = fmt.Errorf("%w: %s", err, exit.Stderr)
+		}
+		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// needDocker skips a test where there is no engine. In CI that cannot happen.
+func needDocker(t *testing.T) *engine {
+	t.Helper()
+	if docker == nil {
+		t.Skipf("no Docker engine: %s", noDocker)
+	}
+	return docker
+}
+
+// do runs a docker command that must succeed.
+func (e *engine) do(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := e.docker(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// container starts a backend under a name, with further docker options (labels,
+// networks, environment), and removes it at the end of the test.
+func (e *engine) container(t *testing.T, name string, options ...string) string {
+	t.Helper()
+	args := append([]string{"run", "-d", "--name", name, "-e", "NAME=" + name}, options...)
+	id := e.do(t, append(args, "backend")...)
+	t.Cleanup(func() { _, _ = e.docker("rm", "-f", id) })
+	return id
+}
+
+// freePort finds a port that nothing listens on at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
