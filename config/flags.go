@@ -74,8 +74,8 @@ func optionKind(t reflect.Type, path []string) reflect.Kind {
 	case reflect.Map:
 		return optionKind(t.Elem(), path[1:])
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); strings.EqualFold(f.Name, path[0]) {
+		for f := range t.Fields() {
+			if strings.EqualFold(f.Name, path[0]) {
 				return optionKind(f.Type, path[1:])
 			}
 		}

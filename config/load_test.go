@@ -85,11 +85,12 @@ log: {level: DEBUG, format: json}
 	for key, value := range options {
 		flags = append(flags, "--"+key+"="+value)
 		lower = append(lower, "-"+strings.ToLower(key)+"="+value)
-		if value == "true" {
+		switch value {
+		case "true":
 			spaced = append(spaced, "--"+key)
-		} else if value == "false" {
+		case "false":
 			spaced = append(spaced, "--"+key+"="+value)
-		} else {
+		default:
 			spaced = append(spaced, "--"+key, value)
 		}
 		variable := strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "=" + value

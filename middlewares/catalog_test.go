@@ -21,7 +21,7 @@ func TestCatalog(t *testing.T) {
 			if f.Type.Kind() != reflect.Pointer {
 				t.Fatalf("the field is %s, want a pointer", f.Type)
 			}
-			cfg, ok := reflect.New(f.Type.Elem()).Interface().(middlewares.Config)
+			cfg, ok := reflect.TypeAssert[middlewares.Config](reflect.New(f.Type.Elem()))
 			if !ok {
 				t.Fatalf("%s is no middlewares.Config", f.Type)
 			}

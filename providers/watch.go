@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,8 +117,10 @@ func (w *Watch) publish(name string, c *dynamic.Configuration) {
 func (w *Watch) fail(name, reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.failed[name] = reason
-	w.notify()
+	if before, down := w.failed[name]; !down || before != reason {
+		w.failed[name] = reason
+		w.notify()
+	}
 }
 
 // notify asks for an Apply. One that is asked for already will see this change.
@@ -166,9 +169,11 @@ func (w *Watch) state(qualified, source map[string]*dynamic.Configuration) *dyna
 		}
 	}
 	merged := *dynamic.Merge(qualified)
-	for name, reason := range failed {
-		merged.Problems = append(merged.Problems[:len(merged.Problems):len(merged.Problems)], dynamic.Problem{Severity: dynamic.Error,
-			Provider: name, Reason: "the provider failed, its last configuration stays in force: " + reason})
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		merged.Problems = append(slices.Clip(merged.Problems), dynamic.Problem{
+			Severity: dynamic.Error,
+			Provider: name, Reason: "the provider failed, its last configuration stays in force: " + failed[name],
+		})
 	}
 	return &merged
 }

@@ -86,8 +86,10 @@ func (b *building) said(o object) []string {
 
 // report makes a problem of a reason that was found while building.
 func (b *building) report(kind, name, reason, near string, severity dynamic.Severity) string {
-	p := dynamic.Problem{Severity: severity, Provider: dynamic.ProviderOf(name), Kind: kind, Name: name,
-		Reason: reason, Nearest: near, Disables: severity == dynamic.Error}
+	p := dynamic.Problem{
+		Severity: severity, Provider: dynamic.ProviderOf(name), Kind: kind, Name: name,
+		Reason: reason, Nearest: near, Disables: severity == dynamic.Error,
+	}
 	b.next.problems = append(b.next.problems, p)
 	p.Kind, p.Name = "", ""
 	return p.String()

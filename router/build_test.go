@@ -35,8 +35,10 @@ func TestBuild_DisablesOnlyWhatIsWrong(t *testing.T) {
 		"middleware without type": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {}}", status: Disabled, want: []string{`its middleware "m@file" is out of use: no type is given`}},
 		"middleware of two types": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {addPrefix: {prefix: /a}, stripPrefix: {prefixes: [/a]}}}", status: Disabled, want: []string{`several types are given, addPrefix and stripPrefix`}},
 		"middleware that refuses": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {stripPrefixRegex: {regex: ['(']}}}", status: Disabled, want: []string{`its middleware "m@file" cannot be built: `}},
-		"middleware not there yet": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {rateLimit: {average: 1}}}", status: Disabled,
-			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.rateLimit.average: is an option of Traefik's that fairway does not have yet`}},
+		"middleware not there yet": {
+			router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {rateLimit: {average: 1}}}", status: Disabled,
+			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.rateLimit.average: is an option of Traefik's that fairway does not have yet`},
+		},
 		"a mistyped option":       {router: "{rule: 'Host(`a`)', service: s, midlewares: [auth]}", status: Disabled, want: []string{`http.routers.r.midlewares: there is no option "midlewares" here (did you mean "http.routers.r.middlewares"?)`}},
 		"an option to come":       {router: "{rule: 'Host(`a`)', service: s, observability: {metrics: false}}", status: Warned, want: []string{"http.routers.r.observability.metrics: is an option of Traefik's"}},
 		"no such entry point":     {router: "{rule: 'Host(`a`)', service: s, entryPoints: [wbe]}", status: Disabled, want: []string{`there is no entry point "wbe" (there are: web, websecure, traefik) (did you mean "web"?)`}},
@@ -122,7 +124,8 @@ func TestBuild_EntryPoints(t *testing.T) {
 		"asDefault":                    {[]EntryPoint{{Name: "a"}, {Name: "b", Default: true}}, "{rule: 'Host(`a`)', service: s}", map[string][]string{"r@file": {"b"}}},
 		"no default left":              {[]EntryPoint{{Name: "a"}}, "{rule: 'Host(`a`)', service: s}", map[string][]string{"r@file": nil}},
 		"a copy per entry point when one adds something": {
-			[]EntryPoint{{Name: "a", Default: true}, {Name: "b", Default: true, TLS: tls}}, "{rule: 'Host(`a`)', service: s}",
+			[]EntryPoint{{Name: "a", Default: true}, {Name: "b", Default: true, TLS: tls}},
+			"{rule: 'Host(`a`)', service: s}",
 			map[string][]string{"a-r@file": {"a"}, "b-r@file": {"b"}},
 		},
 		"no copy for a single entry point": {[]EntryPoint{{Name: "b", Default: true, TLS: tls}}, "{rule: 'Host(`a`)', service: s}", map[string][]string{"r@file": {"b"}}},

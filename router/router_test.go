@@ -53,7 +53,7 @@ func TestApply_RebuildsOnlyWhatUsesTheChange(t *testing.T) {
 			cfg := parse(t, "file", base)
 			before := r.Apply(cfg)
 			retired := watchRetired(before)
-			after := r.Apply(changed(t, cfg, "file", tt.change))
+			after := r.Apply(changed(t, cfg, tt.change))
 			rebuilt := map[string]bool{}
 			for _, name := range tt.rebuilt {
 				rebuilt[name] = true
@@ -80,7 +80,7 @@ func TestApply_ScalesAServiceInsideItsSlot(t *testing.T) {
 	before := r.Apply(cfg)
 	retired := watchRetired(before)
 	slot := before.Services()["two@file"]
-	after := r.Apply(changed(t, cfg, "file", "http: {services: {two: {loadBalancer: {servers: [{url: 'http://new'}]}}}}"))
+	after := r.Apply(changed(t, cfg, "http: {services: {two: {loadBalancer: {servers: [{url: 'http://new'}]}}}}"))
 	if after.Services()["two@file"] != slot {
 		t.Error("the slot was replaced")
 	}
@@ -120,7 +120,7 @@ func TestApply_ThingsComeBackWhenTheyAreMended(t *testing.T) {
 		"middleware": "http: {middlewares: {strip: {}}}",
 		"router":     "http: {routers: {a: {rule: 'Host(', service: one}}}",
 	} {
-		r.Apply(changed(t, good, "file", change))
+		r.Apply(changed(t, good, change))
 		if got := ask(t, r, "web", "http://a/x/p"); got != "404 404 page not found" {
 			t.Errorf("with a broken %s: got %s", name, got)
 		}
@@ -130,8 +130,8 @@ func TestApply_ThingsComeBackWhenTheyAreMended(t *testing.T) {
 		}
 	}
 	// A missing one that appears.
-	r.Apply(changed(t, good, "file", "http: {routers: {d: {rule: 'Host(\"d\")', service: late}}}"))
-	r.Apply(changed(t, good, "file", "http: {routers: {d: {rule: 'Host(\"d\")', service: late}}, services: {late: {loadBalancer: {servers: [{url: 'http://late'}]}}}}"))
+	r.Apply(changed(t, good, "http: {routers: {d: {rule: 'Host(\"d\")', service: late}}}"))
+	r.Apply(changed(t, good, "http: {routers: {d: {rule: 'Host(\"d\")', service: late}}, services: {late: {loadBalancer: {servers: [{url: 'http://late'}]}}}}"))
 	if got := ask(t, r, "web", "http://d/"); got != "200 late /" {
 		t.Errorf("with a service that came later: got %s", got)
 	}
@@ -142,7 +142,7 @@ func TestBuild_LeavesTheTableInForceAlone(t *testing.T) {
 	r := New(env)
 	cfg := parse(t, "file", base)
 	live := r.Apply(cfg)
-	Build(changed(t, cfg, "file", "http: {services: {two: {loadBalancer: {servers: [{url: 'http://new'}]}}}}"), live, env)
+	Build(changed(t, cfg, "http: {services: {two: {loadBalancer: {servers: [{url: 'http://new'}]}}}}"), live, env)
 	if got := ask(t, r, "web", "http://c/"); got != "200 two /" {
 		t.Errorf("a table that was only built is in force: got %s", got)
 	}
@@ -244,9 +244,9 @@ func TestApply_NoRequestFailsMeanwhile(t *testing.T) {
 	for i := range 500 {
 		switch i % 3 {
 		case 0:
-			r.Apply(changed(t, cfg, "file", "http: {services: {one: {loadBalancer: {servers: [{url: 'http://other'}]}}}}"))
+			r.Apply(changed(t, cfg, "http: {services: {one: {loadBalancer: {servers: [{url: 'http://other'}]}}}}"))
 		case 1:
-			r.Apply(changed(t, cfg, "file", fmt.Sprintf("http: {routers: {d%d: {rule: 'Host(\"d\")', service: two}}, middlewares: {strip: {stripPrefix: {prefixes: [/x, /%d]}}}}", i, i)))
+			r.Apply(changed(t, cfg, fmt.Sprintf("http: {routers: {d%d: {rule: 'Host(\"d\")', service: two}}, middlewares: {strip: {stripPrefix: {prefixes: [/x, /%d]}}}}", i, i)))
 		default:
 			r.Apply(cfg)
 		}

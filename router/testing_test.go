@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -56,11 +57,11 @@ func parse(tb testing.TB, provider, text string) *dynamic.Configuration {
 	return cfg.Qualified(provider)
 }
 
-// changed is cfg with the objects of text in place of those of the same names.
+// changed is cfg with the file provider's objects of text in place of those of the same names.
 // What is not in text is the same pointer, as a provider publishes it.
-func changed(tb testing.TB, cfg *dynamic.Configuration, provider, text string) *dynamic.Configuration {
+func changed(tb testing.TB, cfg *dynamic.Configuration, text string) *dynamic.Configuration {
 	tb.Helper()
-	over := parse(tb, provider, text)
+	over := parse(tb, "file", text)
 	return &dynamic.Configuration{Problems: over.Problems, HTTP: &dynamic.HTTP{
 		Routers:     overlaid(cfg.HTTP.Routers, over.HTTP.Routers),
 		Services:    overlaid(cfg.HTTP.Services, over.HTTP.Services),
@@ -70,12 +71,8 @@ func changed(tb testing.TB, cfg *dynamic.Configuration, provider, text string) *
 
 func overlaid[T any](under, over map[string]*T) map[string]*T {
 	out := map[string]*T{}
-	for name, v := range under {
-		out[name] = v
-	}
-	for name, v := range over {
-		out[name] = v
-	}
+	maps.Copy(out, under)
+	maps.Copy(out, over)
 	return out
 }
 

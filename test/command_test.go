@@ -60,17 +60,33 @@ func TestCommands(t *testing.T) {
 		{"unknown option names the nearest", []string{"--entrypoints.web.adress=:80"}, 1, []string{"entrypoints.web.adress", `did you mean "entrypoints.web.address"?`}},
 		{"missing configuration file", []string{"--configFile=/nowhere.yml"}, 1, []string{"/nowhere.yml"}},
 		{"a good file", []string{"check", writeFile(t, "good.yml", good)}, 0, []string{"ok"}},
-		{"a mistyped option", []string{"check", writeFile(t, "typo.yml", strings.Replace(good, "service: a}", "servce: a}", 1))}, 1,
-			[]string{"typo.yml:2", `there is no option "servce"`, `did you mean "http.routers.a.service"?`}},
-		{"a rule that cannot be read", []string{"check", writeFile(t, "rule.yml", strings.Replace(good, "Host(`a.test`)", "Host(`a.test`) && Pth(`/`)", 1))}, 1,
-			[]string{"at byte", "Path"}},
-		{"a missing middleware", []string{"check", writeFile(t, "mw.yml", strings.Replace(good, "service: a}", "service: a, middlewares: [nope]}", 1))}, 1,
-			[]string{`the middleware "nope@file" does not exist`}},
+		{
+			"a mistyped option",
+			[]string{"check", writeFile(t, "typo.yml", strings.Replace(good, "service: a}", "servce: a}", 1))},
+			1,
+			[]string{"typo.yml:2", `there is no option "servce"`, `did you mean "http.routers.a.service"?`},
+		},
+		{
+			"a rule that cannot be read",
+			[]string{"check", writeFile(t, "rule.yml", strings.Replace(good, "Host(`a.test`)", "Host(`a.test`) && Pth(`/`)", 1))},
+			1,
+			[]string{"at byte", "Path"},
+		},
+		{
+			"a missing middleware",
+			[]string{"check", writeFile(t, "mw.yml", strings.Replace(good, "service: a}", "service: a, middlewares: [nope]}", 1))},
+			1,
+			[]string{`the middleware "nope@file" does not exist`},
+		},
 		{"a broken file", []string{"check", writeFile(t, "broken.yml", "http: [\n")}, 1, []string{"broken.yml:"}},
 		{"a file that is not there", []string{"check", "/nowhere"}, 2, []string{"/nowhere"}},
-		{"a compose file", []string{"check", "--labels", writeFile(t, "compose.yml",
-			"services:\n  web:\n    image: x\n    labels:\n      - traefik.http.routers.web.rule=Host(`a.test`)\n      - traefik.http.routers.web.entrypoint=web\n")}, 1,
-			[]string{"service web", "traefik.http.routers.web.entrypoint", `did you mean "traefik.http.routers.web.entryPoints"?`}},
+		{
+			"a compose file",
+			[]string{"check", "--labels", writeFile(t, "compose.yml",
+				"services:\n  web:\n    image: x\n    labels:\n      - traefik.http.routers.web.rule=Host(`a.test`)\n      - traefik.http.routers.web.entrypoint=web\n")},
+			1,
+			[]string{"service web", "traefik.http.routers.web.entrypoint", `did you mean "traefik.http.routers.web.entryPoints"?`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ const composeStack = `version: "3"
 services:
   app:
     image: backend
+    environment: {LINGER: 1s}
     labels:
       - traefik.http.routers.scaled.rule=Host(` + "`scaled.test`" + `)
   plain:
@@ -59,7 +60,9 @@ func TestCompose_ScalingUpAndDownUnderLoad(t *testing.T) {
 			for range 4 * n {
 				seen[f.get("scaled.test", "/").Hostname] = true
 			}
-			var s struct{ LoadBalancer struct{ Servers []struct{ URL string } } }
+			var s struct {
+				LoadBalancer struct{ Servers []struct{ URL string } }
+			}
 			f.api("/api/http/services/app-scales@docker", &s)
 			return len(seen) == n && len(s.LoadBalancer.Servers) == n
 		})

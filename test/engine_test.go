@@ -6,6 +6,7 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -148,7 +149,8 @@ func (e *engine) command(name string, args ...string) (string, error) {
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+e.address(), "DOCKER_BUILDKIT=0")
 	out, err := cmd.Output()
 	if err != nil {
-		if exit, ok := err.(*exec.ExitError); ok {
+		exit := &exec.ExitError{}
+		if errors.As(err, &exit) {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
 		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
@@ -177,12 +179,11 @@ func (e *engine) do(t *testing.T, args ...string) string {
 
 // container starts a backend under a name, with further docker options (labels,
 // networks, environment), and removes it at the end of the test.
-func (e *engine) container(t *testing.T, name string, options ...string) string {
+func (e *engine) container(t *testing.T, name string, options ...string) {
 	t.Helper()
 	args := append([]string{"run", "-d", "--name", name, "-e", "NAME=" + name}, options...)
 	id := e.do(t, append(args, "backend")...)
 	t.Cleanup(func() { _, _ = e.docker("rm", "-f", id) })
-	return id
 }
 
 // freePort finds a port that nothing listens on at the moment.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
 	// Certificate authorities and time zones for images that have none.
 	_ "time/tzdata"
 

@@ -4,6 +4,7 @@
 package dynamic
 
 import (
+	"fairway/internal/oneof"
 	"fairway/middlewares"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/basicauth"
@@ -18,8 +19,6 @@ import (
 	"fairway/middlewares/stripprefixregex"
 	"fairway/proxy"
 	"fairway/proxy/loadbalancer"
-
-	"fairway/internal/oneof"
 )
 
 // Configuration is all that one provider, or all of them together, know.

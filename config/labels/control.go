@@ -62,8 +62,10 @@ func (c *Control) enable(value string) *bool {
 				key = l.key
 			}
 		}
-		c.Problems = append(c.Problems, dynamic.Problem{Severity: dynamic.Error, Key: key,
-			Reason: strconv.Quote(value) + " is neither true nor false; the container is not shown"})
+		c.Problems = append(c.Problems, dynamic.Problem{
+			Severity: dynamic.Error, Key: key,
+			Reason: strconv.Quote(value) + " is neither true nor false; the container is not shown",
+		})
 	}
 	return &on
 }

@@ -26,8 +26,10 @@ func (d *Decoder) services(s *share) {
 		switch {
 		case err == nil:
 		case declared || s.needs(name):
-			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Error,
-				Kind: dynamic.KindService, Name: name, Reason: err.Error()})
+			s.problems = append(s.problems, dynamic.Problem{
+				Severity: dynamic.Error,
+				Kind:     dynamic.KindService, Name: name, Reason: err.Error(),
+			})
 		default:
 			delete(s.Services, name) // nobody asked for it
 		}
@@ -132,9 +134,14 @@ func (s *share) needs(service string) bool {
 // declares none gets one under its own name.
 func (d *Decoder) routers(s *share) {
 	if len(s.Routers) == 0 {
+		if s.workload.Self {
+			return // requests would go round in circles
+		}
 		if len(s.Services) > 1 {
-			s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Notice,
-				Reason: "the container declares several services and no router: no route is made"})
+			s.problems = append(s.problems, dynamic.Problem{
+				Severity: dynamic.Notice,
+				Reason:   "the container declares several services and no router: no route is made",
+			})
 			return
 		}
 		if !s.hasServer() && !s.workload.Control.AllowNonRunning && s.workload.Ready {
@@ -178,8 +185,10 @@ func (s *share) link(name string, r *dynamic.Router) {
 }
 
 func (s *share) disable(router, reason string) {
-	s.problems = append(s.problems, dynamic.Problem{Severity: dynamic.Error,
-		Kind: dynamic.KindRouter, Name: router, Reason: reason, Disables: true})
+	s.problems = append(s.problems, dynamic.Problem{
+		Severity: dynamic.Error,
+		Kind:     dynamic.KindRouter, Name: router, Reason: reason, Disables: true,
+	})
 }
 
 func (s *share) defaultName() string { return Normalize(s.workload.Name) }

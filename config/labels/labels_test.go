@@ -76,7 +76,7 @@ func many(n int) []*Workload {
 
 func TestConfiguration_DecodesOnlyTheWorkloadThatChanged(t *testing.T) {
 	all := many(10_000)
-	d := newDecoder(t, nil)
+	d := newDecoder(t)
 	before := d.Configuration(all)
 	all = slices.Clone(all)
 	all[5000] = workload("app-5000", map[string]string{"traefik.http.routers.app-5000.rule": "Host(`new.example.com`)"})
@@ -104,7 +104,7 @@ func changedObjects[T any](before, after map[string]*T) (names []string) {
 }
 
 func TestConfiguration_ForgetsWorkloadsThatAreGone(t *testing.T) {
-	d := newDecoder(t, nil)
+	d := newDecoder(t)
 	all := many(10)
 	d.Configuration(all)
 	if c := d.Configuration(all[:3]); len(c.HTTP.Routers) != 3 || len(d.known) != 3 {
@@ -121,7 +121,7 @@ func TestConfiguration_IsNeverChangedAfterwards(t *testing.T) {
 	labels := map[string]string{"traefik.http.routers.web.rule": "Host(`a`)", "traefik.http.services.web.loadbalancer.server.port": "80"}
 	one, two, three := workload("web-1", labels), workload("web-2", labels), workload("web-3", labels)
 	two.Address, three.Address = "10.0.0.2", "10.0.0.3"
-	d := newDecoder(t, nil)
+	d := newDecoder(t)
 	first := d.Configuration([]*Workload{one})
 	second := d.Configuration([]*Workload{one, two})
 	before := printed(t, first) + printed(t, second)
@@ -138,7 +138,7 @@ func TestConfiguration_ProblemOfAnothersObjectDisablesNothing(t *testing.T) {
 	older := workload("older", map[string]string{"traefik.http.routers.shared.rule": "Host(`a`)"})
 	younger := workload("younger", map[string]string{"traefik.http.routers.shared.bogus": "x"})
 	younger.Created = older.Created.Add(1)
-	c := newDecoder(t, nil).Configuration([]*Workload{younger, older})
+	c := newDecoder(t).Configuration([]*Workload{younger, older})
 	if got := c.HTTP.Routers["shared"].Rule; got != "Host(`a`)" {
 		t.Errorf("got rule %s, want the older one", got)
 	}
@@ -152,7 +152,7 @@ func TestConfiguration_ProblemOfAnothersObjectDisablesNothing(t *testing.T) {
 func BenchmarkConfiguration_OneChangeAmong10000(b *testing.B) {
 	all := many(10_000)
 	variants := [2]*Workload{workload("app-1", all[1].Labels), workload("app-1", map[string]string{"traefik.http.routers.app-1.rule": "Host(`b`)"})}
-	d := newDecoder(b, nil)
+	d := newDecoder(b)
 	d.Configuration(all)
 	b.ReportAllocs()
 	i := 0
@@ -195,10 +195,10 @@ func FuzzLabels(f *testing.F) {
 			"traefik.http.services.bystander.loadbalancer.server.port":    "80",
 			"traefik.http.services.bystander.loadbalancer.passhostheader": "true",
 		})
-		alone := newDecoder(t, nil).Configuration([]*Workload{bystander})
+		alone := newDecoder(t).Configuration([]*Workload{bystander})
 		hostile := workload("hostile", labels)
 		hostile.Created, hostile.Group = bystander.Created.Add(1), "other"
-		d := newDecoder(t, nil)
+		d := newDecoder(t)
 		c := d.Configuration([]*Workload{hostile, bystander})
 		for name, r := range alone.HTTP.Routers {
 			if !dynamic.Same(c.HTTP.Routers[name], r) {
@@ -220,7 +220,7 @@ func FuzzLabels(f *testing.F) {
 				t.Errorf("an object of the other container is disabled: %s", p)
 			}
 		}
-		if again := newDecoder(t, nil).Configuration([]*Workload{bystander, hostile}); !dynamic.Equal(c, again) {
+		if again := newDecoder(t).Configuration([]*Workload{bystander, hostile}); !dynamic.Equal(c, again) {
 			t.Errorf("the result depends on the order: %s", cmp.Diff(printed(t, c)+printedProblems(c.Problems), printed(t, again)+printedProblems(again.Problems)))
 		}
 	})

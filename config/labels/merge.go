@@ -163,8 +163,10 @@ func (m *merging) clash(s, first *share, kind, name string) {
 		reason = fmt.Sprintf("the service %q is not used: %s of project %q has that name, and servers of different projects are not mixed", name, first.workload.Source, first.workload.Group)
 	}
 	m.problem(s, dynamic.Problem{Severity: dynamic.Error, Kind: kind, Name: name, Reason: reason})
-	m.problem(first, dynamic.Problem{Severity: dynamic.Notice, Kind: kind, Name: name,
-		Reason: fmt.Sprintf("%s has a different %s of the same name, which is not used", s.workload.Source, kind)})
+	m.problem(first, dynamic.Problem{
+		Severity: dynamic.Notice, Kind: kind, Name: name,
+		Reason: fmt.Sprintf("%s has a different %s of the same name, which is not used", s.workload.Source, kind),
+	})
 }
 
 // orphans disables what leads to an object of s that was not used: another's
@@ -198,8 +200,10 @@ func (m *merging) guarded(s *share, kind, name string, middlewares []string) {
 }
 
 func (m *merging) orphan(s *share, kind, name, lostKind, lostName string) {
-	m.problem(s, dynamic.Problem{Severity: dynamic.Error, Kind: kind, Name: name, Disables: true,
-		Reason: fmt.Sprintf("its %s %q belongs to another container", lostKind, lostName)})
+	m.problem(s, dynamic.Problem{
+		Severity: dynamic.Error, Kind: kind, Name: name, Disables: true,
+		Reason: fmt.Sprintf("its %s %q belongs to another container", lostKind, lostName),
+	})
 }
 
 // local is a name without the provider's own behind the @.

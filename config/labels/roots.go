@@ -32,8 +32,10 @@ func gather(all map[string]string) (map[string]label, []dynamic.Problem) {
 				continue
 			}
 			if key[:len(root)] != root {
-				problems = append(problems, dynamic.Problem{Severity: dynamic.Warning, Key: key,
-					Reason: "is read, but its root should be in lower case", Nearest: root + key[len(root):]})
+				problems = append(problems, dynamic.Problem{
+					Severity: dynamic.Warning, Key: key,
+					Reason: "is read, but its root should be in lower case", Nearest: root + key[len(root):],
+				})
 			}
 			name, taken := spelling[strings.ToLower(rest)]
 			if !taken {
@@ -41,8 +43,10 @@ func gather(all map[string]string) (map[string]label, []dynamic.Problem) {
 				found[rest] = label{key: key, value: all[key]}
 				continue
 			}
-			problems = append(problems, dynamic.Problem{Severity: dynamic.Notice, Key: key,
-				Reason: "is not used: " + found[name].key + " says the same option, and wins"})
+			problems = append(problems, dynamic.Problem{
+				Severity: dynamic.Notice, Key: key,
+				Reason: "is not used: " + found[name].key + " says the same option, and wins",
+			})
 		}
 	}
 	return found, problems

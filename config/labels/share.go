@@ -79,8 +79,10 @@ func (s *share) decode() {
 func unsupported(found map[string]label, section string) []dynamic.Problem {
 	for _, rest := range slices.Sorted(maps.Keys(found)) {
 		if first, _, _ := strings.Cut(rest, "."); strings.EqualFold(first, section) {
-			return []dynamic.Problem{{Severity: dynamic.Warning, Key: found[rest].key,
-				Reason: "is an option of Traefik's that fairway does not have yet: labels below " + section + " are not read"}}
+			return []dynamic.Problem{{
+				Severity: dynamic.Warning, Key: found[rest].key,
+				Reason: "is an option of Traefik's that fairway does not have yet: labels below " + section + " are not read",
+			}}
 		}
 	}
 	return nil

@@ -16,14 +16,10 @@ import (
 	"fairway/config/dynamic"
 )
 
-// newDecoder makes a decoder with Traefik's defaults, changed by change.
-func newDecoder(tb testing.TB, change func(*Options)) *Decoder {
+// newDecoder makes a decoder with Traefik's defaults.
+func newDecoder(tb testing.TB) *Decoder {
 	tb.Helper()
-	o := Options{Provider: "docker", ExposedByDefault: true}
-	if change != nil {
-		change(&o)
-	}
-	d, err := New(o)
+	d, err := New(Options{Provider: "docker", ExposedByDefault: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -80,6 +76,8 @@ func parseWorkload(tb testing.TB, name, text string, age int) *Workload {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch key {
 		case "":
+		case "self":
+			w.Self = value == "true"
 		case "id":
 			w.ID = value
 		case "service":
@@ -90,6 +88,8 @@ func parseWorkload(tb testing.TB, name, text string, age int) *Workload {
 			w.Address = strings.TrimPrefix(value, "none")
 		case "ports":
 			w.Ports = parsePorts(tb, value)
+		case "fairway itself":
+			w.Self = true
 		case "not ready":
 			w.Ready, w.Why = false, value
 		case "not running":
@@ -104,7 +104,7 @@ func parseWorkload(tb testing.TB, name, text string, age int) *Workload {
 // parsePorts reads "80 8080>192.0.2.1:32768", or "none".
 func parsePorts(tb testing.TB, text string) (ports []Port) {
 	tb.Helper()
-	for _, field := range strings.Fields(strings.TrimPrefix(text, "none")) {
+	for field := range strings.FieldsSeq(strings.TrimPrefix(text, "none")) {
 		number, binding, bound := strings.Cut(field, ">")
 		p := Port{}
 		var err error

@@ -25,6 +25,8 @@ type Workload struct {
 	Labels    map[string]string
 	Control   Control // as read by ReadControl
 
+	Self bool // fairway itself: it is not routed to unless it says so
+
 	Address string // where it can be reached; "" when it cannot
 	Ports   []Port
 	Running bool

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"fairway/internal/record"
@@ -99,8 +100,8 @@ func firstNotIn(h http.Header, excluded Ranges) netip.Addr {
 func fromRight(h http.Header) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		lines := h[forwardedFor]
-		for i := len(lines) - 1; i >= 0; i-- {
-			rest, more := lines[i], true
+		for _, line := range slices.Backward(lines) {
+			rest, more := line, true
 			for more {
 				var entry string
 				comma := strings.LastIndexByte(rest, ',')

@@ -50,45 +50,71 @@ func TestKeys(t *testing.T) {
 		want   box
 		faults []string
 	}{
-		{name: "plain values in any case",
+		{
+			name: "plain values in any case",
 			keys: map[string]string{"NAME": "x", "open": "TRUE", "Count": "3", "wait": "10", "tags": "a, b"},
-			want: box{Name: "x", Open: true, Count: 3, Wait: types.Duration(10 * time.Second), Tags: []string{"a", "b"}}},
-		{name: "indexed form of a plain list, in numeric order",
+			want: box{Name: "x", Open: true, Count: 3, Wait: types.Duration(10 * time.Second), Tags: []string{"a", "b"}},
+		},
+		{
+			name: "indexed form of a plain list, in numeric order",
 			keys: map[string]string{"tags[0]": "a", "tags[10]": "c", "tags[2]": "b"},
-			want: box{Tags: []string{"a", "b", "c"}}},
-		{name: "map keys keep their dots and case",
+			want: box{Tags: []string{"a", "b", "c"}},
+		},
+		{
+			name: "map keys keep their dots and case",
 			keys: map[string]string{"headers.X-A.b": "1"},
-			want: box{Headers: map[string]string{"X-A.b": "1"}}},
-		{name: "objects in lists",
+			want: box{Headers: map[string]string{"X-A.b": "1"}},
+		},
+		{
+			name: "objects in lists",
 			keys: map[string]string{"items[0].port": "1", "items[1].port": "2"},
-			want: box{Items: []sub{{Port: "1"}, {Port: "2"}}}},
-		{name: "the one server",
+			want: box{Items: []sub{{Port: "1"}, {Port: "2"}}},
+		},
+		{
+			name: "the one server",
 			keys: map[string]string{"server.port": "80"},
-			want: box{Servers: []sub{{Port: "80"}}}},
-		{name: "empty struct set and unset",
+			want: box{Servers: []sub{{Port: "80"}}},
+		},
+		{
+			name: "empty struct set and unset",
 			keys: map[string]string{"marker": "true", "boxes.a.marker": "false", "boxes.a.name": "n"},
-			want: box{Marker: &marker{Mode: "soft"}, Boxes: map[string]*box{"a": {Name: "n"}}}},
-		{name: "a wrong name costs only itself",
-			keys:   map[string]string{"name": "x", "opne": "true", "boxes.a.count": "1", "boxes.a.nmae": "y", "boxes.b.nmae": "z"},
+			want: box{Marker: &marker{Mode: "soft"}, Boxes: map[string]*box{"a": {Name: "n"}}},
+		},
+		{
+			name:   "a wrong name costs only itself",
+			keys:   map[string]string{"name": "x", "opne": "true", "boxes.a.count": "1", "boxes.a.nme": "y", "boxes.b.nme": "z"},
 			want:   box{Name: "x", Boxes: map[string]*box{"a": {Count: 1}}},
-			faults: []string{`boxes.a.nmae: there is no option "nmae" here (did you mean "boxes.a.name"?)`, `boxes.b.nmae: there is no option "nmae" here (did you mean "boxes.b.name"?)`, `opne: there is no option "opne" here (did you mean "open"?)`}},
-		{name: "values that do not fit",
+			faults: []string{`boxes.a.nme: there is no option "nme" here (did you mean "boxes.a.name"?)`, `boxes.b.nme: there is no option "nme" here (did you mean "boxes.b.name"?)`, `opne: there is no option "opne" here (did you mean "open"?)`},
+		},
+		{
+			name: "values that do not fit",
 			keys: map[string]string{"open": "yes", "count": "1e3", "wait": "soon", "codes": "1,x", "count.deep": "1"},
-			faults: []string{`codes: "x" is not a whole number`, `count: takes one value, not options below it`,
-				`open: "yes" is neither true nor false`, `wait: "soon" is not a duration like 10s, 1m30s or 500ms`}},
-		{name: "structs need options",
+			faults: []string{
+				`codes: "x" is not a whole number`, `count: takes one value, not options below it`,
+				`open: "yes" is neither true nor false`, `wait: "soon" is not a duration like 10s, 1m30s or 500ms`,
+			},
+		},
+		{
+			name:   "structs need options",
 			keys:   map[string]string{"sub": "true", "headers": "x", "items.port": "80", "marker": "maybe", "server": "x"},
-			faults: []string{`headers: needs a name below it`, `items.port: is a list of objects: write items[0].port`, `marker: "maybe" is neither true nor false`, `server: needs an option below it: one of port, url`, `sub: needs an option below it: one of port, url`}},
-		{name: "keys that are no keys",
+			faults: []string{`headers: needs a name below it`, `items.port: is a list of objects: write items[0].port`, `marker: "maybe" is neither true nor false`, `server: needs an option below it: one of port, url`, `sub: needs an option below it: one of port, url`},
+		},
+		{
+			name:   "keys that are no keys",
 			keys:   map[string]string{"name": "x", "a..b": "", ".a": "", "a]": "1", "[0]": "1", "tags[x]": "1", "": ""},
 			want:   box{Name: "x"},
-			faults: []string{`: has an empty part: two dots in a row, or a dot at an end`, `.a: has an empty part: two dots in a row, or a dot at an end`, `[0]: has an index without a name in front of it`, `a..b: has an empty part: two dots in a row, or a dot at an end`, `a]: has a bad index in "a]": write name[0]`, `tags[x]: has a bad index in "tags[x]": write name[0]`}},
-		{name: "options for files only",
+			faults: []string{`: has an empty part: two dots in a row, or a dot at an end`, `.a: has an empty part: two dots in a row, or a dot at an end`, `[0]: has an index without a name in front of it`, `a..b: has an empty part: two dots in a row, or a dot at an end`, `a]: has a bad index in "a]": write name[0]`, `tags[x]: has a bad index in "tags[x]": write name[0]`},
+		},
+		{
+			name:   "options for files only",
 			keys:   map[string]string{"fileonly": "x"},
-			faults: []string{"fileonly: cannot be set by a label, only in a file"}},
-		{name: "option of later days",
+			faults: []string{"fileonly: cannot be set by a label, only in a file"},
+		},
+		{
+			name:   "option of later days",
 			keys:   map[string]string{"future.x.y": "1"},
-			faults: []string{"future.x.y: is an option of Traefik's that fairway does not have yet"}},
+			faults: []string{"future.x.y: is an option of Traefik's that fairway does not have yet"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -217,8 +217,7 @@ func (p *pruner) fitsValue(t reflect.Type, node *parser.Node, path string) bool 
 
 // field finds the field of t that name means, as paerser does.
 func (p *pruner) field(t reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.IsExported() && strings.EqualFold(p.fieldKey(f), name) {
 			return f, true
 		}
@@ -237,8 +236,7 @@ func (p *pruner) fieldKey(f reflect.StructField) string {
 // names lists the keys of t as an operator writes them.
 func (p *pruner) names(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if !f.IsExported() || f.Tag.Get(p.dialect.tag) == "-" {
 			continue
 		}

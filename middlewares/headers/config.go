@@ -99,8 +99,7 @@ type Config struct {
 // empty reports whether no option is set at all; an empty list is not set.
 func (c *Config) empty() bool {
 	v := reflect.ValueOf(*c)
-	for i := range v.NumField() {
-		f := v.Field(i)
+	for _, f := range v.Fields() {
 		switch f.Kind() {
 		case reflect.Map, reflect.Slice:
 			if f.Len() > 0 {

@@ -39,6 +39,7 @@ func (e *endpoint) understand(f facts, old known) known {
 	w := &labels.Workload{
 		ID: f.id, Container: f.name, Group: f.labels[composeProject], Source: "container " + f.name, Name: f.name,
 		Created: f.created, Labels: f.labels, Control: control, Ports: e.ports(f),
+		Self:    e.own != "" && strings.HasPrefix(f.id, e.own),
 		Address: reached, Problems: problems, Why: why, Ready: why == "",
 	}
 	if service, project := f.labels[composeService], f.labels[composeProject]; service != "" && project != "" {

@@ -109,8 +109,10 @@ func (c *Config) New(log logrus.FieldLogger) (providers.Provider, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoint %s: %w", address, err)
 		}
-		p.endpoints = append(p.endpoints, &endpoint{address: address, client: client, config: c,
-			log: log.WithField("endpoint", address), local: isLocal(address), own: ownID()})
+		p.endpoints = append(p.endpoints, &endpoint{
+			address: address, client: client, config: c,
+			log: log.WithField("endpoint", address), local: isLocal(address), own: ownID(),
+		})
 	}
 	if len(p.endpoints) == 0 {
 		return nil, fmt.Errorf("endpoint: none is given")

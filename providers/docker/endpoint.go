@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
@@ -65,8 +66,10 @@ func (e *endpoint) run(ctx context.Context, show func(view)) {
 			pause = firstRetry
 		}
 		e.log.WithError(err).WithField("retry", pause).Warn("docker engine cannot be followed; its last known state stays in force")
-		show(e.view(&dynamic.Problem{Severity: dynamic.Error, Provider: "docker", Source: e.address,
-			Reason: fmt.Sprintf("the engine cannot be followed, its last known state stays in force: %v", err)}))
+		show(e.view(&dynamic.Problem{
+			Severity: dynamic.Error, Provider: "docker", Source: e.address,
+			Reason: fmt.Sprintf("the engine cannot be followed, its last known state stays in force: %v", err),
+		}))
 		select {
 		case <-ctx.Done():
 			return
@@ -251,7 +254,7 @@ func (e *endpoint) look(ctx context.Context, ids []string) error {
 			switch {
 			case err == nil:
 				seen[i] = &c
-			case !client.IsErrNotFound(err):
+			case !cerrdefs.IsNotFound(err):
 				return fmt.Errorf("inspect container %s: %w", id, err)
 			}
 			return nil

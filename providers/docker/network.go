@@ -138,6 +138,8 @@ func (f facts) lookFor(name string) (string, dynamic.Problem) {
 		found = f.networks[project+"_"+name].String()
 	}
 	names := slices.Sorted(maps.Keys(f.networks))
-	return found, dynamic.Problem{Severity: dynamic.Warning, Nearest: nearest.Name(name, names),
-		Reason: fmt.Sprintf("the label docker.network names the network %q, which the container is not in (it is in: %s); another one is used", name, strings.Join(names, ", "))}
+	return found, dynamic.Problem{
+		Severity: dynamic.Warning, Nearest: nearest.Name(name, names),
+		Reason: fmt.Sprintf("the label docker.network names the network %q, which the container is not in (it is in: %s); another one is used", name, strings.Join(names, ", ")),
+	}
 }

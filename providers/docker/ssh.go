@@ -20,7 +20,7 @@ type dialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 // dialer makes the function that opens a connection to the engine's socket on
 // another machine. Each connection is an SSH login of its own: there is one for
 // the events and one for the lists.
-func (s *SSH) dialer(u *url.URL) (dialFunc, error) {
+func (s *SSH) dialer(u *url.URL) dialFunc {
 	if s == nil {
 		s = &SSH{}
 	}
@@ -45,9 +45,11 @@ func (s *SSH) dialer(u *url.URL) (dialFunc, error) {
 		if err != nil {
 			return nil, fmt.Errorf("known hosts: %w", err)
 		}
-		return dialSSH(ctx, address, socket, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: hosts,
-			HostKeyAlgorithms: knownAlgorithms(hosts, address), Timeout: 10 * time.Second})
-	}, nil
+		return dialSSH(ctx, address, socket, &ssh.ClientConfig{
+			User: user, Auth: auth, HostKeyCallback: hosts,
+			HostKeyAlgorithms: knownAlgorithms(hosts, address), Timeout: 10 * time.Second,
+		})
+	}
 }
 
 // knownAlgorithms are those of the keys that are known of a machine. A machine

@@ -95,7 +95,7 @@ func (f *folder) paths() ([]string, error) {
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
-		case !d.IsDir() && isConfiguration(path):
+		case (d.Type().IsRegular() || d.Type() == fs.ModeSymlink) && isConfiguration(path):
 			paths = append(paths, path)
 		}
 		return nil
@@ -180,16 +180,19 @@ func (f *folder) configuration() *dynamic.Configuration {
 	owner := map[string]string{}
 	for _, path := range slices.Sorted(maps.Keys(f.files)) {
 		d := f.files[path]
-		problems = append(problems, d.problems...)
+		if d.http != nil {
+			problems = append(problems, add(out.Routers, d.http.Routers, dynamic.KindRouter, path, owner)...)
+			problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
+			problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
+		}
+		for _, p := range d.problems {
+			// A mistake in an object that is not used costs no other file's.
+			p.Disables = p.Disables && owner[p.Kind+p.Name] == path
+			problems = append(problems, p)
+		}
 		if d.broken != nil {
 			problems = append(problems, *d.broken)
 		}
-		if d.http == nil {
-			continue
-		}
-		problems = append(problems, add(out.Routers, d.http.Routers, dynamic.KindRouter, path, owner)...)
-		problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
-		problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
 	}
 	return &dynamic.Configuration{HTTP: out, Problems: problems}
 }
@@ -197,8 +200,10 @@ func (f *folder) configuration() *dynamic.Configuration {
 func add[T any](out, in map[string]*T, kind, path string, owner map[string]string) (problems []dynamic.Problem) {
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if first, taken := owner[kind+name]; taken {
-			problems = append(problems, dynamic.Problem{Severity: dynamic.Warning, Kind: kind, Name: name, Source: path,
-				Reason: fmt.Sprintf("the %s %q is not used: %s has one of the same name", kind, name, first)})
+			problems = append(problems, dynamic.Problem{
+				Severity: dynamic.Warning, Kind: kind, Name: name, Source: path,
+				Reason: fmt.Sprintf("the %s %q is not used: %s has one of the same name", kind, name, first),
+			})
 			continue
 		}
 		owner[kind+name] = path

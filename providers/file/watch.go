@@ -44,9 +44,9 @@ func (p *provider) watch(ctx context.Context, publish providers.Publish) error {
 			p.log.WithError(err).Warn("watching files")
 		case <-ticker.C:
 		case <-w.Events:
-			if !quiet(ctx, w) {
-				return ctx.Err()
-			}
+		}
+		if !quiet(ctx, w) {
+			return ctx.Err()
 		}
 		p.observe(w)
 		p.folder.scan()

@@ -29,12 +29,7 @@ func (m method) match(q *Request) bool { return q.HTTP.Method == string(m) }
 func (h header) match(q *Request) bool { return slices.Contains(q.HTTP.Header[h.key], h.value) }
 
 func (h headerRegexp) match(q *Request) bool {
-	for _, v := range q.HTTP.Header[h.key] {
-		if h.re.MatchString(v) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(q.HTTP.Header[h.key], h.re.MatchString)
 }
 
 func (m query) match(q *Request) bool {

@@ -1,0 +1,160 @@
+package dynamic
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fairway/internal/decode"
+	"fairway/middlewares/addprefix"
+)
+
+func TestQualified_ObjectsAndProblemsBelongToTheirProvider(t *testing.T) {
+	web := &Router{Rule: "Host(`a`)", Service: "s"}
+	c := &Configuration{
+		HTTP: &HTTP{Routers: map[string]*Router{"web": web, "web@file": {}, "x@y": {Rule: "1"}, "x-y": {Rule: "2"}}},
+		Problems: []Problem{
+			{Kind: KindRouter, Name: "web@file", Disables: true}, {Kind: KindRouter, Name: "web"}, {Reason: "of nothing"},
+		},
+	}
+	q := c.Qualified("docker")
+	if diff := cmp.Diff([]string{"web-file@docker", "web@docker", "x-y@docker"}, slices.Sorted(maps.Keys(q.HTTP.Routers))); diff != "" {
+		t.Error(diff)
+	}
+	if q.HTTP.Routers["web@docker"] != web {
+		t.Error("the objects are not shared")
+	}
+	if got := q.HTTP.Routers["x-y@docker"].Rule; got != "2" {
+		t.Errorf("of two names that come out alike: got %s, want the one that was written so", got)
+	}
+	var names []string
+	for _, p := range q.Problems {
+		names = append(names, p.Provider+" "+p.Name)
+	}
+	if diff := cmp.Diff([]string{"docker web-file@docker", "docker web@docker", "docker "}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQualified_AcceptsAnEmptyConfiguration(t *testing.T) {
+	if q := (&Configuration{}).Qualified("file"); q.HTTP == nil || len(q.HTTP.Routers) != 0 {
+		t.Errorf("got %+v", q)
+	}
+}
+
+func TestMerge_KeepsAllProviders(t *testing.T) {
+	a := (&Configuration{HTTP: &HTTP{Routers: map[string]*Router{"r": {}}}, Problems: []Problem{{Reason: "1"}}}).Qualified("a")
+	b := (&Configuration{HTTP: &HTTP{Routers: map[string]*Router{"r": {}}}, Problems: []Problem{{Reason: "2"}}}).Qualified("b")
+	m := Merge(map[string]*Configuration{"b": b, "a": a, "c": {}})
+	if len(m.HTTP.Routers) != 2 || len(m.Problems) != 2 || m.Problems[0].Reason != "1" {
+		t.Errorf("got %+v", m)
+	}
+	if len(a.HTTP.Routers)+len(b.HTTP.Routers) != 2 {
+		t.Error("the parts changed")
+	}
+}
+
+func TestEqual(t *testing.T) {
+	one := func() *Configuration {
+		return &Configuration{HTTP: &HTTP{
+			Routers:     map[string]*Router{"r": {Rule: "x", TLS: &RouterTLS{}}},
+			Middlewares: map[string]*Middleware{"m": {AddPrefix: &addprefix.Config{Prefix: "/a"}}},
+		}}
+	}
+	tests := map[string]struct {
+		change func(*Configuration)
+		want   bool
+	}{
+		"the same":        {func(*Configuration) {}, true},
+		"empty, not nil":  {func(c *Configuration) { c.HTTP.Services = map[string]*Service{} }, true},
+		"another rule":    {func(c *Configuration) { c.HTTP.Routers["r"] = &Router{Rule: "y", TLS: &RouterTLS{}} }, false},
+		"no TLS":          {func(c *Configuration) { c.HTTP.Routers["r"] = &Router{Rule: "x"} }, false},
+		"one more":        {func(c *Configuration) { c.HTTP.Services = map[string]*Service{"s": {}} }, false},
+		"one less":        {func(c *Configuration) { c.HTTP.Middlewares = nil }, false},
+		"a problem":       {func(c *Configuration) { c.Problems = []Problem{{Reason: "x"}} }, false},
+		"nothing at all":  {func(c *Configuration) { c.HTTP = nil }, false},
+		"another's value": {func(c *Configuration) { c.HTTP.Middlewares["m"].AddPrefix = &addprefix.Config{Prefix: "/b"} }, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a, b := one(), one()
+			tt.change(b)
+			if got := Equal(a, b); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if got := Equal(b, a); got != tt.want {
+				t.Errorf("the other way round: got %v, want %v", got, tt.want)
+			}
+		})
+	}
+	if !Equal(nil, nil) || Equal(nil, one()) || Equal(one(), nil) {
+		t.Error("nil equals nil alone")
+	}
+}
+
+func TestBlame_FindsTheObject(t *testing.T) {
+	tests := map[string]struct {
+		fault decode.Fault
+		want  Problem
+	}{
+		"a router":            {decode.Fault{Path: "http.routers.web.x"}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
+		"a middleware":        {decode.Fault{Path: "HTTP.Middlewares.m.x"}, Problem{Kind: KindMiddleware, Name: "m", Disables: true}},
+		"a service":           {decode.Fault{Path: "http.services.s.x"}, Problem{Kind: KindService, Name: "s"}},
+		"an option to come":   {decode.Fault{Path: "http.routers.web.x", Kind: decode.NotYet}, Problem{Severity: Warning, Kind: KindRouter, Name: "Web"}},
+		"a section":           {decode.Fault{Path: "http.routerz.web.x"}, Problem{}},
+		"another protocol":    {decode.Fault{Path: "tcp.routers.web.x"}, Problem{}},
+		"a name that is none": {decode.Fault{Path: "http.routers..x"}, Problem{}},
+		"nothing below":       {decode.Fault{Path: "http.routers"}, Problem{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := &HTTP{Routers: map[string]*Router{"Web": {}}}
+			got := h.Blame(tt.fault)
+			tt.want.Key = tt.fault.Path
+			if tt.want.Severity == "" {
+				tt.want.Severity = Error
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if got.Kind == KindMiddleware && h.Middlewares[got.Name] == nil || got.Kind == KindService && h.Services[got.Name] == nil {
+				t.Error("the object is not there to be shown")
+			}
+		})
+	}
+}
+
+func TestProblem_String(t *testing.T) {
+	tests := map[string]Problem{
+		`container web: traefik.x: is wrong (did you mean "y"?)`: {Source: "container web", Key: "traefik.x", Reason: "is wrong", Nearest: "y"},
+		"a.yml:3: http.x: is wrong":                              {Source: "a.yml", Line: 3, Key: "http.x", Reason: "is wrong"},
+		"router web@file: is wrong":                              {Kind: KindRouter, Name: "web@file", Reason: "is wrong"},
+		"is wrong":                                               {Reason: "is wrong"},
+	}
+	for want, p := range tests {
+		if got := p.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestTraefikOption(t *testing.T) {
+	for path, want := range map[string]bool{
+		"http.middlewares.x.ratelimit":            true,
+		"http.middlewares.x.ratelimit.average":    true,
+		"http.middlewares.x.ratelimiter":          false,
+		"http.middlewares.ratelimit.addprefix":    false,
+		"http.routers.x.observability.tracing":    true,
+		"http.services.x.weighted[0].name":        true,
+		"http":                                    false,
+		"tcp.routers.x":                           true,
+		"":                                        false,
+		"http.services.x.loadbalancer.server.url": false,
+	} {
+		if got := TraefikOption(path); got != want {
+			t.Errorf("%q: got %v, want %v", path, got, want)
+		}
+	}
+}
