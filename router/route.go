@@ -90,6 +90,7 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	}
 	m.entryPoints(points, unknown)
 	m.rule()
+	m.tls()
 	m.chain(c)
 	if len(b.blamed[o]) > 0 {
 		rt.Status = Disabled
@@ -189,6 +190,21 @@ func (m *making) rule() {
 	if rt.Priority > highestPriority && m.provider != "internal" {
 		rt.Priority = highestPriority
 		m.warn(fmt.Sprintf("priority %d is above the highest for routers, %d", rt.Config.Priority, highestPriority), "")
+	}
+}
+
+// tls says what is not there yet. Options may demand client certificates: a
+// router that asks for them is not opened without.
+func (m *making) tls() {
+	t := m.route.TLS
+	if t == nil {
+		return
+	}
+	if t.Options != "" && t.Options != "default" {
+		m.fail(fmt.Sprintf("tls.options %q is an option of Traefik's that fairway does not have yet; the router is out of use, since the options may be what keeps strangers out", t.Options), "")
+	}
+	if t.CertResolver != "" {
+		m.warn(fmt.Sprintf("tls.certResolver %q is an option of Traefik's that fairway does not have yet: the self-signed default certificate is served", t.CertResolver), "")
 	}
 }
 

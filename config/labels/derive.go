@@ -15,6 +15,9 @@ import (
 // A workload that declares none gets one under its own name.
 func (d *Decoder) services(s *share) {
 	declared := len(s.Services) > 0
+	if !declared && len(s.Routers) == 0 && s.workload.Self {
+		return
+	}
 	if !declared {
 		s.Services[s.defaultName()] = &dynamic.Service{}
 	}
