@@ -1,0 +1,272 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The cores: one for the proxy, one for all the rest.
+const (
+	proxyCore = "0"
+	loadCore  = "1"
+)
+
+// bench is what all measurements share.
+type bench struct {
+	dir      string
+	fairway  string
+	duration time.Duration
+	origin   *exec.Cmd
+	port     int // of the origin
+}
+
+// prepare writes the configurations and starts the origin.
+func (b *bench) prepare() error {
+	b.port = freePort()
+	files := map[string]string{
+		"1k":       strings.Repeat("x", 1<<10),
+		"100k":     strings.Repeat("x", 100<<10),
+		"post.lua": "wrk.method = 'POST'\nwrk.body = string.rep('x', 16384)\n",
+		"origin.conf": fmt.Sprintf(`daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/origin.pid;
+events { worker_connections 8192; }
+http { access_log off; keepalive_requests 1000000000; client_max_body_size 1m; client_body_buffer_size 64k;
+  server { listen 127.0.0.1:%[2]d backlog=4096 reuseport;
+    location /post { return 200 "ok"; }
+    location / { root %[1]s; } } }
+`, b.dir, b.port),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := b.certificate(); err != nil {
+		return err
+	}
+	b.origin = exec.Command("taskset", "-c", loadCore, "nginx", "-c", b.dir+"/origin.conf", "-p", b.dir)
+	if err := b.origin.Start(); err != nil {
+		return err
+	}
+	return await(b.port)
+}
+
+func (b *bench) end() {
+	if b.origin != nil && b.origin.Process != nil {
+		_ = b.origin.Process.Signal(syscall.SIGTERM)
+		_ = b.origin.Wait()
+	}
+}
+
+// certificate makes a P-256 certificate for everybody.
+func (b *bench) certificate() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, DNSNames: []string{"bench.test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return err
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	private := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
+	for name, text := range map[string][]byte{"cert.pem": cert, "key.pem": private, "both.pem": append(cert, private...)} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), text, 0o644); err != nil { //nolint:gosec // a key for nobody
+			return err
+		}
+	}
+	return nil
+}
+
+// peer is a proxy at work.
+type peer struct {
+	cmd           *exec.Cmd
+	plain, secure string
+}
+
+// start starts a proxy on free ports, pinned to its core.
+func (b *bench) start(name, setup string) (*peer, error) {
+	plain, secure := freePort(), freePort()
+	p := &peer{plain: fmt.Sprintf("http://127.0.0.1:%d", plain), secure: fmt.Sprintf("https://127.0.0.1:%d", secure)}
+	config := filepath.Join(b.dir, name+".conf")
+	var command []string
+	var text string
+	switch name {
+	case "nginx":
+		text, command = nginxConfig(b, plain, secure), []string{"nginx", "-c", config, "-p", b.dir}
+	case "haproxy":
+		text, command = haproxyConfig(b, plain, secure), []string{"haproxy", "-db", "-f", config}
+	case "fairway", "fairway-std":
+		config += ".yml"
+		text = fairwayConfig(b, setup)
+		command = []string{
+			b.fairway, "--providers.file.filename=" + config, "--log.level=ERROR",
+			fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", plain), fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", secure),
+		}
+		if name == "fairway-std" {
+			command = append(command, "--entrypoints.web.engine=std", "--entrypoints.websecure.engine=std")
+		}
+	default:
+		return nil, fmt.Errorf("there is no proxy %q", name)
+	}
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	p.cmd = exec.Command("taskset", append([]string{"-c", proxyCore}, command...)...)
+	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	p.cmd.Stderr = os.Stderr
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := await(plain); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *peer) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(3 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-done
+	}
+}
+
+func nginxConfig(b *bench, plain, secure int) string {
+	return fmt.Sprintf(`daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/nginx.pid;
+events { worker_connections 16384; }
+http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k;
+  upstream origin { server 127.0.0.1:%[2]d; keepalive 512; keepalive_requests 1000000000; }
+  server { listen 127.0.0.1:%[3]d backlog=4096; listen 127.0.0.1:%[4]d ssl http2 backlog=4096;
+    ssl_certificate %[1]s/cert.pem; ssl_certificate_key %[1]s/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;
+    location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server bench; } } }
+`, b.dir, b.port, plain, secure)
+}
+
+func haproxyConfig(b *bench, plain, secure int) string {
+	return fmt.Sprintf(`global
+  nbthread 1
+  maxconn 8000
+defaults
+  mode http
+  timeout client 30s
+  timeout server 30s
+  timeout connect 5s
+  http-reuse always
+  option forwardfor
+frontend f
+  bind 127.0.0.1:%[3]d
+  bind 127.0.0.1:%[4]d ssl crt %[1]s/both.pem alpn h2,http/1.1
+  http-request set-header X-Real-IP %%[src]
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %%[req.hdr(host)]
+  http-request set-header X-Forwarded-Port 80
+  http-request set-header X-Forwarded-Server bench
+  default_backend o
+backend o
+  server s 127.0.0.1:%[2]d maxconn 512
+`, b.dir, b.port, plain, secure)
+}
+
+func fairwayConfig(b *bench, setup string) string {
+	var s strings.Builder
+	s.WriteString("http:\n  routers:\n    all: {rule: 'PathPrefix(`/`)', service: origin, entryPoints: [web]}\n    tls: {rule: 'PathPrefix(`/`)', service: origin, entryPoints: [websecure], tls: {}}\n")
+	if setup == "many" {
+		for i := range 10000 {
+			fmt.Fprintf(&s, "    r%[1]d: {rule: 'Host(`r%[1]d.test`)', service: origin, entryPoints: [web]}\n", i)
+		}
+	}
+	fmt.Fprintf(&s, "  services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%d'}]}}}\n", b.port)
+	return s.String()
+}
+
+// cpu is the processor time that a proxy and its children have used.
+func (p *peer) cpu() (time.Duration, error) {
+	total := 0
+	for _, pid := range family(p.cmd.Process.Pid) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // gone meanwhile
+		}
+		// The name in parentheses may contain anything; utime and stime are the
+		// 12th and 13th fields behind it.
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		if len(fields) < 13 {
+			return 0, fmt.Errorf("/proc/%d/stat cannot be read", pid)
+		}
+		for _, f := range fields[11:13] {
+			n, _ := strconv.Atoi(f)
+			total += n
+		}
+	}
+	const ticksPerSecond = 100 // USER_HZ of Linux
+	return time.Duration(total) * time.Second / ticksPerSecond, nil
+}
+
+// family lists a process and its children.
+func family(pid int) []int {
+	pids := []int{pid}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pid))
+	if err != nil {
+		return pids
+	}
+	for _, f := range strings.Fields(string(text)) {
+		if n, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, family(n)...)
+		}
+	}
+	return pids
+}
+
+func freePort() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// await waits until somebody listens at a port.
+func await(port int) error {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("nobody listens: %w", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
