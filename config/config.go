@@ -36,6 +36,9 @@ type EntryPoint struct {
 	// AsDefault makes this one of the entry points of routers that name none. When
 	// no entry point says so, all are, but for the one of the API. Default: false.
 	AsDefault bool `json:"asDefault,omitempty"`
+	// Engine serves HTTP/1.1: fairway (the default), or std for that of Go's standard
+	// library, which costs several times as much.
+	Engine string `json:"engine,omitempty"`
 	// ForwardedHeaders tells whose X-Forwarded headers are believed.
 	ForwardedHeaders *ForwardedHeaders `json:"forwardedHeaders,omitempty"`
 	// Transport has the time limits of connections.

@@ -144,6 +144,9 @@ func (c *Configuration) validate() error {
 		if _, err := e.ListenAddress(); err != nil {
 			errs = append(errs, fmt.Errorf("option entryPoints.%s.address: %w", name, err))
 		}
+		if e.Engine != "" && e.Engine != "fairway" && e.Engine != "std" {
+			errs = append(errs, fmt.Errorf("option entryPoints.%s.engine: %q is neither fairway nor std", name, e.Engine))
+		}
 		if r := e.HTTP.Redirections; r != nil && r.EntryPoint != nil {
 			if to := r.EntryPoint.To; !strings.HasPrefix(to, ":") && c.EntryPoints[to] == nil {
 				errs = append(errs, fmt.Errorf("option entryPoints.%s.http.redirections.entryPoint.to: there is no entry point %q", name, to))

@@ -40,3 +40,9 @@ func giveBuffer(b []byte) {
 		largeBuffers.Put((*[largeBuffer]byte)(b[:largeBuffer]))
 	}
 }
+
+// TakeBuffer returns a buffer for copying, to be given back by GiveBuffer.
+func TakeBuffer() []byte { return takeBuffer(largeBuffer) }
+
+// GiveBuffer takes back what TakeBuffer returned.
+func GiveBuffer(b []byte) { giveBuffer(b) }

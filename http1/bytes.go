@@ -28,7 +28,7 @@ func byteClasses() (t [256]uint8) {
 	mark(hexByte, digits+"abcdefABCDEF")
 	mark(tokenByte, upper+lower+digits+"!#$%&'*+-.^_`|~")
 	mark(pathByte, upper+lower+digits+"-_.~$&+,/:;=@")
-	mark(hostByte, upper+lower+digits+"-._~!$&'()*+;=%")
+	mark(hostByte, upper+lower+digits+"-._~!$&'()*+;=")
 	return t
 }
 

@@ -48,5 +48,6 @@ var (
 	errChunkOverhead  = &ProtocolError{400, "chunks have more extensions than data"}
 	errTrailerTooLong = &ProtocolError{400, "trailers are too long"}
 
+	errConnect     = &ProtocolError{501, "CONNECT is not served"}
 	errExpectation = &ProtocolError{417, "expectation other than 100-continue"}
 )

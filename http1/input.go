@@ -114,12 +114,25 @@ func (in *input) head(limit int) ([]byte, error) {
 			return nil, errHeadTooLong
 		}
 		if err := in.fill(); err != nil {
-			if err == io.EOF && seen > 0 {
+			if isEOF(err) && seen > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
 		}
 	}
+}
+
+// arrivedHead is head without reading: it returns nil when more has to come.
+func (in *input) arrivedHead(limit int) ([]byte, error) {
+	b := in.buffered()
+	i := bytes.Index(b, endOfHead)
+	if i < 0 {
+		return nil, nil
+	}
+	if i += len(endOfHead); i > limit {
+		return nil, errHeadTooLong
+	}
+	return b[:i], nil
 }
 
 // hasBareLF tells whether an LF in b[from:] has no CR before it.
@@ -187,8 +200,13 @@ func (in *input) read(p []byte) (int, error) {
 
 // noEOF is for places where a message cannot end.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if isEOF(err) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// isEOF tells whether a reader has come to its end. Readers do not wrap that.
+func isEOF(err error) bool {
+	return err == io.EOF //nolint:errorlint // by the contract of io.Reader
 }

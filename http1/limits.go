@@ -27,7 +27,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func positive[T int | int64](n, otherwise T) T {
+func positive[T ~int | ~int64](n, otherwise T) T {
 	if n > 0 {
 		return n
 	}

@@ -6,9 +6,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"fairway/http1"
 )
 
 // Config is one configured service. New builds it. It neither blocks nor dials.
@@ -55,6 +58,8 @@ type Forwarder interface {
 type Target struct {
 	URL          *url.URL
 	PreservePath bool // the path of URL goes in front of the request's
+
+	conns atomic.Pointer[http1.Upstream]
 }
 
 // Options of forwarding that belong to the service.

@@ -15,17 +15,22 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/config"
+	"fairway/http1"
 )
 
-// entryPoint listens at one address and serves what comes in.
+// entryPoint listens at one address and serves what comes in. HTTP/1.1 is served
+// by fairway's engine, HTTP/2 by the standard library, both with one handler; which
+// of them, and whether TLS is spoken, is seen from the first bytes of a connection.
 type entryPoint struct {
-	name    string
-	log     logrus.FieldLogger
-	config  *config.EntryPoint
-	outer   *outer
-	sniffer *sniffer
-	plain   *http.Server
-	secure  *http.Server
+	name     string
+	log      logrus.FieldLogger
+	config   *config.EntryPoint
+	outer    *outer
+	listener net.Listener
+	tls      *tls.Config
+	engine   *http1.Server // nil when the standard library serves everything
+	standard *http.Server
+	feed     *feed // of standard
 }
 
 // listen binds the address of an entry point.
@@ -43,18 +48,20 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, certificate
 		return nil, fmt.Errorf("entry point %s: %w", name, err)
 	}
 	log = log.WithField("entryPoint", name)
-	e := &entryPoint{name: name, log: log, config: c, outer: &outer{entryPoint: name, log: log, forwarded: f, next: handler}}
-	e.sniffer = newSniffer(l, time.Duration(c.Transport.RespondingTimeouts.ReadHeaderTimeout))
-	e.plain, e.secure = e.server(), e.server()
-	e.plain.Protocols.SetUnencryptedHTTP2(true)
-	e.secure.TLSConfig = &tls.Config{
-		MinVersion:     tls.VersionTLS12,
+	e := &entryPoint{name: name, log: log, config: c, listener: l, feed: newFeed(l.Addr())}
+	e.outer = &outer{entryPoint: name, log: log, forwarded: f, next: handler}
+	e.tls = &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
+	}
+	e.standard = e.standardServer()
+	if c.Engine != "std" {
+		e.engine = e.engineServer()
 	}
 	return e, nil
 }
 
-func (e *entryPoint) server() *http.Server {
+func (e *entryPoint) standardServer() *http.Server {
 	t := e.config.Transport.RespondingTimeouts
 	s := &http.Server{
 		Handler:           e.outer,
@@ -62,27 +69,108 @@ func (e *entryPoint) server() *http.Server {
 		ReadTimeout:       time.Duration(t.ReadTimeout),
 		WriteTimeout:      time.Duration(t.WriteTimeout),
 		IdleTimeout:       time.Duration(t.IdleTimeout),
-		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong
+		ErrorLog:          silent,
 		Protocols:         new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
 	return s
 }
 
-// serve works until stop has ended.
+func (e *entryPoint) engineServer() *http1.Server {
+	t := e.config.Transport.RespondingTimeouts
+	return &http1.Server{
+		Handler:           e.outer,
+		ReadHeaderTimeout: time.Duration(t.ReadHeaderTimeout),
+		ReadTimeout:       time.Duration(t.ReadTimeout),
+		WriteTimeout:      time.Duration(t.WriteTimeout),
+		IdleTimeout:       time.Duration(t.IdleTimeout),
+		ErrorLog:          silent,
+	}
+}
+
+// silent takes what servers would print: mistakes of clients. What concerns the
+// operator is in the record of the request.
+var silent = log.New(io.Discard, "", 0)
+
+// serve works until stop.
 func (e *entryPoint) serve() {
 	var running sync.WaitGroup
-	running.Go(func() { e.report(e.sniffer.run()) })
-	running.Go(func() { e.report(e.plain.Serve(e.sniffer.plain)) })
-	running.Go(func() { e.report(e.secure.ServeTLS(e.sniffer.secure, "", "")) })
+	running.Go(func() {
+		if err := e.standard.Serve(e.feed); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			e.log.WithError(err).Error("entry point stopped")
+		}
+	})
+	e.accept()
+	close(e.feed.closed)
 	running.Wait()
 }
 
-func (e *entryPoint) report(err error) {
-	if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		e.log.WithError(err).Error("entry point stopped")
+// accept takes connections until the listener is closed.
+func (e *entryPoint) accept() {
+	var pause time.Duration
+	for {
+		conn, err := e.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Out of file descriptors, or the like: others may close theirs.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			go e.welcome(tcp) // ends with the connection, which the servers see to
+		} else {
+			_ = conn.Close()
+		}
 	}
+}
+
+// welcome finds out what a connection speaks, and serves it.
+func (e *entryPoint) welcome(conn *net.TCPConn) {
+	patience := time.Duration(e.config.Transport.RespondingTimeouts.ReadHeaderTimeout)
+	switch look(conn, patience) {
+	case arrivesTLS:
+		e.secure(conn, patience)
+	case arrivesHTTP2:
+		e.feed.give(conn)
+	case arrivesHTTP:
+		e.plain(conn)
+	default:
+		_ = conn.Close()
+	}
+}
+
+func (e *entryPoint) plain(conn net.Conn) {
+	if e.engine == nil {
+		e.feed.give(conn)
+		return
+	}
+	e.engine.ServeConn(conn)
+}
+
+// secure shakes hands, and serves the protocol that both sides chose (RFC 7301).
+func (e *entryPoint) secure(conn net.Conn, patience time.Duration) {
+	c := tls.Server(conn, e.tls)
+	ctx := context.Background()
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return
+	}
+	if c.ConnectionState().NegotiatedProtocol == "h2" {
+		e.feed.give(c)
+		return
+	}
+	e.plain(c)
 }
 
 // stop lets the requests under way end: it goes on accepting for the time given
@@ -90,14 +178,19 @@ func (e *entryPoint) report(err error) {
 func (e *entryPoint) stop() {
 	life := e.config.Transport.LifeCycle
 	time.Sleep(time.Duration(life.RequestAcceptGraceTimeout))
-	_ = e.sniffer.Close()
+	_ = e.listener.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(life.GraceTimeOut))
 	defer cancel()
 	var running sync.WaitGroup
-	for _, s := range []*http.Server{e.plain, e.secure} {
+	running.Go(func() {
+		if err := e.standard.Shutdown(ctx); err != nil {
+			_ = e.standard.Close()
+		}
+	})
+	if e.engine != nil {
 		running.Go(func() {
-			if err := s.Shutdown(ctx); err != nil {
-				_ = s.Close()
+			if err := e.engine.Shutdown(ctx); err != nil {
+				_ = e.engine.Close()
 			}
 		})
 	}
@@ -105,7 +198,7 @@ func (e *entryPoint) stop() {
 	e.awaitHijacked(ctx)
 }
 
-// awaitHijacked waits for upgraded connections, which http.Server forgets.
+// awaitHijacked waits for upgraded connections, which servers forget.
 func (e *entryPoint) awaitHijacked(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

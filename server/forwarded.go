@@ -1,14 +1,13 @@
 package server
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strings"
 
 	"fairway/config"
 	"fairway/internal/clientip"
+	"fairway/internal/record"
 )
 
 // forwarded sets the headers that tell servers of the client. Those that come
@@ -16,7 +15,7 @@ import (
 type forwarded struct {
 	everybody bool
 	trusted   clientip.Ranges
-	hostname  string
+	hostname  []string
 }
 
 func newForwarded(c *config.ForwardedHeaders) (*forwarded, error) {
@@ -27,56 +26,57 @@ func newForwarded(c *config.ForwardedHeaders) (*forwarded, error) {
 			return nil, err
 		}
 	}
-	f.hostname, err = os.Hostname()
+	name, err := os.Hostname()
+	f.hostname = []string{name}
 	return f, err
 }
 
-// managed are the headers that only trusted peers may set.
-var managed = []string{
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix",
-	"X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info",
-	"X-Forwarded-Uri", "X-Real-Ip", "X-Scheme",
-}
-
-func (f *forwarded) apply(r *http.Request, peer netip.Addr) {
+func (f *forwarded) apply(r *http.Request, rec *record.Record) {
 	h := r.Header
 	dropHopByHop(h)
-	if !f.everybody && !f.trusted.Contains(peer) {
+	if !f.everybody && !f.trusted.Contains(rec.ClientIP) {
 		removeManaged(h)
 	}
-	if h.Get("X-Real-Ip") == "" {
-		h.Set("X-Real-Ip", peer.String())
+	if len(h["X-Real-Ip"]) == 0 {
+		h["X-Real-Ip"] = rec.Value(rec.Peer)
 	}
-	secure := r.TLS != nil
-	if h.Get("X-Forwarded-Proto") == "" {
-		h.Set("X-Forwarded-Proto", proto(secure, isWebSocket(h)))
+	if len(h["X-Forwarded-Proto"]) == 0 {
+		h["X-Forwarded-Proto"] = proto(r.TLS != nil, isWebSocket(h))
 	}
-	if h.Get("X-Forwarded-Port") == "" {
-		h.Set("X-Forwarded-Port", port(r.Host, secure || h.Get("X-Forwarded-Proto") == "https" || h.Get("X-Forwarded-Proto") == "wss"))
+	if len(h["X-Forwarded-Port"]) == 0 {
+		h["X-Forwarded-Port"] = port(r, rec)
 	}
-	if h.Get("X-Forwarded-Host") == "" && r.Host != "" {
-		h.Set("X-Forwarded-Host", r.Host)
+	if len(h["X-Forwarded-Host"]) == 0 && r.Host != "" {
+		h["X-Forwarded-Host"] = rec.Value(r.Host)
 	}
-	h.Set("X-Forwarded-Server", f.hostname)
+	h["X-Forwarded-Server"] = f.hostname
 }
 
-// removeManaged removes the managed headers, also under names with underscores:
-// some servers take them for the same.
+// removeManaged removes the headers that only trusted peers may set, also under
+// names with underscores: some servers take them for the same.
 func removeManaged(h http.Header) {
-	for _, name := range managed {
-		delete(h, name)
-	}
 	for name := range h {
-		if strings.IndexByte(name, '_') < 0 {
+		if len(name) < 2 || name[0]|0x20 != 'x' {
 			continue
 		}
-		canonical := http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
-		for _, m := range managed {
-			if m == canonical {
+		if strings.IndexByte(name, '_') >= 0 {
+			if isManaged(http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
 				delete(h, name)
 			}
+		} else if isManaged(name) {
+			delete(h, name)
 		}
 	}
+}
+
+func isManaged(name string) bool {
+	switch name {
+	case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix",
+		"X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info",
+		"X-Forwarded-Uri", "X-Real-Ip", "X-Scheme":
+		return true
+	}
+	return false
 }
 
 // dropHopByHop removes the headers that the Connection header names (RFC 9110,
@@ -106,26 +106,38 @@ func dropHopByHop(h http.Header) {
 	}
 }
 
-func isWebSocket(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "websocket") }
-
-func proto(secure, webSocket bool) string {
-	switch {
-	case secure && webSocket:
-		return "wss"
-	case secure:
-		return "https"
-	case webSocket:
-		return "ws"
-	}
-	return "http"
+func isWebSocket(h http.Header) bool {
+	upgrade := h["Upgrade"]
+	return len(upgrade) > 0 && strings.EqualFold(upgrade[0], "websocket")
 }
 
-func port(host string, secure bool) string {
-	if _, p, err := net.SplitHostPort(host); err == nil && p != "" {
-		return p
+// Values that many requests share. Nobody changes a value of a header in place.
+var (
+	protoHTTP, protoHTTPS = []string{"http"}, []string{"https"}
+	protoWS, protoWSS     = []string{"ws"}, []string{"wss"}
+	port80, port443       = []string{"80"}, []string{"443"}
+)
+
+func proto(secure, webSocket bool) []string {
+	switch {
+	case secure && webSocket:
+		return protoWSS
+	case secure:
+		return protoHTTPS
+	case webSocket:
+		return protoWS
 	}
-	if secure {
-		return "443"
+	return protoHTTP
+}
+
+// port is the port that the client asked: that of the Host field, else that of the
+// scheme.
+func port(r *http.Request, rec *record.Record) []string {
+	if i := strings.LastIndexByte(r.Host, ':'); i >= 0 && i+1 < len(r.Host) && strings.IndexByte(r.Host[i:], ']') < 0 {
+		return rec.Value(r.Host[i+1:])
 	}
-	return "80"
+	if by := r.Header["X-Forwarded-Proto"]; r.TLS != nil || len(by) > 0 && (by[0] == "https" || by[0] == "wss") {
+		return port443
+	}
+	return port80
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fairway/config"
+	"fairway/internal/record"
 )
 
 func TestForwarded(t *testing.T) {
@@ -18,9 +20,7 @@ func TestForwarded(t *testing.T) {
 	fresh := map[string]string{"X-Forwarded-Host": "a.test:8080", "X-Forwarded-Port": "8080", "X-Forwarded-Proto": "http", "X-Real-Ip": peer}
 	with := func(changes map[string]string) map[string]string {
 		all := map[string]string{}
-		for name, value := range fresh {
-			all[name] = value
-		}
+		maps.Copy(all, fresh)
 		for name, value := range changes {
 			all[name] = value
 			if value == "" {
@@ -38,23 +38,37 @@ func TestForwarded(t *testing.T) {
 	}{
 		{name: "a client that says nothing", want: fresh},
 		{name: "TLS", secure: true, want: with(map[string]string{"X-Forwarded-Proto": "https"})},
-		{name: "a WebSocket", in: map[string]string{"Upgrade": "websocket", "Connection": "upgrade"},
-			want: with(map[string]string{"X-Forwarded-Proto": "ws", "Upgrade": "websocket", "Connection": "Upgrade"})},
-		{name: "an untrusted peer is not believed",
-			in: map[string]string{"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Real-Ip": "1.1.1.1",
-				"X-Forwarded-Prefix": "/x", "X-Forwarded-Uri": "/x", "X-Forwarded-Method": "PUT", "X-Scheme": "x", "X-Forwarded-Tls-Client-Cert": "x"},
-			want: fresh},
-		{name: "nor under names with underscores",
+		{
+			name: "a WebSocket", in: map[string]string{"Upgrade": "websocket", "Connection": "upgrade"},
+			want: with(map[string]string{"X-Forwarded-Proto": "ws", "Upgrade": "websocket", "Connection": "Upgrade"}),
+		},
+		{
+			name: "an untrusted peer is not believed",
+			in: map[string]string{
+				"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Real-Ip": "1.1.1.1",
+				"X-Forwarded-Prefix": "/x", "X-Forwarded-Uri": "/x", "X-Forwarded-Method": "PUT", "X-Scheme": "x", "X-Forwarded-Tls-Client-Cert": "x",
+			},
+			want: fresh,
+		},
+		{
+			name: "nor under names with underscores",
 			in:   map[string]string{"X_Forwarded_For": "1.1.1.1", "X_real-ip": "1.1.1.1", "X_Other": "stays"},
-			want: with(map[string]string{"X_Other": "stays"})},
-		{name: "a trusted peer is believed", config: trust,
+			want: with(map[string]string{"X_Other": "stays"}),
+		},
+		{
+			name: "a trusted peer is believed", config: trust,
 			in:   map[string]string{"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public", "X-Real-Ip": "1.1.1.1", "X-Forwarded-Port": "444"},
-			want: map[string]string{"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public", "X-Real-Ip": "1.1.1.1", "X-Forwarded-Port": "444"}},
-		{name: "everybody is believed", config: &config.ForwardedHeaders{Insecure: true},
-			in: map[string]string{"X-Forwarded-For": "1.1.1.1"}, want: with(map[string]string{"X-Forwarded-For": "1.1.1.1"})},
-		{name: "Connection cannot take away what the gateway sets",
+			want: map[string]string{"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public", "X-Real-Ip": "1.1.1.1", "X-Forwarded-Port": "444"},
+		},
+		{
+			name: "everybody is believed", config: &config.ForwardedHeaders{Insecure: true},
+			in: map[string]string{"X-Forwarded-For": "1.1.1.1"}, want: with(map[string]string{"X-Forwarded-For": "1.1.1.1"}),
+		},
+		{
+			name: "Connection cannot take away what the gateway sets",
 			in:   map[string]string{"Connection": "X-Real-Ip, X-Forwarded-Proto, X-Private, keep-alive", "X-Private": "1"},
-			want: fresh},
+			want: fresh,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,7 +86,7 @@ func TestForwarded(t *testing.T) {
 			for name, value := range tt.in {
 				r.Header[name] = []string{value}
 			}
-			f.apply(r, netip.MustParseAddr(peer))
+			f.apply(r, &record.Record{Peer: peer, ClientIP: netip.MustParseAddr(peer)})
 			got := map[string]string{}
 			for name := range r.Header {
 				got[name] = r.Header[name][0]

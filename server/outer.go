@@ -29,11 +29,13 @@ type outer struct {
 func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.active.Add(1)
 	defer o.active.Add(-1)
-	rec := &record.Record{Start: time.Now(), EntryPoint: o.entryPoint, Host: rule.CleanHost(r.Host), ClientIP: clientip.Peer(r)}
-	r = r.WithContext(record.With(r.Context(), rec))
-	sw := &statusWriter{ResponseWriter: w}
+	r, rec := o.begin(r)
+	sw, ok := w.(statusWriter)
+	if !ok {
+		sw = &noteStatus{ResponseWriter: w}
+	}
 	defer o.finish(sw, r, rec)
-	o.forwarded.apply(r, rec.ClientIP)
+	o.forwarded.apply(r, rec)
 	cleaned, err := cleanPath(r)
 	if err != nil {
 		answer.Refuse(sw, r, http.StatusBadRequest, err.Error())
@@ -42,23 +44,44 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.next.ServeHTTP(sw, cleaned)
 }
 
+// begin makes the record of a request. The engine's context has one in itself.
+func (o *outer) begin(r *http.Request) (*http.Request, *record.Record) {
+	var rec *record.Record
+	if c, ok := r.Context().(record.Carrier); ok {
+		rec = c.Record()
+	} else {
+		rec = &record.Record{}
+		r = r.WithContext(record.With(r.Context(), rec))
+	}
+	rec.Start, rec.EntryPoint, rec.Host = time.Now(), o.entryPoint, rule.CleanHost(r.Host)
+	if rec.Peer == "" {
+		rec.ClientIP = clientip.Peer(r)
+		rec.Peer = rec.ClientIP.String()
+	}
+	return r, rec
+}
+
 // finish answers for a handler that panicked, and writes the line of a request
 // that did not go well.
-func (o *outer) finish(sw *statusWriter, r *http.Request, rec *record.Record) {
+func (o *outer) finish(sw statusWriter, r *http.Request, rec *record.Record) {
 	reason := recover()
 	if reason != nil && reason != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 		rec.Fail(fmt.Sprintf("panic: %v", reason))
 		o.log.WithField("stack", string(debug.Stack())).Error("panic while serving a request")
-		if sw.status == 0 {
+		if sw.Status() == 0 {
 			answer.Refuse(sw, r, http.StatusInternalServerError, "")
 			reason = nil
 		} else {
 			reason = http.ErrAbortHandler // the client must see that it is cut off
 		}
 	}
-	rec.Status = sw.status
-	if worthALine(rec) {
-		o.line(r, rec)
+	if rec.Cause != "" {
+		if rec.Status == 0 {
+			rec.Status = sw.Status()
+		}
+		if worthALine(rec) {
+			o.line(r, rec)
+		}
 	}
 	if reason != nil {
 		panic(reason)
@@ -79,21 +102,30 @@ func (o *outer) line(r *http.Request, rec *record.Record) {
 	}).Warn("request failed")
 }
 
-// statusWriter remembers the status. Everything else of the inner writer is
-// reached through Unwrap.
-type statusWriter struct {
+// statusWriter is a writer that knows its status, as that of the engine.
+type statusWriter interface {
+	http.ResponseWriter
+	Status() int
+}
+
+// noteStatus remembers the status for a writer that does not. Everything else of
+// the inner writer is reached through Unwrap.
+type noteStatus struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *statusWriter) WriteHeader(status int) {
+// Status implements statusWriter.
+func (w *noteStatus) Status() int { return w.status }
+
+func (w *noteStatus) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *statusWriter) Write(p []byte) (int, error) {
+func (w *noteStatus) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
@@ -101,7 +133,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 }
 
 // Unwrap implements the contract of http.ResponseController.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *noteStatus) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Flush implements http.Flusher, for handlers that ask for it directly.
-func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+func (w *noteStatus) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }

@@ -31,7 +31,7 @@ type Server struct {
 	router      *router.Router
 	watch       *providers.Watch
 	entryPoints []*entryPoint
-	forwarder   *proxy.Standard
+	forwarder   *proxy.Engine
 	history     history
 	stopping    atomic.Bool
 }
@@ -48,7 +48,7 @@ type Options struct {
 // New builds everything and binds the addresses of the entry points. Nothing is
 // served before Run.
 func New(o Options) (*Server, error) {
-	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewStandard()}
+	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewEngine()}
 	all, err := s.providers(o.Extra)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Server) listen() error {
 		}
 		if err != nil {
 			for _, bound := range s.entryPoints {
-				err = errors.Join(err, bound.sniffer.Close())
+				err = errors.Join(err, bound.listener.Close())
 			}
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	for _, e := range s.entryPoints {
 		running.Go(e.serve)
-		s.log.WithFields(logrus.Fields{"entryPoint": e.name, "address": e.sniffer.Addr().String()}).Info("entry point is open")
+		s.log.WithFields(logrus.Fields{"entryPoint": e.name, "address": e.listener.Addr().String()}).Info("entry point is open")
 	}
 	<-ctx.Done()
 	s.log.Info("stopping: requests under way may end")
@@ -186,7 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Addresses() map[string]string {
 	addresses := map[string]string{}
 	for _, e := range s.entryPoints {
-		addresses[e.name] = e.sniffer.Addr().String()
+		addresses[e.name] = e.listener.Addr().String()
 	}
 	return addresses
 }

@@ -147,7 +147,7 @@ func TestServer_ImpliedEntryPointsThatCannotBeBoundAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.entryPoints[0].sniffer.Close()
+	defer s.entryPoints[0].listener.Close()
 	if s.Addresses()["taken"] != "" || s.Addresses()["web"] == "" {
 		t.Errorf("got %v", s.Addresses())
 	}

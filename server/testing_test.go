@@ -84,17 +84,14 @@ func start(t *testing.T, routes string, options ...string) *running {
 	return r
 }
 
-// get asks the entry point for a path at a host, with further headers in pairs.
-func (r *running) get(t *testing.T, host, path string, headers ...string) (*http.Response, string) {
+// get asks the entry point for a path at a host.
+func (r *running) get(t *testing.T, host, path string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+r.Addresses()["web"]+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Host = host
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Add(headers[i], headers[i+1])
-	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)

@@ -170,8 +170,10 @@ func writeCSV(path string, results []result) error {
 		for _, m := range r.micros {
 			rounds = append(rounds, fmt.Sprintf("%.2f", m))
 		}
-		_ = w.Write([]string{r.workload.name, r.peer, fmt.Sprintf("%.2f", r.median()),
-			fmt.Sprintf("%.3f", baseline(results, r.workload)/r.median()), strings.Join(rounds, " ")})
+		_ = w.Write([]string{
+			r.workload.name, r.peer, fmt.Sprintf("%.2f", r.median()),
+			fmt.Sprintf("%.3f", baseline(results, r.workload)/r.median()), strings.Join(rounds, " "),
+		})
 	}
 	w.Flush()
 	return w.Error()

@@ -92,7 +92,7 @@ func (b *bench) certificate() error {
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	private := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
 	for name, text := range map[string][]byte{"cert.pem": cert, "key.pem": private, "both.pem": append(cert, private...)} {
-		if err := os.WriteFile(filepath.Join(b.dir, name), text, 0o644); err != nil { //nolint:gosec // a key for nobody
+		if err := os.WriteFile(filepath.Join(b.dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -239,7 +239,7 @@ func family(pid int) []int {
 	if err != nil {
 		return pids
 	}
-	for _, f := range strings.Fields(string(text)) {
+	for f := range strings.FieldsSeq(string(text)) {
 		if n, err := strconv.Atoi(f); err == nil {
 			pids = append(pids, family(n)...)
 		}

@@ -90,8 +90,10 @@ func TestCompose(t *testing.T) {
 		{"map form, with an escaped dollar", service("      traefik.http.routers.w.rule: HostRegexp(`^a$$`)\n"), ""},
 		{"variables with and without values", service("      - traefik.http.routers.w.rule=Host(`${FAIRWAY_TEST_UNSET}.${FAIRWAY_TEST_TLD:-test}`)\n"), ""},
 		{"services without labels are left alone", "services:\n  db: {image: x}\n", ""},
-		{"a mistyped label", service("      - traefik.http.routers.w.rules=Host(`a`)\n"),
-			"error c.yml: service web: traefik.http.routers.w.rules: there is no option \"rules\" here (did you mean \"traefik.http.routers.w.rule\"?)\n"},
+		{
+			"a mistyped label", service("      - traefik.http.routers.w.rules=Host(`a`)\n"),
+			"error c.yml: service web: traefik.http.routers.w.rules: there is no option \"rules\" here (did you mean \"traefik.http.routers.w.rule\"?)\n",
+		},
 		{"a wrong rule", service("      - fairway.http.routers.w.rule=Host(a)\n"), "error router w@docker: rule Host(a): at byte 5:"},
 	}
 	for _, tt := range tests {

@@ -15,12 +15,28 @@ type Record struct {
 	EntryPoint string
 	Host       string     // as asked for: lower case, without port
 	ClientIP   netip.Addr // the peer of the connection (or of the PROXY header)
+	Peer       string     // ClientIP as text
 	Router     string     // qualified name; empty when no route matched
 	Service    string
 	Server     string // URL of the server that was tried last
 	User       string // who authenticated, if anybody did
 	Cause      string // why the gateway itself answered, or why forwarding failed
 	Status     int    // status sent to the client
+
+	values [4]string // see Value
+	used   int
+}
+
+// Value returns a list of one value for a header map, without allocating it where
+// it can. It lives as long as the record.
+func (rec *Record) Value(v string) []string {
+	if rec.used == len(rec.values) {
+		return []string{v}
+	}
+	i := rec.used
+	rec.used++
+	rec.values[i] = v
+	return rec.values[i : i+1 : i+1]
 }
 
 // Fail notes why the request did not get a server's answer. The first cause
@@ -45,8 +61,24 @@ func With(ctx context.Context, rec *Record) context.Context {
 	return context.WithValue(ctx, contextKey{}, rec)
 }
 
+// Carrier is a context that has the record of its request in itself, as that of
+// the engine.
+type Carrier interface {
+	Record() *Record
+}
+
+// IsKey tells whether a context is asked for its record. A Carrier answers such a
+// Value with it, so that contexts derived from it carry it, too.
+func IsKey(key any) bool {
+	_, ok := key.(contextKey)
+	return ok
+}
+
 // From returns the record of the request that ctx belongs to, or nil.
 func From(ctx context.Context) *Record {
+	if c, ok := ctx.(Carrier); ok {
+		return c.Record()
+	}
 	rec, _ := ctx.Value(contextKey{}).(*Record)
 	return rec
 }

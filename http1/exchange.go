@@ -1,0 +1,348 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"time"
+)
+
+// Exchange is one request to an upstream and its response. It belongs to its
+// connection, and is not to be touched after End.
+type Exchange struct {
+	// Response is the head. Its strings stay valid, it does not stay itself.
+	Response *Response
+
+	conn    *upstreamConn
+	client  http.ResponseWriter
+	sending *sending // of a body that is still being sent; nil when all is sent
+}
+
+// Upgraded tells whether the upstream has changed the protocol.
+func (x *Exchange) Upgraded() bool { return x.Response.Status == http.StatusSwitchingProtocols }
+
+// ErrClientGone is returned when the client went away before the response came.
+var ErrClientGone = errClientGone
+
+// Do sends r and waits for the head of the response. Who gets an Exchange ends it.
+//
+// w is the writer of r, or nil. It is told of informational responses (RFC 9110,
+// section 15.2), and its read deadline is used to stop the reading of a body that
+// the upstream does not want any more.
+//
+// A request that got no byte of a response on a connection that had been used
+// before is sent once more, on a new one, if it may be repeated: the upstream may
+// have closed the old one while the request was under way.
+func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exchange, error) {
+	u.prepare()
+	ctx := r.Context()
+	c := u.take(time.Now())
+	for again := false; ; again = true {
+		if c == nil {
+			fresh, err := u.dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			c = fresh
+		}
+		c.exchange = Exchange{conn: c, client: w}
+		x := &c.exchange
+		progress, err := x.do(ctx, r, o)
+		if err == nil {
+			return x, nil
+		}
+		retry := c.reused && !again && progress.unanswered && !progress.bodyRead && repeatable(r)
+		reason := c.end()
+		c.close()
+		if reason != nil {
+			return nil, reason
+		}
+		if !retry {
+			return nil, err
+		}
+		c = nil
+	}
+}
+
+// repeatable tells whether sending a request twice does no more than sending it
+// once (RFC 9110, section 9.2.2).
+func repeatable(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// progress is how far a failed exchange got.
+type progress struct {
+	unanswered bool // no byte of a response came
+	bodyRead   bool // bytes of the request's body are spent
+}
+
+func (x *Exchange) do(ctx context.Context, r *http.Request, o *Outgoing) (progress, error) {
+	c := x.conn
+	c.begin(ctx)
+	bodyRead, err := x.send(r, o)
+	p := progress{unanswered: true, bodyRead: bodyRead}
+	if err != nil && !bodyRead {
+		return p, err
+	}
+	sendErr := err
+	if c.upstream.HeaderTimeout > 0 {
+		c.waits(time.Now())
+	}
+	err = x.readHead(r.Method)
+	if c.upstream.HeaderTimeout > 0 {
+		c.waits(time.Time{})
+	}
+	if err != nil {
+		p.unanswered = len(c.in.buffered()) == 0 && c.res.Status == 0
+		if sendErr != nil {
+			err = sendErr // the reason for the rest
+		}
+		x.stopSending()
+		return p, err
+	}
+	c.reused = true
+	if sendErr != nil {
+		c.res.close = true // it has not got the whole body, and cannot get another request
+	}
+	return p, nil
+}
+
+// aheadOfBody is how much of a body is sent by the serving goroutine before it
+// looks for a response. What is longer, or of unknown length, is sent by a
+// goroutine of its own: the upstream may answer early, or in turns.
+const aheadOfBody = 256 << 10
+
+// roomBesideHead is how much of a medium buffer an ordinary head leaves to the body.
+const roomBesideHead = mediumBuffer - 2<<10
+
+// send writes the head and, when it is short, the body. bodyRead tells whether
+// bytes of the body are spent.
+func (x *Exchange) send(r *http.Request, o *Outgoing) (bodyRead bool, err error) {
+	kind, size := framingOf(r), mediumBuffer
+	if kind == bodyLength && r.ContentLength > roomBesideHead {
+		size = largeBuffer // so that one write is enough
+	}
+	buf := takeBuffer(size)
+	defer func() { giveBuffer(buf) }()
+	head := appendRequest(buf[:0], r, o)
+	if kind == bodyNone {
+		_, err := x.conn.conn.Write(head)
+		return false, err
+	}
+	if kind == bodyChunks || r.ContentLength > aheadOfBody || r.Header.Get("Expect") != "" {
+		if _, err := x.conn.conn.Write(head); err != nil {
+			return false, err
+		}
+		x.sending = startSending(x.conn, r, kind)
+		return true, nil
+	}
+	return sendShort(x.conn.conn, head, r.Body, r.ContentLength)
+}
+
+// sendShort writes a head and a short body, the head together with what fits
+// behind it.
+func sendShort(w io.Writer, head []byte, body io.Reader, length int64) (bool, error) {
+	for sent := false; ; sent = true {
+		if len(head) == cap(head) {
+			if _, err := w.Write(head); err != nil {
+				return sent, err
+			}
+			head = head[:0]
+		}
+		space := head[len(head):cap(head)]
+		n, err := body.Read(space[:min(int64(len(space)), length)])
+		length -= int64(n)
+		head = head[:len(head)+n]
+		switch {
+		case length == 0:
+			_, err := w.Write(head)
+			return true, err
+		case err != nil:
+			return true, &bodyError{noEOF(err)}
+		}
+	}
+}
+
+// bodyError is an error in reading the client's body, not the upstream's fault.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "read the request's body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// IsBodyError tells whether an exchange failed because the body of the request
+// could not be read.
+func IsBodyError(err error) bool {
+	_, ok := errors.AsType[*bodyError](err)
+	return ok
+}
+
+// readHead reads heads until the last one is there.
+func (x *Exchange) readHead(method string) error {
+	c := x.conn
+	c.res.Status = 0
+	for {
+		raw, err := c.in.head(c.upstream.limits.HeadBytes)
+		if err != nil {
+			return err
+		}
+		if err := c.res.parse(raw, method, &c.upstream.limits); err != nil {
+			return err
+		}
+		c.in.consume(len(raw))
+		if c.res.Status >= 200 || c.res.Status == http.StatusSwitchingProtocols {
+			break
+		}
+		if c.res.Status != http.StatusContinue && x.client != nil {
+			x.inform()
+		}
+	}
+	c.body.start(&c.in, &c.res.framing, &c.upstream.limits)
+	c.res.Body = &c.body
+	x.Response = &c.res
+	return nil
+}
+
+// inform passes an informational response on to the client.
+func (x *Exchange) inform() {
+	fields, h := http.Header{}, x.client.Header()
+	x.conn.res.Header(fields)
+	before := maps.Clone(h)
+	maps.Copy(h, fields)
+	x.client.WriteHeader(x.conn.res.Status)
+	clear(h)
+	maps.Copy(h, before)
+}
+
+// Read reads the body of the response.
+func (x *Exchange) Read(p []byte) (int, error) { return x.conn.body.Read(p) }
+
+// WriteTo writes the body of the response to w.
+func (x *Exchange) WriteTo(w io.Writer) (int64, error) { return x.conn.body.WriteTo(w) }
+
+// Trailer returns what came behind the body.
+func (x *Exchange) Trailer() http.Header { return x.conn.body.trailer }
+
+// End ends the exchange. The connection serves another request if this response
+// was read to its end and nothing else is in the way. It returns the reason if
+// the exchange was aborted from outside.
+func (x *Exchange) End() error {
+	c := x.conn
+	good := c.body.complete() && !c.res.close && len(c.in.buffered()) == 0 && c.in.err == nil
+	if !x.stopSending() {
+		good = false
+	}
+	reason := c.end()
+	if !good || reason != nil {
+		c.close()
+		return reason
+	}
+	c.upstream.give(c)
+	return nil
+}
+
+// stopSending makes sure that nobody sends any more. It returns false when the
+// body has not been sent to its end.
+func (x *Exchange) stopSending() bool {
+	if x.sending == nil {
+		return true
+	}
+	if !x.sending.ended() {
+		_ = x.conn.conn.Close()
+		if x.client != nil {
+			_ = http.NewResponseController(x.client).SetReadDeadline(time.Now())
+		}
+		x.sending.wait()
+		return false
+	}
+	return x.sending.err == nil
+}
+
+// sending is a body on its way, in a goroutine of its own. It ends with the
+// connection or with the client.
+type sending struct {
+	done chan struct{}
+	err  error
+}
+
+func startSending(c *upstreamConn, r *http.Request, kind bodyKind) *sending {
+	s := &sending{done: make(chan struct{})}
+	body, trailer := r.Body, r.Trailer
+	length := r.ContentLength
+	go func() {
+		defer close(s.done)
+		if kind == bodyLength {
+			s.err = sendLong(c.conn, body, length)
+		} else {
+			s.err = sendChunks(c.conn, body, trailer)
+		}
+	}()
+	return s
+}
+
+func (s *sending) wait() { <-s.done }
+
+func (s *sending) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func sendLong(w io.Writer, body io.Reader, length int64) error {
+	buf := takeBuffer(largeBuffer)
+	defer giveBuffer(buf)
+	for length > 0 {
+		n, err := body.Read(buf[:min(int64(len(buf)), length)])
+		if n > 0 {
+			length -= int64(n)
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err != nil && length > 0 {
+			return &bodyError{noEOF(err)}
+		}
+	}
+	return nil
+}
+
+func sendChunks(w io.Writer, body io.Reader, trailer http.Header) error {
+	const room = 16 // for the chunk line in front, and its end
+	buf := takeBuffer(largeBuffer)
+	defer giveBuffer(buf)
+	out := takeBuffer(largeBuffer)
+	defer giveBuffer(out)
+	for {
+		n, err := body.Read(buf[:len(buf)-2*room])
+		part := appendChunk(out[:0], buf[:n])
+		if err == io.EOF {
+			part = appendLastChunk(part, trailer)
+		}
+		if len(part) > 0 {
+			if _, werr := w.Write(part); werr != nil {
+				return werr
+			}
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return &bodyError{err}
+		}
+	}
+}
+
+// Announced returns the names of trailers that the head of the response promises.
+func (x *Exchange) Announced() http.Header { return x.Response.announced() }
+
+// Waits tells whether the next Read of the body would wait for the upstream.
+func (x *Exchange) Waits() bool { return len(x.conn.in.buffered()) == 0 }

@@ -1,0 +1,151 @@
+package http1
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Outgoing says how a request is sent on, where it differs from how it came.
+type Outgoing struct {
+	URI  string // target in origin form
+	Host string
+	// Peer is added to X-Forwarded-For; empty adds nothing. A request whose header
+	// map has X-Forwarded-For without values is sent without it.
+	Peer string
+}
+
+// appendRequest appends the head of r as it is sent to an upstream. Fields of the
+// connection are left out, and those of the framing are written anew from what
+// was parsed (RFC 9112, section 6; RFC 9110, section 7.6.1).
+func appendRequest(dst []byte, r *http.Request, o *Outgoing) []byte {
+	dst = append(append(dst, r.Method...), ' ')
+	dst = appendTarget(dst, o.URI)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	dst = append(append(dst, o.Host...), "\r\n"...)
+	for name, values := range r.Header {
+		if endsHere(name) {
+			continue
+		}
+		for _, value := range values {
+			dst = appendField(dst, name, value)
+		}
+	}
+	dst = appendForwardedFor(dst, r.Header, o.Peer)
+	if upgrade := upgradeOf(r.Header); upgrade != "" {
+		dst = append(dst, "Connection: Upgrade\r\n"...)
+		dst = appendField(dst, nameUpgrade, upgrade)
+	}
+	if te := r.Header[nameTE]; len(te) > 0 && hasElement(strings.Join(te, ","), "trailers") {
+		dst = append(dst, "Te: trailers\r\nConnection: TE\r\n"...)
+	}
+	switch framingOf(r) {
+	case bodyLength:
+		dst = append(dst, "Content-Length: "...)
+		dst = append(strconv.AppendInt(dst, r.ContentLength, 10), "\r\n"...)
+	case bodyChunks:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+		dst = appendTrailerNames(dst, r.Trailer)
+	case bodyNone:
+		if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+			dst = append(dst, "Content-Length: 0\r\n"...)
+		}
+	}
+	return append(dst, "\r\n"...)
+}
+
+// appendTarget appends a target that no byte can end early.
+func appendTarget(dst []byte, uri string) []byte {
+	from := len(dst)
+	dst = append(dst, uri...)
+	for _, c := range dst[from:] {
+		if c <= ' ' || c == 0x7f {
+			return appendEscaped(dst[:from], uri)
+		}
+	}
+	return dst
+}
+
+func appendEscaped(dst []byte, uri string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(uri) {
+		if c := uri[i]; c <= ' ' || c == 0x7f {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// endsHere tells whether a field of a request concerns the client's connection
+// only, or is written anew.
+func endsHere(name string) bool {
+	switch name {
+	case nameConnection, nameContentLength, nameTransferEncoding, nameTrailer, nameUpgrade, nameKeepAlive,
+		nameProxyConnection, nameTE, nameHost, nameExpect, "X-Forwarded-For", "Proxy-Authenticate", "Proxy-Authorization":
+		return true
+	}
+	return !isToken(name)
+}
+
+func appendForwardedFor(dst []byte, h http.Header, peer string) []byte {
+	before, present := h["X-Forwarded-For"]
+	if present && len(before) == 0 || len(before) == 0 && peer == "" {
+		return dst
+	}
+	dst = append(dst, "X-Forwarded-For: "...)
+	from := len(dst)
+	for i, value := range before {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, value...)
+	}
+	if peer != "" {
+		if len(before) > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, peer...)
+	}
+	for i, c := range dst[from:] {
+		if c < 0x20 || c == 0x7f {
+			dst[from+i] = ' '
+		}
+	}
+	return append(dst, "\r\n"...)
+}
+
+// upgradeOf returns the protocol that a request asks to change to, or "".
+func upgradeOf(h http.Header) string {
+	upgrade := h[nameUpgrade]
+	if len(upgrade) == 0 {
+		return ""
+	}
+	for _, value := range h[nameConnection] {
+		if hasElement(value, "upgrade") {
+			return upgrade[0]
+		}
+	}
+	return ""
+}
+
+// framingOf decides how the body of a request is sent.
+func framingOf(r *http.Request) bodyKind {
+	switch {
+	case r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0:
+		return bodyNone
+	case r.ContentLength > 0:
+		return bodyLength
+	}
+	return bodyChunks
+}
+
+func appendTrailerNames(dst []byte, trailer http.Header) []byte {
+	for name := range trailer {
+		if isToken(name) && isTrailerName(name) {
+			dst = append(append(append(dst, "Trailer: "...), name...), "\r\n"...)
+		}
+	}
+	return dst
+}

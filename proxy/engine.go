@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"fairway/http1"
+	"fairway/internal/answer"
+	"fairway/internal/record"
+)
+
+// Engine forwards by fairway's own HTTP/1.1 client. Servers that are reached by
+// TLS are left to the standard library, which speaks HTTP/2 as well.
+type Engine struct {
+	standard *Standard
+}
+
+// NewEngine makes the forwarder with the defaults for talking to servers, which
+// are those of NewStandard.
+func NewEngine() *Engine { return &Engine{standard: NewStandard()} }
+
+// CloseIdle closes the connections that no request uses.
+func (e *Engine) CloseIdle() { e.standard.CloseIdle() }
+
+// Forward implements Forwarder.
+func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target, o Options) error {
+	if target.URL.Scheme != "http" {
+		return e.standard.Forward(w, r, target, o)
+	}
+	out := http1.Outgoing{URI: uriFor(r, target), Host: r.Host, Peer: peerOf(r)}
+	if !o.PassHost {
+		out.Host = target.URL.Host
+	}
+	x, err := target.upstream().Do(w, r, &out)
+	if err != nil {
+		return failure(r.Context(), err, target)
+	}
+	if x.Upgraded() {
+		return tunnel(w, r, x, target)
+	}
+	return answerWith(w, r, x, target)
+}
+
+// upstream returns the connections to the target. They are kept over reloads as
+// long as the target is.
+func (t *Target) upstream() *http1.Upstream {
+	if u := t.conns.Load(); u != nil {
+		return u
+	}
+	address := t.URL.Host
+	if t.URL.Port() == "" {
+		address = net.JoinHostPort(t.URL.Hostname(), "80")
+	}
+	t.conns.CompareAndSwap(nil, &http1.Upstream{Address: address})
+	return t.conns.Load()
+}
+
+// uriFor is the target of the request as it is sent. What middlewares made of the
+// path is in URL and RequestURI alike; requests in absolute form have it in URL.
+func uriFor(r *http.Request, target *Target) string {
+	uri := r.RequestURI
+	switch {
+	case target.PreservePath:
+		u := *r.URL
+		u.Path, u.RawPath = joinPath(target.URL, r.URL)
+		uri = u.RequestURI()
+	case uri == "" || uri[0] != '/':
+		if uri = r.URL.RequestURI(); r.URL.Path == "*" {
+			uri = "*"
+		}
+	}
+	if path, query, ok := strings.Cut(uri, "?"); ok && strings.IndexByte(query, ';') >= 0 {
+		return path + "?" + strings.ReplaceAll(query, ";", "&")
+	}
+	return uri
+}
+
+// peerOf is the address of the client, for X-Forwarded-For.
+func peerOf(r *http.Request) string {
+	if rec := record.From(r.Context()); rec != nil && rec.Peer != "" {
+		return rec.Peer
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// answerWith passes the response on, the body as it comes.
+func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, target *Target) error {
+	defer func() {
+		if reason := x.End(); reason != nil {
+			record.From(r.Context()).Fail(reason.Error())
+		}
+	}()
+	if raw, ok := w.(*http1.Writer); ok { // no middleware wants to see the response
+		if err := raw.WriteRaw(x.Response); err != nil {
+			broken(r, err, target)
+		}
+		return nil
+	}
+	h := w.Header()
+	x.Response.Header(h)
+	if n := x.Response.Length(); n >= 0 {
+		h["Content-Length"] = []string{fmt.Sprint(n)}
+	}
+	for name := range x.Announced() {
+		h.Add("Trailer", name)
+	}
+	w.WriteHeader(x.Response.Status)
+	if err := copyBody(w, x); err != nil {
+		broken(r, err, target)
+	}
+	for name, values := range x.Trailer() {
+		if _, announced := x.Announced()[name]; announced {
+			h[name] = values
+		} else {
+			h[http.TrailerPrefix+name] = values
+		}
+	}
+	return nil
+}
+
+// writeError is an error of the client's side of a response.
+type writeError struct{ error }
+
+// copyBody copies what comes and sends it on before it waits for more.
+func copyBody(w http.ResponseWriter, x *http1.Exchange) error {
+	flush := http.NewResponseController(w)
+	buf := http1.TakeBuffer()
+	defer http1.GiveBuffer(buf)
+	for {
+		n, err := x.Read(buf)
+		if n > 0 {
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return writeError{werr}
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case x.Waits():
+			_ = flush.Flush()
+		}
+	}
+}
+
+// broken notes why a response could not be passed on to its end, and cuts the
+// client off: it must not take the part for the whole.
+func broken(r *http.Request, err error, target *Target) {
+	rec := record.From(r.Context())
+	if _, ok := errors.AsType[writeError](err); ok || errors.Is(err, http1.ErrClientGone) || r.Context().Err() != nil {
+		rec.Fail("the client went away during the response")
+	} else {
+		rec.Fail(fmt.Sprintf("response of %s broke off: %v", target.URL.Redacted(), unexpected(err)))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// tunnel carries an upgraded connection.
+func tunnel(w http.ResponseWriter, r *http.Request, x *http1.Exchange, target *Target) error {
+	more := w.Header().Clone()
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		_ = x.End()
+		return &Error{Err: fmt.Errorf("%s changed the protocol, which this connection cannot: %w", target.URL.Redacted(), err), Status: http.StatusBadGateway}
+	}
+	if rec := record.From(r.Context()); rec != nil {
+		rec.Status = http.StatusSwitchingProtocols
+	}
+	if _, err := conn.Write(x.AppendSwitch(nil, more)); err != nil {
+		_ = conn.Close()
+	}
+	early := io.LimitReader(rw, int64(rw.Reader.Buffered()))
+	x.Tunnel(conn, early)
+	return nil
+}
+
+// failure says in words why no response came, and finds the status for it.
+func failure(ctx context.Context, err error, target *Target) *Error {
+	e := &Error{Status: http.StatusBadGateway}
+	_, e.Unsent = errors.AsType[*http1.DialError](err)
+	doing := "forward to"
+	if e.Unsent {
+		doing = "connect to"
+	}
+	var netErr net.Error
+	switch {
+	case errors.Is(err, http1.ErrClientGone), errors.Is(ctx.Err(), context.Canceled):
+		e.Status, e.Unsent = answer.StatusClientClosedRequest, false
+		err = errors.New("the client went away")
+	case http1.IsBodyError(err):
+		e.Status = http.StatusBadRequest
+		if errors.As(err, &netErr) && netErr.Timeout() {
+			e.Status = http.StatusRequestTimeout
+		}
+	case errors.As(err, &netErr) && netErr.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		e.Status = http.StatusGatewayTimeout
+	default:
+		err = unexpected(err)
+	}
+	e.Err = fmt.Errorf("%s %s: %w", doing, target.URL.Redacted(), err)
+	return e
+}
+
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the server closed the connection without an answer")
+	}
+	return err
+}
