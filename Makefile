@@ -10,10 +10,10 @@ LINT    := go tool -modfile=tools.mod golangci-lint
 REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... $(if $(wildcard bench/*.go bench/*/*.go),./bench/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench generate image
+.PHONY: help build run test lint fuzz bench bench-peers generate image
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static program bin/fairway.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/fairway ./cmd/fairway
@@ -39,6 +39,9 @@ fuzz: ## Feed every fuzz target for FUZZTIME (30s) each.
 
 bench: ## Measure the way of a request.
 	go test -run '^$$' -bench . -benchmem $(REQUEST_PATH)
+
+bench-peers: build ## Measure beside nginx and HAProxy, in one run (nginx haproxy wrk nghttp2-client are needed).
+	go run ./bench/peers -csv dist/peers.csv
 
 generate: ## Print docs/reference anew from the sources.
 	go run ./internal/docgen

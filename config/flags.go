@@ -84,3 +84,19 @@ func optionKind(t reflect.Type, path []string) reflect.Kind {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+const flagPrefix = "flag "
+
+// flagSource tells the flag of a key.
+func flagSource(keys map[string]string) func(key string) string {
+	spelling := make(map[string]string, len(keys))
+	for key := range keys {
+		spelling[strings.ToLower(key)] = key
+	}
+	return func(key string) string {
+		if name, ok := spelling[strings.ToLower(key)]; ok {
+			return flagPrefix + "--" + name
+		}
+		return ""
+	}
+}

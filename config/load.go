@@ -1,14 +1,10 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-
-	"github.com/sirupsen/logrus"
 
 	"fairway/internal/decode"
 )
@@ -24,51 +20,102 @@ type Loaded struct {
 
 // Load reads the configuration from a file, the environment and flags. They are
 // laid over each other in this order and decoded once. Its errors name every
-// option that is wrong.
-func Load(args, environ []string) (*Loaded, error) {
+// option that is wrong; each is a decode.Fault where it is about one option. With
+// them comes what could be read, or nil.
+func Load(args, environ []string) (*Loaded, error) { return combine(args, environ, true) }
+
+// LoadOptions is Load without any file: for flags and variables that are meant for
+// another machine. When they name a file there, nothing is said about what only
+// all options together can tell.
+func LoadOptions(args, environ []string) (*Loaded, error) { return combine(args, environ, false) }
+
+func combine(args, environ []string, withFile bool) (*Loaded, error) {
 	flags, file, err := readFlags(args)
 	if err != nil {
 		return nil, err
 	}
 	env := readEnviron(environ)
 	if file == "" {
-		file = env["configfile"]
+		file = env.keys["configfile"]
 	}
-	delete(env, "configfile")
-	l := &Loaded{Configuration: &Configuration{}, Nothing: len(flags) == 0 && len(env) == 0}
-	tree, err := l.readFile(file)
-	if err != nil {
-		return nil, err
+	delete(env.keys, "configfile")
+	l := &Loaded{Configuration: &Configuration{}, Warnings: env.dropUnrelated()}
+	l.Nothing = len(flags) == 0 && len(env.keys) == 0
+	var tree decode.Tree
+	if withFile {
+		if tree, err = l.readFile(file); err != nil {
+			return nil, err
+		}
 	}
-	var faults []decode.Fault
-	for _, keys := range []map[string]string{env, flags} {
-		t, f := decode.Keys(keys)
-		faults = append(faults, f...)
-		tree = tree.Merge(t)
-	}
-	faults = append(faults, tree.Into(l.Configuration, traefikOption)...)
-	if err := l.judge(faults); err != nil {
-		return nil, err
-	}
+	under, faults := decode.KeysFrom(env.keys, env.source)
+	over, more := decode.KeysFrom(flags, flagSource(flags))
+	tree = tree.Merge(under).Merge(over)
+	places := tree.Places()
+	faults = append(faults, more...)
+	faults = l.judge(append(faults, tree.Into(l.Configuration, traefikOption)...), places)
 	l.Implied = l.complete()
-	return l, l.validate()
+	if withFile || file == "" {
+		faults = append(faults, located(l.validate(faults), places)...)
+	}
+	for i := range faults {
+		l.place(&faults[i])
+	}
+	return l, decode.Join(faults)
 }
 
-// judge sorts the faults: options to come are warnings, the rest are errors.
-func (l *Loaded) judge(faults []decode.Fault) error {
-	var wrong []decode.Fault
+// judge sorts the faults: options to come become warnings, the rest is returned.
+func (l *Loaded) judge(faults []decode.Fault, places func(string) (string, int)) (wrong []decode.Fault) {
+	hinted := map[string]bool{}
 	for _, f := range faults {
+		if path, hint := hintFor(f.Path); hint != "" && f.Kind != decode.BadValue {
+			if hinted[strings.ToLower(path)] {
+				continue
+			}
+			hinted[strings.ToLower(path)] = true
+			f.Reason, f.Nearest = hint, ""
+			if f.Source == "" && path != f.Path {
+				_, f.Line = places(path)
+				f.Path = path
+			}
+		}
 		if f.Kind == decode.NotYet {
 			l.Warnings = append(l.Warnings, fmt.Sprintf("option %s %s; it is ignored", f.Path, f.Reason))
 			continue
 		}
-		f.Path = "option " + f.Path
-		if f.Line > 0 {
-			f.Path = fmt.Sprintf("%s:%d: %s", l.File, f.Line, f.Path)
-		}
 		wrong = append(wrong, f)
 	}
-	return decode.Join(wrong)
+	return wrong
+}
+
+// located adds where the options of faults were written.
+func located(faults []decode.Fault, places func(string) (string, int)) []decode.Fault {
+	for i := range faults {
+		faults[i].Source, faults[i].Line = places(faults[i].Path)
+	}
+	return faults
+}
+
+// place makes a fault say where it was written, and name the option that was meant
+// in the same form.
+func (l *Loaded) place(f *decode.Fault) {
+	switch {
+	case strings.HasPrefix(f.Source, flagPrefix):
+		f.Nearest = formed(f.Nearest, "--", f.Nearest)
+	case strings.HasPrefix(f.Source, variablePrefix):
+		f.Nearest = formed(f.Nearest, "FAIRWAY_", strings.ToUpper(strings.ReplaceAll(f.Nearest, ".", "_")))
+	case f.Source != "":
+	case f.Line > 0:
+		f.Source = l.File
+	default:
+		f.Source = "option " + f.Path
+	}
+}
+
+func formed(name, prefix, form string) string {
+	if name == "" {
+		return ""
+	}
+	return prefix + form
 }
 
 // readFile reads the configuration file: the one named, else the first in the
@@ -111,72 +158,4 @@ func findFile() string {
 		}
 	}
 	return ""
-}
-
-// readEnviron takes the options from FAIRWAY_... and TRAEFIK_... variables; the
-// former win. Underscores separate: FAIRWAY_LOG_LEVEL is log.level.
-func readEnviron(environ []string) map[string]string {
-	keys := map[string]string{}
-	for _, prefix := range []string{"TRAEFIK_", "FAIRWAY_"} {
-		for _, variable := range environ {
-			name, value, _ := strings.Cut(variable, "=")
-			rest, ok := strings.CutPrefix(strings.ToUpper(name), prefix)
-			if ok && !isServiceLink(rest, value) {
-				keys[strings.ReplaceAll(strings.ToLower(rest), "_", ".")] = value
-			}
-		}
-	}
-	return keys
-}
-
-// isServiceLink recognises variables that Docker and Kubernetes set for a
-// neighbour that is called "fairway" or "traefik".
-func isServiceLink(name, value string) bool {
-	return name == "NAME" || strings.HasPrefix(name, "ENV_") ||
-		strings.HasPrefix(name, "SERVICE_") || name == "PORT" || strings.HasPrefix(name, "PORT_") && value != ""
-}
-
-// validate checks what no single option can tell.
-func (c *Configuration) validate() error {
-	var errs []error
-	for _, name := range sortedKeys(c.EntryPoints) {
-		e := c.EntryPoints[name]
-		if _, err := e.ListenAddress(); err != nil {
-			errs = append(errs, fmt.Errorf("option entryPoints.%s.address: %w", name, err))
-		}
-		if e.Engine != "" && e.Engine != "fairway" && e.Engine != "std" {
-			errs = append(errs, fmt.Errorf("option entryPoints.%s.engine: %q is neither fairway nor std", name, e.Engine))
-		}
-		if r := e.HTTP.Redirections; r != nil && r.EntryPoint != nil {
-			if to := r.EntryPoint.To; !strings.HasPrefix(to, ":") && c.EntryPoints[to] == nil {
-				errs = append(errs, fmt.Errorf("option entryPoints.%s.http.redirections.entryPoint.to: there is no entry point %q", name, to))
-			}
-		}
-	}
-	if c.Ping != nil && !c.Ping.ManualRouting && c.EntryPoints[c.Ping.EntryPoint] == nil {
-		errs = append(errs, fmt.Errorf("option ping.entryPoint: there is no entry point %q", c.Ping.EntryPoint))
-	}
-	if !slices.Contains([]string{"common", "json", "text"}, strings.ToLower(c.Log.Format)) {
-		errs = append(errs, fmt.Errorf("option log.format: %q is neither common nor json", c.Log.Format))
-	}
-	if _, err := logrus.ParseLevel(c.Log.Level); err != nil {
-		errs = append(errs, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC", c.Log.Level))
-	}
-	return errors.Join(errs...)
-}
-
-// ListenAddress is the address in the form that net.Listen takes.
-func (e *EntryPoint) ListenAddress() (string, error) {
-	address, protocol, _ := strings.Cut(e.Address, "/")
-	switch strings.ToLower(protocol) {
-	case "", "tcp":
-	case "udp":
-		return "", errors.New("UDP entry points are an option of Traefik's that fairway does not have yet")
-	default:
-		return "", fmt.Errorf("%q is neither tcp nor udp", protocol)
-	}
-	if !strings.Contains(address, ":") {
-		return "", fmt.Errorf("%q is not of the form [host]:port", e.Address)
-	}
-	return address, nil
 }

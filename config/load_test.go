@@ -179,7 +179,7 @@ func TestLoad_Flags(t *testing.T) {
 		"a value with an equals sign":              {[]string{"--providers.docker.constraints=Label(`a`,`b=c`)"}, func(l *Loaded) bool { return l.Providers.Docker.Constraints == "Label(`a`,`b=c`)" }, 0},
 		"an empty value":                           {[]string{"--providers.docker.network="}, func(l *Loaded) bool { return l.Providers.Docker != nil && l.Providers.Docker.Network == "" }, 0},
 		"options of Traefik's that change nothing": {[]string{"--global.checknewversion", "--global.sendanonymoususage=false"}, func(l *Loaded) bool { return l.Global.CheckNewVersion }, 0},
-		"options to come":                          {[]string{"--metrics.prometheus=true", "--certificatesresolvers.le.acme.email=a@b.c", "--certificatesresolvers.le.acme.tlschallenge"}, func(*Loaded) bool { return true }, 3},
+		"options to come":                          {[]string{"--metrics.prometheus=true", "--certificatesresolvers.le.acme.email=a@b.c", "--certificatesresolvers.le.acme.tlschallenge"}, func(*Loaded) bool { return true }, 2},
 		"one dash":                                 {[]string{"-ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 	}
 	for name, tt := range tests {
@@ -201,10 +201,10 @@ func TestLoad_Errors(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"an unknown flag":                   {args: []string{"--providers.docker.netwrok=x"}, want: []string{`option providers.docker.netwrok: there is no option "netwrok" here (did you mean "providers.docker.network"?)`}},
-		"an unknown section":                {args: []string{"--provider.docker"}, want: []string{`option provider.docker: there is no option "provider" here (did you mean "providers.docker"?)`}},
-		"an unknown variable":               {environ: []string{"FAIRWAY_LOG_LEVLE=x"}, want: []string{`option log.levle: there is no option "levle" here (did you mean "log.level"?)`}},
-		"several at once":                   {args: []string{"--lgo.level=x", "--api.insecure=maybe"}, want: []string{"option lgo.level", `option api.insecure: "maybe" is neither true nor false`}},
+		"an unknown flag":                   {args: []string{"--providers.docker.netwrok=x"}, want: []string{`flag --providers.docker.netwrok: there is no option "netwrok" here (did you mean "--providers.docker.network"?)`}},
+		"an unknown section":                {args: []string{"--provider.docker"}, want: []string{`flag --provider.docker: there is no option "provider" here (did you mean "--providers.docker"?)`}},
+		"an unknown variable":               {environ: []string{"FAIRWAY_LOG_LEVLE=x"}, want: []string{`variable FAIRWAY_LOG_LEVLE: there is no option "levle" here (did you mean "FAIRWAY_LOG_LEVEL"?)`}},
+		"several at once":                   {args: []string{"--lgo.level=x", "--api.insecure=maybe"}, want: []string{"flag --lgo.level: ", `flag --api.insecure: "maybe" is neither true nor false`}},
 		"a line of a YAML file":             {args: yml("log:\n  level: INFO\nentryPoints:\n  web:\n    adress: ':80'\n"), want: []string{`c.yml:5: option entryPoints.web.adress: there is no option "adress" here (did you mean "entryPoints.web.address"?)`}},
 		"a line of a TOML file":             {args: toml("[log]\n  level = \"INFO\"\n[entryPoints.web]\n  adress = \":80\"\n"), want: []string{`c.toml:4: option entryPoints.web.adress: `}},
 		"a YAML file that cannot be read":   {args: yml("log:\n  level: \"INFO\n"), want: []string{"read the configuration file ", "c.yml: line "}},
@@ -220,15 +220,25 @@ func TestLoad_Errors(t *testing.T) {
 		"a switch with a blank":             {args: []string{"--api.insecure", "true"}, want: []string{`unexpected argument "true"`}},
 		"a duration":                        {args: []string{"--providers.providersthrottleduration=soon"}, want: []string{`"soon" is not a duration like 10s`}},
 		"an entry point without an address": {args: []string{"--entrypoints.web.asdefault"}, want: []string{`option entryPoints.web.address: "" is not of the form [host]:port`}},
-		"an address without a port":         {args: []string{"--entrypoints.web.address=80"}, want: []string{`option entryPoints.web.address: "80" is not of the form [host]:port`}},
+		"an address without a port":         {args: []string{"--entrypoints.web.address=80"}, want: []string{`flag --entrypoints.web.address: "80" is not of the form [host]:port`}},
 		"an address for UDP":                {args: []string{"--entrypoints.web.address=:80/udp"}, want: []string{"UDP entry points are an option of Traefik's that fairway does not have yet"}},
 		"another protocol":                  {args: []string{"--entrypoints.web.address=:80/sctp"}, want: []string{`"sctp" is neither tcp nor udp`}},
-		"a redirection to nowhere":          {args: []string{"--entrypoints.web.address=:80", "--entrypoints.web.http.redirections.entrypoint.to=wesecure"}, want: []string{`option entryPoints.web.http.redirections.entryPoint.to: there is no entry point "wesecure"`}},
-		"a ping at no entry point":          {args: []string{"--ping.entrypoint=nowhere"}, want: []string{`option ping.entryPoint: there is no entry point "nowhere"`}},
-		"a format":                          {args: []string{"--log.format=xml"}, want: []string{`option log.format: "xml" is neither common nor json`}},
-		"a level":                           {args: []string{"--log.level=LOUD"}, want: []string{`option log.level: "LOUD" is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC`}},
+		"a redirection to nowhere":          {args: []string{"--entrypoints.web.address=:80", "--entrypoints.web.http.redirections.entrypoint.to=wesecure"}, want: []string{`flag --entrypoints.web.http.redirections.entrypoint.to: there is no entry point "wesecure"`}},
+		"a ping at no entry point":          {args: []string{"--ping.entrypoint=nowhere"}, want: []string{`flag --ping.entrypoint: there is no entry point "nowhere"`}},
+		"a format":                          {args: []string{"--log.format=xml"}, want: []string{`flag --log.format: "xml" is neither common nor json`}},
+		"a level":                           {args: []string{"--log.level=LOUD"}, want: []string{`flag --log.level: "LOUD" is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC`}},
 		"a bad index":                       {args: []string{"--entrypoints.web.http.tls.domains[x].main=a"}, want: []string{`has a bad index in "domains[x]"`}},
-		"two dots":                          {args: []string{"--log..level=x"}, want: []string{"option log..level: has an empty part"}},
+		"an option without its section":     {args: []string{"--docker"}, want: []string{`flag --docker: there is no option "docker" here (did you mean "--providers.docker"?)`}},
+		"a mistyped section in a variable":  {environ: []string{"FAIRWAY_LOGG_LEVEL=x"}, want: []string{`variable FAIRWAY_LOGG_LEVEL: there is no option "logg" here (did you mean "FAIRWAY_LOG_LEVEL"?)`}},
+		"a key that is there twice":         {args: yml("log:\n  level: INFO\n  level: DEBUG\n"), want: []string{"c.yml:3: option log.level: is given twice: line 2 has it already, and that one stays"}},
+		"a second document":                 {args: yml("log: {}\n---\nping: {}\n"), want: []string{"c.yml:2: a second document begins here"}},
+		"routes":                            {args: yml("http:\n  routers:\n    r: {rule: x, service: s}\n"), want: []string{"c.yml:1: option http: is routing: it belongs into a file of the file provider"}},
+		"an option of Traefik v2":           {args: []string{"--providers.docker.swarmmode"}, want: []string{"flag --providers.docker.swarmmode: was removed in Traefik v3: Swarm is a provider of its own there"}},
+		"a section of Traefik v2":           {args: yml("log: {}\npilot: {token: x, dashboard: true}\n"), want: []string{"c.yml:2: option pilot: was removed in Traefik v3"}},
+		"all that is wrong":                 {args: yml("log: {levle: x, format: xml}\nping: {entryPoint: nowhere}\n"), want: []string{"c.yml:1: option log.levle: ", `c.yml:1: option log.format: "xml" is neither`, `c.yml:2: option ping.entryPoint: there is no entry point "nowhere"`}},
+		"an entry point without options":    {args: yml("entryPoints:\n  web:\n"), want: []string{"c.yml:2: option entryPoints.web: has no options"}},
+		"a section that is a number":        {args: yml("ping: 5\n"), want: []string{`c.yml:1: option ping: "5" is not an object`}},
+		"two dots":                          {args: []string{"--log..level=x"}, want: []string{"flag --log..level: has an empty part"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -245,10 +255,76 @@ func TestLoad_Errors(t *testing.T) {
 	}
 }
 
+// TestLoad_NamesTheSourceOfWhatCounts has a file whose options are overridden.
+func TestLoad_NamesTheSourceOfWhatCounts(t *testing.T) {
+	nowhere(t)
+	file := func(name, text string) string { return "--configFile=" + write(t, name, text) }
+	yml := file("c.yml", "log:\n  level: INFO\napi:\n  insecure: false\n")
+	toml := file("c.toml", "[log]\nlevel = \"INFO\"\n[api]\ninsecure = false\n")
+	tests := map[string]struct {
+		args, environ []string
+		want          string
+	}{
+		"a flag":                      {[]string{yml, "--API.insecure=maybe"}, nil, `flag --API.insecure: "maybe" is neither true nor false`},
+		"a variable":                  {[]string{yml}, []string{"TRAEFIK_API_INSECURE=maybe"}, `variable TRAEFIK_API_INSECURE: "maybe" is neither true nor false`},
+		"a flag over a variable":      {[]string{yml, "--api.insecure=maybe"}, []string{"FAIRWAY_API_INSECURE=true"}, `flag --api.insecure: "maybe" is neither true nor false`},
+		"a flag over TOML":            {[]string{toml, "--api.insecure=maybe"}, nil, `flag --api.insecure: "maybe" is neither true nor false`},
+		"a flag below an option":      {[]string{yml, "--log.level.x=1"}, nil, `flag --log.level.x: takes one value, not options below it`},
+		"what the table makes of it":  {[]string{yml, "--log.level=LOUD"}, nil, `flag --log.level: "LOUD" is none of`},
+		"what nobody wrote":           {[]string{"--entrypoints.web.asdefault"}, nil, `option entryPoints.web.address: "" is not of the form`},
+		"nothing that follows":        {[]string{"--entrypoints.web.adress=:80", "--entrypoints.b.address=:81", "--entrypoints.b.http.redirections.entrypoint.to=web"}, nil, `flag --entrypoints.web.adress: there is no option "adress" here`},
+		"the file, beside the others": {[]string{file("d.yml", "log:\n  levle: INFO\n"), "--log.level=DEBUG"}, nil, `d.yml:2: option log.levle: there is no option`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(tt.args, tt.environ)
+			if err == nil || !strings.HasPrefix(err.Error()[strings.LastIndexByte(err.Error(), '/')+1:], tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoad_IgnoresUnrelatedVariables(t *testing.T) {
+	nowhere(t)
+	l := load(t, nil, []string{"FAIRWAY_VERSION=1", "TRAEFIK_VERSION=3", "TRAEFIK_TAG=x", "TRAEFIK_HTTP_PORT=80", "FAIRWAY_=x", "TRAEFIK_IMAGE=traefik", "TRAEFIK_LGO_LEVEL=DEBUG"})
+	want := []string{
+		"variable FAIRWAY_ is no option of fairway; it is ignored",
+		"variable TRAEFIK_HTTP_PORT is no option of fairway; it is ignored",
+		"variable TRAEFIK_IMAGE is no option of fairway; it is ignored",
+		`variable TRAEFIK_LGO_LEVEL is no option of fairway; it is ignored (did you mean "FAIRWAY_LOG_LEVEL"?)`,
+		"variable TRAEFIK_TAG is no option of fairway; it is ignored",
+		"variable FAIRWAY_VERSION is no option of fairway; it is ignored",
+	}
+	if diff := cmp.Diff(want, l.Warnings); diff != "" || !l.Nothing {
+		t.Errorf("nothing %v, warnings (-want +got):\n%s", l.Nothing, diff)
+	}
+}
+
+func TestLoadOptions_ReadsNoFile(t *testing.T) {
+	nowhere(t)
+	if err := os.WriteFile("fairway.yml", []byte("log: {level: ERROR}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := LoadOptions([]string{"--configFile=/nowhere.yml", "--ping.entrypoint=of-the-file"}, nil)
+	if err != nil || l.File != "" || l.Log.Level != "INFO" {
+		t.Errorf("got %+v, %v", l, err)
+	}
+	if _, err := LoadOptions([]string{"--ping.entrypoint=nowhere"}, nil); err == nil {
+		t.Error("an entry point that is missing without any file: no error")
+	}
+}
+
 func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	nowhere(t)
-	l := load(t, []string{"--metrics.prometheus=true", "--ping"}, nil)
-	want := []string{"option metrics.prometheus is an option of Traefik's that fairway does not have yet; it is ignored"}
+	file := "--configFile=" + write(t, "c.yml", "accessLog: {filePath: x, format: json}\ncertificatesResolvers: {le: {acme: {email: a@b.c, storage: x, httpChallenge: {entryPoint: web}}}}\nexperimental: {http3: true}\n")
+	l := load(t, []string{file, "--metrics.prometheus=true", "--ping"}, nil)
+	const later = " is an option of Traefik's that fairway does not have yet; it is ignored"
+	want := []string{
+		"option accessLog" + later, "option certificatesResolvers.le.acme" + later,
+		"option experimental.http3 was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3; it is ignored",
+		"option metrics.prometheus" + later,
+	}
 	if diff := cmp.Diff(want, l.Warnings); diff != "" || l.Ping == nil {
 		t.Error(diff)
 	}

@@ -32,7 +32,7 @@ type api struct {
 	base string
 }
 
-// New makes the handler of the API.
+// New makes the handler of the API and, where it is turned on, the dashboard's page.
 func New(s Source) http.Handler {
 	a := &api{Source: s, base: "/"}
 	if s.Install.API != nil {
@@ -56,6 +56,12 @@ func New(s Source) http.Handler {
 		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
 	} {
 		mux.Handle(a.base+path, answer(h))
+	}
+	if s.Install.API != nil && s.Install.API.Dashboard {
+		mux.Handle(a.base+"/dashboard/{$}", http.HandlerFunc(showPage))
+		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)
+		mux.Handle(a.base+"/dashboard", home)
+		mux.Handle(a.base+"/{$}", home)
 	}
 	for _, kind := range []string{"tcp/routers", "tcp/services", "tcp/middlewares", "udp/routers", "udp/services"} {
 		mux.Handle(a.base+"/api/"+kind, answer(func(*http.Request) (any, error) { return []any{}, nil }))

@@ -283,11 +283,19 @@ func TestAPI_BasePath(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	if w := ask(t, Page(), http.MethodGet, "/"); w.Code != 302 || w.Header().Get("Location") != "/dashboard/" {
-		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
+	for base, options := range map[string][]string{"": nil, "/gateway": {"--api.basepath=/gateway"}} {
+		h := newAPI(t, sample, options...)
+		for _, path := range []string{"/", "/dashboard"} {
+			if w := ask(t, h, http.MethodGet, base+path); w.Code != 302 || w.Header().Get("Location") != base+"/dashboard/" {
+				t.Errorf("%s: got %d to %q", base+path, w.Code, w.Header().Get("Location"))
+			}
+		}
+		w := ask(t, h, http.MethodGet, base+"/dashboard/")
+		if w.Code != 200 || !strings.Contains(w.Body.String(), "../api/problems") || w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
 	}
-	w := ask(t, Page(), http.MethodGet, "/dashboard/")
-	if w.Code != 200 || !strings.Contains(w.Body.String(), "/api/problems") || w.Header().Get("Content-Security-Policy") == "" {
-		t.Errorf("got %d %s", w.Code, w.Body)
+	if w := ask(t, newAPI(t, sample, "--api.dashboard=false"), http.MethodGet, "/dashboard/"); w.Code != 404 {
+		t.Errorf("turned off: got %d, want 404", w.Code)
 	}
 }

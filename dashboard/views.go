@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +76,7 @@ func viewService(s *router.Slot, usedBy []string) serviceView {
 		if v.ServerStatus == nil {
 			v.ServerStatus = map[string]string{}
 		}
-		v.ServerStatus[redactURL(server.URL)] = map[bool]string{true: "UP", false: "DOWN"}[server.Up]
+		v.ServerStatus[secret.URL(server.URL)] = map[bool]string{true: "UP", false: "DOWN"}[server.Up]
 	}
 	return v
 }
@@ -90,16 +89,9 @@ func withoutPasswords(s *dynamic.Service) *dynamic.Service {
 	lb := *s.LoadBalancer
 	lb.Servers = slices.Clone(lb.Servers)
 	for i := range lb.Servers {
-		lb.Servers[i].URL = redactURL(lb.Servers[i].URL)
+		lb.Servers[i].URL = secret.URL(lb.Servers[i].URL)
 	}
 	return &dynamic.Service{LoadBalancer: &lb}
-}
-
-func redactURL(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return s
 }
 
 // middlewareView is a middleware as the API shows it.

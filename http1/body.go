@@ -64,6 +64,17 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// waits tells whether the next Read would wait for the other side.
+func (b *body) waits() bool {
+	switch {
+	case b.err != nil:
+		return false
+	case b.kind == bodyChunks && b.left == 0:
+		return !b.lineArrived()
+	}
+	return len(b.in.buffered()) == 0
+}
+
 // ahead returns what is buffered of a body that needs no decoding.
 func (b *body) ahead() []byte {
 	if b.err != nil || b.kind == bodyChunks {

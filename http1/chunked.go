@@ -28,9 +28,6 @@ func (b *body) readChunks(p []byte) (n int, err error) {
 			return n, noEOF(err)
 		}
 	}
-	if b.left == 0 && b.lastChunkArrived() {
-		return n, b.nextChunk()
-	}
 	return n, nil
 }
 
@@ -41,14 +38,6 @@ func (b *body) lineArrived() bool {
 		ahead = ahead[min(len(ahead), 2):]
 	}
 	return bytes.IndexByte(ahead, '\n') >= 0
-}
-
-var plainEnd = []byte("\r\n0\r\n\r\n")
-
-// lastChunkArrived tells whether the end of the body, without trailers, is there
-// already: reading it at once spares the caller a call.
-func (b *body) lastChunkArrived() bool {
-	return b.inChunks && bytes.HasPrefix(b.in.buffered(), plainEnd)
 }
 
 // nextChunk reads the end of the last chunk and the line of the next one. At the

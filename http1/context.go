@@ -21,7 +21,17 @@ type requestContext struct {
 	after  map[*func()]struct{}
 }
 
-func (x *requestContext) begin() { x.err = nil }
+func (x *requestContext) begin() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.err = nil
+}
+
+func (x *requestContext) isShared() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.shared
+}
 
 // Deadline implements context.Context. There is none.
 func (x *requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -53,8 +63,8 @@ func (x *requestContext) Err() error {
 // Value implements context.Context: the record of the request, and the address it
 // came to.
 func (x *requestContext) Value(key any) any {
-	if key == http.LocalAddrContextKey {
-		return x.turn.conn.rwc.LocalAddr()
+	if c := x.turn.conn; key == http.LocalAddrContextKey && c != nil {
+		return c.rwc.LocalAddr()
 	}
 	if record.IsKey(key) {
 		return x.Record()

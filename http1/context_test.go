@@ -85,6 +85,26 @@ func TestContext_IsNotUsedAgainOnceDoneWasCalled(t *testing.T) {
 	mustEqual(t, "requests", requests.Load(), 60)
 }
 
+// A context that is asked for Done when its request is over ends no other request.
+func TestContext_LateDone(t *testing.T) {
+	contexts := make(chan context.Context, 1)
+	address := serveFunc(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case contexts <- r.Context():
+		default:
+		}
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("a new request has ended: %v", err)
+		}
+	})
+	p := dial(t, address)
+	for range 20 {
+		p.send(plainGet("/")).mustReceive("GET")
+		time.Sleep(time.Millisecond)
+		<-(<-contexts).Done()
+	}
+}
+
 func TestContext_WatchedConnectionsServeOn(t *testing.T) {
 	address := serveFunc(t, func(w http.ResponseWriter, r *http.Request) {
 		w.(*Writer).WatchClient()

@@ -84,7 +84,9 @@ func (c *conn) rest() *bufio.Reader {
 	r := bufio.NewReaderSize(rest, max(len(ahead), smallBuffer))
 	_, _ = r.Peek(len(ahead))
 	if err := c.in.err; err != nil {
-		return bufio.NewReader(io.MultiReader(r, failing{err}))
+		size := len(ahead)
+		r = bufio.NewReaderSize(io.MultiReader(r, failing{err}), max(size, smallBuffer))
+		_, _ = r.Peek(size)
 	}
 	return r
 }

@@ -48,6 +48,9 @@ var (
 	errChunkOverhead  = &ProtocolError{400, "chunks have more extensions than data"}
 	errTrailerTooLong = &ProtocolError{400, "trailers are too long"}
 
+	errSwitch        = &ProtocolError{400, "change to a protocol that was not asked for"}
+	errInformational = &ProtocolError{400, "too many informational responses"}
+
 	errConnect     = &ProtocolError{501, "CONNECT is not served"}
 	errExpectation = &ProtocolError{417, "expectation other than 100-continue"}
 )

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,18 +54,30 @@ func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exc
 		if err == nil {
 			return x, nil
 		}
-		retry := c.reused && !again && progress.unanswered && !progress.bodyRead && repeatable(r)
+		retry := progress.unanswered && !progress.bodyRead && repeatable(r)
 		reason := c.end()
+		x.stopSending()
+		reused := c.reused
 		c.close()
-		if reason != nil {
+		switch {
+		case reason != nil:
 			return nil, reason
-		}
-		if !retry {
+		case !retry:
 			return nil, err
+		case again || !reused:
+			return nil, &RepeatableError{err}
 		}
 		c = nil
 	}
 }
+
+// RepeatableError is an error after which the request may be sent to another
+// server: its body has not been touched, no byte of a response came, and what its
+// method asks for may be done twice.
+type RepeatableError struct{ Err error }
+
+func (e *RepeatableError) Error() string { return e.Err.Error() }
+func (e *RepeatableError) Unwrap() error { return e.Err }
 
 // repeatable tells whether sending a request twice does no more than sending it
 // once (RFC 9110, section 9.2.2).
@@ -87,14 +100,14 @@ func (x *Exchange) do(ctx context.Context, r *http.Request, o *Outgoing) (progre
 	c.begin(ctx)
 	bodyRead, err := x.send(r, o)
 	p := progress{unanswered: true, bodyRead: bodyRead}
-	if err != nil && !bodyRead {
-		return p, err
+	if err != nil && (!bodyRead || IsBodyError(err)) {
+		return p, err // it would wait for the rest of the body, and never answer
 	}
 	sendErr := err
 	if c.upstream.HeaderTimeout > 0 {
 		c.waits(time.Now())
 	}
-	err = x.readHead(r.Method)
+	err = x.readHead(r)
 	if c.upstream.HeaderTimeout > 0 {
 		c.waits(time.Time{})
 	}
@@ -103,7 +116,6 @@ func (x *Exchange) do(ctx context.Context, r *http.Request, o *Outgoing) (progre
 		if sendErr != nil {
 			err = sendErr // the reason for the rest
 		}
-		x.stopSending()
 		return p, err
 	}
 	c.reused = true
@@ -182,19 +194,24 @@ func IsBodyError(err error) bool {
 	return ok
 }
 
+// mostInformational is how many informational responses may come before the real
+// one. An upstream that sends them for ever would never be done.
+const mostInformational = 1000
+
 // readHead reads heads until the last one is there.
-func (x *Exchange) readHead(method string) error {
+func (x *Exchange) readHead(r *http.Request) error {
 	c := x.conn
 	c.res.Status = 0
-	for {
-		raw, err := c.in.head(c.upstream.limits.HeadBytes)
-		if err != nil {
+	for n := 0; ; n++ {
+		if err := x.readOneHead(r.Method); err != nil {
 			return err
 		}
-		if err := c.res.parse(raw, method, &c.upstream.limits); err != nil {
-			return err
+		switch {
+		case c.res.Status == http.StatusSwitchingProtocols && !isListed(UpgradeOf(r.Header), c.res.upgrade):
+			return errSwitch
+		case n == mostInformational:
+			return errInformational
 		}
-		c.in.consume(len(raw))
 		if c.res.Status >= 200 || c.res.Status == http.StatusSwitchingProtocols {
 			break
 		}
@@ -205,6 +222,25 @@ func (x *Exchange) readHead(method string) error {
 	c.body.start(&c.in, &c.res.framing, &c.upstream.limits)
 	c.res.Body = &c.body
 	x.Response = &c.res
+	return nil
+}
+
+func (x *Exchange) readOneHead(method string) error {
+	c := x.conn
+	if err := c.in.beginsWith("HTTP/1."); err != nil {
+		return err
+	}
+	raw, err := c.in.head(c.upstream.limits.HeadBytes)
+	if err == errURITooLong { //nolint:errorlint // compared by identity
+		err = errHeadTooLong // a response has no target
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.res.parse(raw, method, &c.upstream.limits); err != nil {
+		return err
+	}
+	c.in.consume(len(raw))
 	return nil
 }
 
@@ -233,14 +269,17 @@ func (x *Exchange) Trailer() http.Header { return x.conn.body.trailer }
 // the exchange was aborted from outside.
 func (x *Exchange) End() error {
 	c := x.conn
-	good := c.body.complete() && !c.res.close && len(c.in.buffered()) == 0 && c.in.err == nil
+	good := c.body.complete() && !c.res.close && !x.Upgraded() && len(c.in.buffered()) == 0 && c.in.err == nil
+	reason := c.end() // what stops the sending is no reason any more
 	if !x.stopSending() {
 		good = false
 	}
-	reason := c.end()
 	if !good || reason != nil {
 		c.close()
 		return reason
+	}
+	if x.sending != nil {
+		setUserTimeout(c.conn, unacknowledged)
 	}
 	c.upstream.give(c)
 	return nil
@@ -268,18 +307,23 @@ func (x *Exchange) stopSending() bool {
 type sending struct {
 	done chan struct{}
 	err  error
+	last atomic.Bool // the last write is under way
 }
 
 func startSending(c *upstreamConn, r *http.Request, kind bodyKind) *sending {
 	s := &sending{done: make(chan struct{})}
 	body, trailer := r.Body, r.Trailer
-	length := r.ContentLength
+	length, serial := r.ContentLength, c.serial
+	setUserTimeout(c.conn, untaken)
 	go func() {
 		defer close(s.done)
 		if kind == bodyLength {
-			s.err = sendLong(c.conn, body, length)
+			s.err = s.sendLong(c.conn, body, length)
 		} else {
-			s.err = sendChunks(c.conn, body, trailer)
+			s.err = s.sendChunks(c.conn, body, trailer)
+		}
+		if IsBodyError(s.err) {
+			c.abort(serial, s.err) // the upstream would wait for the rest
 		}
 	}()
 	return s
@@ -287,22 +331,38 @@ func startSending(c *upstreamConn, r *http.Request, kind bodyKind) *sending {
 
 func (s *sending) wait() { <-s.done }
 
+// lastWrite is how long an answered last write may take to return.
+const lastWrite = 100 * time.Millisecond
+
+// ended tells whether all is sent. A fast upstream answers before the last write
+// has returned: that is waited for.
 func (s *sending) ended() bool {
 	select {
 	case <-s.done:
 		return true
 	default:
+	}
+	if !s.last.Load() {
+		return false
+	}
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+		return true
+	case <-timer.C:
 		return false
 	}
 }
 
-func sendLong(w io.Writer, body io.Reader, length int64) error {
+func (s *sending) sendLong(w io.Writer, body io.Reader, length int64) error {
 	buf := takeBuffer(largeBuffer)
 	defer giveBuffer(buf)
 	for length > 0 {
 		n, err := body.Read(buf[:min(int64(len(buf)), length)])
 		if n > 0 {
 			length -= int64(n)
+			s.last.Store(length == 0)
 			if _, werr := w.Write(buf[:n]); werr != nil {
 				return werr
 			}
@@ -314,7 +374,7 @@ func sendLong(w io.Writer, body io.Reader, length int64) error {
 	return nil
 }
 
-func sendChunks(w io.Writer, body io.Reader, trailer http.Header) error {
+func (s *sending) sendChunks(w io.Writer, body io.Reader, trailer http.Header) error {
 	const room = 16 // for the chunk line in front, and its end
 	buf := takeBuffer(largeBuffer)
 	defer giveBuffer(buf)
@@ -325,6 +385,7 @@ func sendChunks(w io.Writer, body io.Reader, trailer http.Header) error {
 		part := appendChunk(out[:0], buf[:n])
 		if err == io.EOF {
 			part = appendLastChunk(part, trailer)
+			s.last.Store(true)
 		}
 		if len(part) > 0 {
 			if _, werr := w.Write(part); werr != nil {
@@ -341,8 +402,18 @@ func sendChunks(w io.Writer, body io.Reader, trailer http.Header) error {
 	}
 }
 
+// Aborted returns why the exchange was aborted from outside, or nil.
+func (x *Exchange) Aborted() error {
+	x.conn.mu.Lock()
+	defer x.conn.mu.Unlock()
+	return x.conn.failure
+}
+
 // Announced returns the names of trailers that the head of the response promises.
 func (x *Exchange) Announced() http.Header { return x.Response.announced() }
 
 // Waits tells whether the next Read of the body would wait for the upstream.
-func (x *Exchange) Waits() bool { return len(x.conn.in.buffered()) == 0 }
+func (x *Exchange) Waits() bool { return x.conn.body.waits() }
+
+// Sends tells whether the body of the request is still on its way.
+func (x *Exchange) Sends() bool { return x.sending != nil && !x.sending.ended() }

@@ -556,3 +556,61 @@ func BenchmarkUpstream_SmallGET(b *testing.B) {
 		}
 	}
 }
+
+// A client that goes away late ends no other request on the connection.
+func TestUpstream_LateAborts(t *testing.T) {
+	_, u := newScript(t, always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	x, err := u.Do(nil, get(), &Outgoing{URI: "/", Host: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, before := x.conn, x.conn.serial
+	_ = x.End()
+	if x, err = u.Do(nil, get(), &Outgoing{URI: "/", Host: "a"}); err != nil || x.conn != c {
+		t.Fatalf("got another connection, %v", err)
+	}
+	c.abort(before, errClientGone)
+	if err := x.End(); err != nil {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// A connection whose protocol has changed carries no other request.
+func TestUpstream_ChangedConnectionsAreNotUsedAgain(t *testing.T) {
+	s, u := newScript(t, always("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"))
+	for range 2 {
+		r := get()
+		r.Header = http.Header{"Connection": {"upgrade"}, "Upgrade": {"echo"}}
+		x, err := u.Do(nil, r, &Outgoing{URI: "/", Host: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = x.End()
+	}
+	if got := s.conns.Load(); got != 2 {
+		t.Errorf("got %d connections, want 2", got)
+	}
+}
+
+func TestUpgradeOf(t *testing.T) {
+	for upgrade, want := range map[string]string{
+		"websocket": "websocket", "chat, echo/1": "chat, echo/1", "h2c": "", "H2C": "", "websocket, h2c": "", "HTTP/2.0": "", "TLS/1.2, HTTP/1.1": "",
+	} {
+		mustEqual(t, upgrade, UpgradeOf(http.Header{"Connection": {"Upgrade"}, "Upgrade": {upgrade}}), want)
+	}
+	mustEqual(t, "without Connection", UpgradeOf(http.Header{"Upgrade": {"websocket"}}), "")
+}
+
+func TestUpstream_RetiredUpstreamsKeepNoConnections(t *testing.T) {
+	_, u := newScript(t, always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	x, err := u.Do(nil, get(), &Outgoing{URI: "/", Host: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Retire()
+	_ = x.End()
+	if _, err := do(u, get()); err != nil { // of a client that came before
+		t.Error(err)
+	}
+	mustEqual(t, "free connections", u.idle.Load(), 0)
+}

@@ -23,6 +23,10 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		q, p, err := readRequest(bytes.NewReader(data))
+		_, slow, slowErr := readRequest(oneByOne{bytes.NewReader(data)})
+		if (err == nil) != (slowErr == nil) || err == nil && !alike(p, slow) {
+			t.Fatalf("byte by byte it is another request: %v, %v; %+v, %+v", err, slowErr, p, slow)
+		}
 		if err != nil {
 			return
 		}
@@ -60,6 +64,10 @@ func FuzzResponse(f *testing.F) {
 			method = http.MethodHead
 		}
 		got, p, err := readResponse(bytes.NewReader(data), method)
+		_, slow, slowErr := readResponse(oneByOne{bytes.NewReader(data)}, method)
+		if (err == nil) != (slowErr == nil) || err == nil && !alike(p, slow) {
+			t.Fatalf("byte by byte it is another response: %v, %v; %+v, %+v", err, slowErr, p, slow)
+		}
 		if err != nil {
 			return
 		}
@@ -88,6 +96,14 @@ func FuzzResponse(f *testing.F) {
 		}
 		compareBody(t, p, want.Body, br, func() http.Header { return want.Trailer })
 	})
+}
+
+// alike compares what two ways of reading made of one message.
+func alike(a, b parsed) bool {
+	if a.err != nil || b.err != nil {
+		return (a.err == nil) == (b.err == nil) && a.body == b.body
+	}
+	return a.body == b.body && a.rest == b.rest && reflect.DeepEqual(a.trailer, b.trailer)
 }
 
 func compareBody(t *testing.T, got parsed, body io.Reader, rest io.Reader, trailer func() http.Header) {

@@ -111,6 +111,9 @@ func (in *input) head(limit int) ([]byte, error) {
 			return nil, errBareLF // it might otherwise wait for an end that has passed
 		}
 		if seen = len(b); seen >= limit {
+			if bytes.IndexByte(b, '\n') < 0 {
+				return nil, errURITooLong // all of it is the first line
+			}
 			return nil, errHeadTooLong
 		}
 		if err := in.fill(); err != nil {
@@ -118,6 +121,27 @@ func (in *input) head(limit int) ([]byte, error) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
+		}
+	}
+}
+
+// beginsWith waits until the first bytes are there, or are seen to be others: what
+// does not speak HTTP may never send the end of a head.
+func (in *input) beginsWith(start string) error {
+	for {
+		b := in.buffered()
+		n := min(len(b), len(start))
+		switch {
+		case string(b[:n]) != start[:n]:
+			return errStatusLine
+		case n == len(start):
+			return nil
+		}
+		if err := in.fill(); err != nil {
+			if n > 0 {
+				err = noEOF(err)
+			}
+			return err
 		}
 	}
 }

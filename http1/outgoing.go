@@ -21,8 +21,7 @@ type Outgoing struct {
 func appendRequest(dst []byte, r *http.Request, o *Outgoing) []byte {
 	dst = append(append(dst, r.Method...), ' ')
 	dst = appendTarget(dst, o.URI)
-	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(append(dst, o.Host...), "\r\n"...)
+	dst = appendField(append(dst, " HTTP/1.1\r\n"...), nameHost, o.Host)
 	for name, values := range r.Header {
 		if endsHere(name) {
 			continue
@@ -32,7 +31,7 @@ func appendRequest(dst []byte, r *http.Request, o *Outgoing) []byte {
 		}
 	}
 	dst = appendForwardedFor(dst, r.Header, o.Peer)
-	if upgrade := upgradeOf(r.Header); upgrade != "" {
+	if upgrade := UpgradeOf(r.Header); upgrade != "" {
 		dst = append(dst, "Connection: Upgrade\r\n"...)
 		dst = appendField(dst, nameUpgrade, upgrade)
 	}
@@ -83,10 +82,10 @@ func appendEscaped(dst []byte, uri string) []byte {
 func endsHere(name string) bool {
 	switch name {
 	case nameConnection, nameContentLength, nameTransferEncoding, nameTrailer, nameUpgrade, nameKeepAlive,
-		nameProxyConnection, nameTE, nameHost, nameExpect, "X-Forwarded-For", "Proxy-Authenticate", "Proxy-Authorization":
+		nameProxyConnection, nameTE, nameHost, nameExpect, "Http2-Settings", "X-Forwarded-For", "Proxy-Authenticate", "Proxy-Authorization":
 		return true
 	}
-	return !isToken(name)
+	return !isToken(name) || isFramingName(name)
 }
 
 func appendForwardedFor(dst []byte, h http.Header, peer string) []byte {
@@ -116,10 +115,11 @@ func appendForwardedFor(dst []byte, h http.Header, peer string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// upgradeOf returns the protocol that a request asks to change to, or "".
-func upgradeOf(h http.Header) string {
+// UpgradeOf returns the protocol that a request asks to change to, or "". It is
+// never another version of HTTP: the requests in it would pass no rule.
+func UpgradeOf(h http.Header) string {
 	upgrade := h[nameUpgrade]
-	if len(upgrade) == 0 {
+	if len(upgrade) != 1 || speaksHTTP(upgrade[0]) {
 		return ""
 	}
 	for _, value := range h[nameConnection] {
@@ -128,6 +128,21 @@ func upgradeOf(h http.Header) string {
 		}
 	}
 	return ""
+}
+
+// isListed tells whether an upstream may change to the protocol: it was asked for.
+func isListed(asked, protocol string) bool {
+	return protocol != "" && hasElement(asked, strings.ToLower(protocol))
+}
+
+func speaksHTTP(protocols string) bool {
+	found := false
+	eachElement(protocols, func(element string) bool {
+		name, _, _ := strings.Cut(element, "/")
+		found = equalFold(name, "h2c") || equalFold(name, "h2") || equalFold(name, "http") || equalFold(name, "tls")
+		return !found
+	})
+	return found
 }
 
 // framingOf decides how the body of a request is sent.

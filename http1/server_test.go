@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func TestServer_RefusesHeads(t *testing.T) {
 		{"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505},
 		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
 		{"GET /" + strings.Repeat("a", 17000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+		{"GET /" + strings.Repeat("a", 70000), 414},
 		{"GET / HTTP/1.1\r\nHost: a\r\nA: " + strings.Repeat("a", 66000) + "\r\n\r\n", 431},
 		{"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("A: b\r\n", 200) + "\r\n", 431},
 		{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
@@ -193,6 +195,22 @@ func TestServer_PanicClosesTheConnection(t *testing.T) {
 	mustEqual(t, "error", got.err, io.ErrUnexpectedEOF.Error())
 }
 
+// Clients that never finish a head keep nobody from being served.
+func TestServer_SlowClientsDoNotHurtOthers(t *testing.T) {
+	address := serve(t, &Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Second})
+	var slow []*peer
+	for range 300 {
+		slow = append(slow, dial(t, address).send("GET / HTTP/1.1\r\nHost: a\r\nX-A"))
+	}
+	p := dial(t, address)
+	for range 100 {
+		mustEqual(t, "status", p.send(plainGet("/")).mustReceive("GET").status, 200)
+	}
+	for _, p := range slow {
+		p.mustEnd()
+	}
+}
+
 // What one request leaves in the things that are used again does not reach the
 // next.
 func TestServer_RequestsDoNotMeet(t *testing.T) {
@@ -218,4 +236,52 @@ func TestServer_RequestsDoNotMeet(t *testing.T) {
 		mustEqual(t, "body", got.body, `map[] "" map[] map[] /second map[]`)
 		mustEqual(t, "trailers", len(got.trailer), 0)
 	}
+}
+
+// Many connections at once, with requests of all kinds, share what is used again.
+func TestServer_ManyAtOnce(t *testing.T) {
+	address := serveFunc(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Id", r.Header.Get("X-Id"))
+		switch r.Header.Get("X-Kind") {
+		case "watch":
+			r.Context().Done()
+		case "flush":
+			_ = http.NewResponseController(w).Flush()
+		case "long":
+			body = append(body, strings.Repeat("x", 10000)...)
+		}
+		fmt.Fprintf(w, "%s %s %s", r.URL.Path, body, r.Host)
+	})
+	kinds := []string{"plain", "watch", "flush", "long"}
+	var all sync.WaitGroup
+	for conn := range 16 {
+		all.Go(func() {
+			p := dial(t, address)
+			for i := range 200 {
+				id, kind := fmt.Sprintf("%d-%d", conn, i), kinds[(conn+i)%len(kinds)]
+				head, body := fmt.Sprintf(" /%s HTTP/1.1\r\nHost: h%s\r\nX-Id: %s\r\nX-Kind: %s\r\n", id, id, id, kind), ""
+				switch i % 3 {
+				case 0:
+					p.send("GET" + head + "\r\n")
+				case 1:
+					body = id
+					p.send(fmt.Sprintf("POST%sContent-Length: %d\r\n\r\n%s", head, len(id), id))
+				case 2:
+					body = id + id
+					p.send(fmt.Sprintf("POST%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", head, len(id), id))
+					p.send(fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(id), id))
+				}
+				if kind == "long" {
+					body += strings.Repeat("x", 10000)
+				}
+				got, err := p.receive("GET")
+				if want := fmt.Sprintf("/%s %s h%s", id, body, id); err != nil || got.body != want || got.header.Get("X-Id") != id {
+					t.Errorf("%s %s: got %.100q %s, %v", id, kind, got.body, got.header, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -2,6 +2,9 @@
 
 package http1
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
-func setUserTimeout(net.Conn) {}
+func setUserTimeout(net.Conn, time.Duration) {}

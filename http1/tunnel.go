@@ -16,6 +16,7 @@ func (x *Exchange) Tunnel(client net.Conn, early io.Reader) {
 	defer c.close()
 	defer client.Close()
 	x.stopSending()
+	setUserTimeout(c.conn, untaken)
 	ahead := append([]byte(nil), c.in.buffered()...)
 	c.in.consume(len(ahead))
 	c.in.release()

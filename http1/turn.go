@@ -35,13 +35,16 @@ func newTurn() *turn {
 
 func takeTurn(c *conn) *turn {
 	x := turns.Get().(*turn)
+	if x.ctx.isShared() { // somebody asked for Done when it was too late
+		x = newTurn()
+	}
 	x.conn = c
 	return x
 }
 
 // give ends the turn and keeps it for another, if it is nobody else's.
 func (x *turn) give() {
-	if x.ctx.shared || x.writer.hijacked {
+	if x.writer.hijacked || x.ctx.isShared() {
 		return
 	}
 	if x.body.started && !x.body.seen {

@@ -35,7 +35,8 @@ type Upstream struct {
 	shards [poolShards]shard
 	spread atomic.Uint32
 	idle   atomic.Int32
-	closed atomic.Bool
+	closed atomic.Bool // no new connections
+	ending atomic.Bool // no free connections
 	limits Limits
 
 	mu    sync.Mutex
@@ -84,7 +85,7 @@ func (u *Upstream) take(now time.Time) *upstreamConn {
 				break
 			}
 			u.idle.Add(-1)
-			if idle := now.Sub(c.freed); idle < u.IdleTimeout && (idle < trusted || !c.stale()) {
+			if idle := now.Sub(c.freed); idle < u.IdleTimeout && (idle < trusted && !c.doubtful || !c.stale()) {
 				return c
 			}
 			c.close()
@@ -112,18 +113,19 @@ func (s *shard) pop() *upstreamConn {
 
 // give makes a connection free for the next request.
 func (u *Upstream) give(c *upstreamConn) {
-	if u.closed.Load() || int(u.idle.Load()) >= u.MaxIdle {
+	if u.ending.Load() || int(u.idle.Load()) >= u.MaxIdle {
 		c.close()
 		return
 	}
 	c.in.release()
-	c.freed = time.Now()
+	// Servers that err do so by sending a body where there is none.
+	c.freed, c.doubtful = time.Now(), c.res.kind == bodyNone && c.res.length != 0
 	u.idle.Add(1)
 	s := &u.shards[c.shard]
 	s.mu.Lock()
 	s.free = append(s.free, c)
 	s.mu.Unlock()
-	if u.closed.Load() { // closed meanwhile: nobody would come for it
+	if u.ending.Load() { // retired meanwhile: nobody would come for it
 		u.closeIdle()
 	}
 }
@@ -160,15 +162,33 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	setUserTimeout(conn)
+	setUserTimeout(conn, unacknowledged)
 	return conn, nil
 }
+
+// unacknowledged is how long data may stay unacknowledged before a connection is
+// given up. A container whose network has been taken away answers nothing, not
+// even that it is gone; without a bound its requests would hang for minutes.
+//
+// The kernel counts the time in which the other side reads nothing, too. With a
+// long body or a changed protocol it may well have to think, and gets untaken.
+const (
+	unacknowledged = 10 * time.Second
+	untaken        = time.Minute
+)
 
 // Close closes the free connections, and each of the others when its request has
 // ended. The upstream cannot be used again.
 func (u *Upstream) Close() {
-	u.prepare()
 	u.closed.Store(true)
+	u.Retire()
+}
+
+// Retire is for an upstream that gets no more requests but those under way: it
+// closes the free connections, and each of the others when its request has ended.
+func (u *Upstream) Retire() {
+	u.prepare()
+	u.ending.Store(true)
 	u.closeIdle()
 }
 

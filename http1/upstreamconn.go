@@ -22,6 +22,7 @@ type upstreamConn struct {
 	exchange Exchange
 	freed    time.Time // since when it is free
 	reused   bool      // it has carried a request before
+	doubtful bool      // its last response may have been longer than it should be
 
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // of the request that it serves, nil when free
@@ -102,15 +103,16 @@ func (c *upstreamConn) look(now time.Time) {
 	if c.unwatch == nil {
 		// The request has been under way since the last look: from now on it pays to
 		// know whether its client is still there.
-		c.unwatch = context.AfterFunc(c.ctx, func() { c.abort(errClientGone) })
+		serial := c.serial
+		c.unwatch = context.AfterFunc(c.ctx, func() { c.abort(serial, errClientGone) })
 	}
 }
 
-// abort closes the connection under the request that uses it.
-func (c *upstreamConn) abort(reason error) {
+// abort closes the connection under the request of that serial, unless it has ended.
+func (c *upstreamConn) abort(serial uint64, reason error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx != nil {
+	if c.ctx != nil && c.serial == serial {
 		c.abortLocked(reason)
 	}
 }

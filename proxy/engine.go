@@ -101,12 +101,23 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 	}()
 	if raw, ok := w.(*http1.Writer); ok { // no middleware wants to see the response
 		if err := raw.WriteRaw(x.Response); err != nil {
-			broken(r, err, target)
+			broken(r, x, err, target)
 		}
 		return nil
 	}
 	h := w.Header()
 	x.Response.Header(h)
+	if x.Sends() {
+		// The rest of the request's body is for the server, and not to be thrown away
+		// now. Should it be left over, nobody knows where another request begins.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		if r.ProtoMajor == 1 {
+			h["Connection"] = []string{"close"}
+		}
+	}
+	if _, named := h["Content-Type"]; !named {
+		h["Content-Type"] = nil // a server that names no type has its reasons
+	}
 	if n := x.Response.Length(); n >= 0 {
 		h["Content-Length"] = []string{fmt.Sprint(n)}
 	}
@@ -115,7 +126,10 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 	}
 	w.WriteHeader(x.Response.Status)
 	if err := copyBody(w, x); err != nil {
-		broken(r, err, target)
+		broken(r, x, err, target)
+	}
+	if len(x.Trailer()) > 0 { // so that there is a place for it, also if it was not announced
+		_ = http.NewResponseController(w).Flush()
 	}
 	for name, values := range x.Trailer() {
 		if _, announced := x.Announced()[name]; announced {
@@ -135,6 +149,9 @@ func copyBody(w http.ResponseWriter, x *http1.Exchange) error {
 	flush := http.NewResponseController(w)
 	buf := http1.TakeBuffer()
 	defer http1.GiveBuffer(buf)
+	if x.Waits() {
+		_ = flush.Flush()
+	}
 	for {
 		n, err := x.Read(buf)
 		if n > 0 {
@@ -155,12 +172,18 @@ func copyBody(w http.ResponseWriter, x *http1.Exchange) error {
 
 // broken notes why a response could not be passed on to its end, and cuts the
 // client off: it must not take the part for the whole.
-func broken(r *http.Request, err error, target *Target) {
+func broken(r *http.Request, x *http1.Exchange, err error, target *Target) {
 	rec := record.From(r.Context())
+	if reason := x.Aborted(); reason != nil {
+		err = reason
+	}
+	if isEnd(err) {
+		err = errors.New("the server closed the connection in the middle")
+	}
 	if _, ok := errors.AsType[writeError](err); ok || errors.Is(err, http1.ErrClientGone) || r.Context().Err() != nil {
 		rec.Fail("the client went away during the response")
 	} else {
-		rec.Fail(fmt.Sprintf("response of %s broke off: %v", target.URL.Redacted(), unexpected(err)))
+		rec.Fail(fmt.Sprintf("response of %s broke off: %v", target.URL.Redacted(), err))
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -188,6 +211,7 @@ func tunnel(w http.ResponseWriter, r *http.Request, x *http1.Exchange, target *T
 func failure(ctx context.Context, err error, target *Target) *Error {
 	e := &Error{Status: http.StatusBadGateway}
 	_, e.Unsent = errors.AsType[*http1.DialError](err)
+	_, e.Again = errors.AsType[*http1.RepeatableError](err)
 	doing := "forward to"
 	if e.Unsent {
 		doing = "connect to"
@@ -195,7 +219,7 @@ func failure(ctx context.Context, err error, target *Target) *Error {
 	var netErr net.Error
 	switch {
 	case errors.Is(err, http1.ErrClientGone), errors.Is(ctx.Err(), context.Canceled):
-		e.Status, e.Unsent = answer.StatusClientClosedRequest, false
+		e.Status, e.Unsent, e.Again = answer.StatusClientClosedRequest, false, false
 		err = errors.New("the client went away")
 	case http1.IsBodyError(err):
 		e.Status = http.StatusBadRequest
@@ -211,8 +235,10 @@ func failure(ctx context.Context, err error, target *Target) *Error {
 	return e
 }
 
+func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
 func unexpected(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if isEnd(err) {
 		return errors.New("the server closed the connection without an answer")
 	}
 	return err

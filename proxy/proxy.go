@@ -60,6 +60,20 @@ type Target struct {
 	PreservePath bool // the path of URL goes in front of the request's
 
 	conns atomic.Pointer[http1.Upstream]
+	users atomic.Int32
+}
+
+// Use keeps the connections of the target until ctx ends. They are closed when
+// nobody uses them any more.
+func (t *Target) Use(ctx context.Context) {
+	t.users.Add(1)
+	context.AfterFunc(ctx, func() {
+		if t.users.Add(-1) == 0 {
+			if u := t.conns.Load(); u != nil {
+				u.Retire()
+			}
+		}
+	})
 }
 
 // Options of forwarding that belong to the service.
@@ -73,6 +87,7 @@ type Error struct {
 	Err      error
 	Status   int  // what to answer: 502, 504, 500, or 499 when the client went away
 	Unsent   bool // no byte of the request has reached the server: another may be tried
+	Again    bool // no byte of an answer came, and sending it to one other server does no harm
 	Answered bool // the response had begun; nothing more can be said to the client
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"fairway/http1"
 	"fairway/internal/answer"
 )
 
@@ -121,6 +122,10 @@ func rewrite(pr *httputil.ProxyRequest, target *Target, o Options) {
 		out.Host = target.URL.Host
 	}
 	out.Trailer = pr.In.Trailer // filled while the body is read
+	if http1.UpgradeOf(pr.In.Header) == "" {
+		out.Header.Del("Connection")
+		out.Header.Del("Upgrade")
+	}
 	for _, name := range forwarded {
 		if v := pr.In.Header[name]; v != nil {
 			out.Header[name] = v

@@ -1,7 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +12,8 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/nearest"
+	"fairway/internal/oneof"
+	"fairway/middlewares"
 	"fairway/proxy"
 	"fairway/router/index"
 )
@@ -44,6 +48,10 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		b.router(name, c)
 	}
 	b.index()
+	slices.SortStableFunc(b.next.problems, func(x, y dynamic.Problem) int {
+		return cmp.Or(cmp.Compare(x.Source, y.Source), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Key, y.Key),
+			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Reason, y.Reason))
+	})
 	return b.next
 }
 
@@ -90,8 +98,11 @@ func (b *building) report(kind, name, reason, near string, severity dynamic.Seve
 		Severity: severity, Provider: dynamic.ProviderOf(name), Kind: kind, Name: name,
 		Reason: reason, Nearest: near, Disables: severity == dynamic.Error,
 	}
+	if b.cfg.Origin != nil {
+		p.Source, p.Line = b.cfg.Origin(kind, name)
+	}
 	b.next.problems = append(b.next.problems, p)
-	p.Kind, p.Name = "", ""
+	p.Kind, p.Name, p.Source, p.Line = "", "", "", 0
 	return p.String()
 }
 
@@ -142,6 +153,12 @@ func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 	if len(b.blamed[o]) > 0 {
 		m.Status = Disabled
 	}
+	if m.Status != Disabled {
+		if err := b.try(m); err != nil {
+			m.Errors = append(m.Errors, b.report(dynamic.KindMiddleware, name, kind+": "+err.Error(), "", dynamic.Error))
+			m.Status = Disabled
+		}
+	}
 	if m.Status == Disabled {
 		m.build = nil
 	}
@@ -149,6 +166,19 @@ func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 		return old
 	}
 	return m
+}
+
+// try builds a middleware for nobody, so that a mistake is found and said once,
+// also when no router uses it.
+func (b *building) try(m *Middleware) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := m.build.New(ctx, middlewares.Env{
+		Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
+		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
+		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
+	}, http.NotFoundHandler())
+	return err
 }
 
 // service finds or makes the slot of a service.
@@ -169,7 +199,9 @@ func (b *building) service(name string, c *dynamic.Service) {
 	switch {
 	case err != nil:
 		slot.Status = Disabled
-		slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), "", dynamic.Error))
+		if len(said) == 0 || !errors.Is(err, oneof.ErrNone) { // else it is known why there is no type
+			slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), "", dynamic.Error))
+		}
 		slot.current.Store(&instance{config: c})
 		b.next.services[name], b.moved = slot, true
 		return

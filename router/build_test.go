@@ -25,7 +25,7 @@ func TestBuild_DisablesOnlyWhatIsWrong(t *testing.T) {
 		"bad rule":                {router: "{rule: 'Host(`a`', service: s}", status: Disabled, want: []string{"rule Host(`a`: "}},
 		"bad syntax name":         {router: "{rule: 'Host(`a`)', ruleSyntax: v4, service: s}", status: Disabled, want: []string{`ruleSyntax "v4" is neither v3 nor v2`}},
 		"old syntax":              {router: "{rule: 'Host(`a`, `b`)', ruleSyntax: v2, service: s}", status: Enabled},
-		"no service":              {router: "{rule: 'Host(`a`)'}", status: Disabled, want: []string{"it names no service"}},
+		"no service":              {router: "{rule: 'Host(`a`)'}", status: Disabled, want: []string{"it has no service"}},
 		"missing service":         {router: "{rule: 'Host(`a`)', service: t}", status: Disabled, want: []string{`the service "t@file" does not exist (did you mean "s@file"?)`}},
 		"service of no provider":  {router: "{rule: 'Host(`a`)', service: s@docker}", status: Disabled, want: []string{`the service "s@docker" does not exist (did you mean "s@file"?)`}},
 		"internal service":        {router: "{rule: 'Host(`a`)', service: api@internal}", status: Enabled},
@@ -34,7 +34,7 @@ func TestBuild_DisablesOnlyWhatIsWrong(t *testing.T) {
 		"all that is missing":     {router: "{rule: 'Host(`a`)', service: t, middlewares: [x, y]}", status: Disabled, want: []string{`the service "t@file"`, `the middleware "x@file" does not exist`, `the middleware "y@file" does not exist`}},
 		"middleware without type": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {}}", status: Disabled, want: []string{`its middleware "m@file" is out of use: no type is given`}},
 		"middleware of two types": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {addPrefix: {prefix: /a}, stripPrefix: {prefixes: [/a]}}}", status: Disabled, want: []string{`several types are given, addPrefix and stripPrefix`}},
-		"middleware that refuses": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {stripPrefixRegex: {regex: ['(']}}}", status: Disabled, want: []string{`its middleware "m@file" cannot be built: `}},
+		"middleware that refuses": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {stripPrefixRegex: {regex: ['(']}}}", status: Disabled, want: []string{`its middleware "m@file" is out of use: `}},
 		"middleware not there yet": {
 			router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {rateLimit: {average: 1}}}", status: Disabled,
 			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.rateLimit.average: is an option of Traefik's that fairway does not have yet`},

@@ -127,6 +127,16 @@ func (m *making) fail(reason, near string) {
 	m.find(reason, near, dynamic.Error)
 }
 
+// lacks disables the route for an option that is missing. Where an option was not
+// understood, that says enough.
+func (m *making) lacks(option string) {
+	if len(m.route.said) > 0 {
+		m.route.Status = Disabled
+		return
+	}
+	m.fail("it has no "+option, "")
+}
+
 func (m *making) warn(reason, near string) {
 	if m.route.Status == Enabled {
 		m.route.Status = Warned
@@ -179,7 +189,7 @@ func (m *making) rule() {
 	}
 	var err error
 	if rt.Config.Rule == "" {
-		m.fail("it has no rule", "")
+		m.lacks("rule")
 	} else if rt.Rule, err = parse(rt.Config.Rule); err != nil {
 		m.fail(fmt.Sprintf("rule %s: %v", rt.Config.Rule, err), "")
 	}
@@ -219,7 +229,7 @@ func (m *making) chain(c *dynamic.Router) {
 	rt.retire = retire
 	var service http.Handler
 	if c.Service == "" {
-		m.fail("it names no service", "")
+		m.lacks("service")
 	} else if h, err := m.service(rt.Service); err != nil {
 		m.failWith(err)
 	} else {
@@ -255,11 +265,16 @@ type missingError struct{ kind, name, near string }
 
 func (e *missingError) Error() string { return fmt.Sprintf("the %s %q does not exist", e.kind, e.name) }
 
+// turnedOnBy names the install options of the gateway's own services.
+var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping"}
+
 // service returns the slot of a service that works.
 func (m *making) service(name string) (http.Handler, error) {
 	slot := m.next.services[name]
 	m.route.uses = append(m.route.uses, use{name: name, slot: slot, isSlot: true})
 	switch {
+	case slot == nil && turnedOnBy[name] != "":
+		return nil, fmt.Errorf("the service %q is not turned on: that is done by the install option %s", name, turnedOnBy[name])
 	case slot == nil:
 		return nil, &missingError{"service", name, nearestName(name, m.next.services)}
 	case slot.Status == Disabled:

@@ -34,7 +34,7 @@ type entryPoint struct {
 }
 
 // listen binds the address of an entry point.
-func listen(name string, c *config.EntryPoint, handler http.Handler, certificate *tls.Certificate, log logrus.FieldLogger) (*entryPoint, error) {
+func listen(name string, c *config.EntryPoint, handler http.Handler, passes *passes, certificate *tls.Certificate, log logrus.FieldLogger) (*entryPoint, error) {
 	address, err := c.ListenAddress()
 	if err != nil {
 		return nil, fmt.Errorf("entry point %s: %w", name, err)
@@ -49,7 +49,7 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, certificate
 	}
 	log = log.WithField("entryPoint", name)
 	e := &entryPoint{name: name, log: log, config: c, listener: l, feed: newFeed(l.Addr())}
-	e.outer = &outer{entryPoint: name, log: log, forwarded: f, next: handler}
+	e.outer = &outer{entryPoint: name, log: log, forwarded: f, passes: passes, next: handler}
 	e.tls = &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
@@ -130,9 +130,16 @@ func (e *entryPoint) accept() {
 	}
 }
 
+// defaultPatience is how long a client may take to say what it speaks when
+// nothing is configured: as long as the engine waits for a head.
+const defaultPatience = 10 * time.Second
+
 // welcome finds out what a connection speaks, and serves it.
 func (e *entryPoint) welcome(conn *net.TCPConn) {
 	patience := time.Duration(e.config.Transport.RespondingTimeouts.ReadHeaderTimeout)
+	if patience == 0 {
+		patience = defaultPatience
+	}
 	switch look(conn, patience) {
 	case arrivesTLS:
 		e.secure(conn, patience)

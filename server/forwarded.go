@@ -7,6 +7,7 @@ import (
 
 	"fairway/config"
 	"fairway/internal/clientip"
+	"fairway/internal/headername"
 	"fairway/internal/record"
 )
 
@@ -59,11 +60,7 @@ func removeManaged(h http.Header) {
 		if len(name) < 2 || name[0]|0x20 != 'x' {
 			continue
 		}
-		if strings.IndexByte(name, '_') >= 0 {
-			if isManaged(http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
-				delete(h, name)
-			}
-		} else if isManaged(name) {
+		if isManaged(name) || strings.IndexByte(name, '_') >= 0 && isManaged(headername.Plain(name)) {
 			delete(h, name)
 		}
 	}
@@ -133,11 +130,20 @@ func proto(secure, webSocket bool) []string {
 // port is the port that the client asked: that of the Host field, else that of the
 // scheme.
 func port(r *http.Request, rec *record.Record) []string {
-	if i := strings.LastIndexByte(r.Host, ':'); i >= 0 && i+1 < len(r.Host) && strings.IndexByte(r.Host[i:], ']') < 0 {
+	if i := strings.LastIndexByte(r.Host, ':'); i >= 0 && isNumber(r.Host[i+1:]) {
 		return rec.Value(r.Host[i+1:])
 	}
 	if by := r.Header["X-Forwarded-Proto"]; r.TLS != nil || len(by) > 0 && (by[0] == "https" || by[0] == "wss") {
 		return port443
 	}
 	return port80
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }

@@ -22,6 +22,7 @@ type outer struct {
 	entryPoint string
 	log        logrus.FieldLogger
 	forwarded  *forwarded
+	passes     *passes
 	next       http.Handler
 	active     atomic.Int64 // requests under way
 }
@@ -35,7 +36,18 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sw = &noteStatus{ResponseWriter: w}
 	}
 	defer o.finish(sw, r, rec)
+	if !ok {
+		if status, cause := refuseMethod(r); status != 0 {
+			answer.Refuse(sw, r, status, cause)
+			return
+		}
+	}
+	endNominated(r.Header)
 	o.forwarded.apply(r, rec)
+	if !o.passes.count(r.Header) {
+		answer.Refuse(sw, r, http.StatusLoopDetected, "the request goes round in circles: a route leads back to the gateway")
+		return
+	}
 	cleaned, err := cleanPath(r)
 	if err != nil {
 		answer.Refuse(sw, r, http.StatusBadRequest, err.Error())

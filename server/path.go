@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"path"
 	"strings"
@@ -15,8 +16,13 @@ import (
 // 6.2.2.2 and 6.2.2.3). Without it "/a/../admin" would pass a rule for "/a".
 func cleanPath(r *http.Request) (*http.Request, error) {
 	given := r.URL.EscapedPath()
-	if given == "*" || given == "" && r.Method == http.MethodConnect {
+	switch {
+	case given == "*" && r.Method == http.MethodOptions, given == "" && r.Method == http.MethodConnect:
 		return r, nil
+	case given == "*":
+		return nil, errors.New("only OPTIONS asks for *")
+	case strings.IndexByte(r.RequestURI, '#') >= 0:
+		return nil, errors.New("a fragment is not sent to servers")
 	}
 	cleaned := rule.RoutingPath(given)
 	if needsCleaning(cleaned) {

@@ -98,7 +98,8 @@ func (s *Server) routerEntryPoints() []router.EntryPoint {
 	return points
 }
 
-// internal are the services that the gateway itself answers.
+// internal are the services that the gateway itself answers: those that are turned
+// on. No label can open what the operator has not.
 func (s *Server) internal(o Options, all map[string]providers.Provider) map[string]http.Handler {
 	var names []string
 	for name := range all {
@@ -107,17 +108,25 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 		}
 	}
 	slices.Sort(names)
-	api := dashboard.New(dashboard.Source{
-		Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: names,
-		Table: func() *router.Table { return s.router.Table() }, Since: s.history.since,
-	})
-	return map[string]http.Handler{
-		"api":       api,
-		"dashboard": dashboard.Page(),
-		"debug":     debugHandler(),
-		"ping":      http.HandlerFunc(s.ping),
-		"noop":      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+	handlers := map[string]http.Handler{
+		"noop": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}
+	if c := s.config.API; c != nil {
+		handlers["api"] = dashboard.New(dashboard.Source{
+			Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: names,
+			Table: func() *router.Table { return s.router.Table() }, Since: s.history.since,
+		})
+		if c.Dashboard {
+			handlers["dashboard"] = handlers["api"]
+		}
+		if c.Debug {
+			handlers["debug"] = debugHandler()
+		}
+	}
+	if s.config.Ping != nil {
+		handlers["ping"] = http.HandlerFunc(s.ping)
+	}
+	return handlers
 }
 
 // listen binds the entry points. One that nobody asked for is left out when that
@@ -127,8 +136,9 @@ func (s *Server) listen() error {
 	if err != nil {
 		return err
 	}
+	passes := newPasses()
 	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
-		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), certificate, s.log)
+		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, certificate, s.log)
 		if err != nil && slices.Contains(s.config.Implied, name) {
 			s.log.WithError(err).Warn("an entry point that is there by default is left out")
 			continue

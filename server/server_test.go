@@ -71,7 +71,7 @@ func TestServer_APanicIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &outer{entryPoint: "web", log: log, forwarded: f, next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh no") })}
+	o := &outer{entryPoint: "web", log: log, forwarded: f, passes: newPasses(), next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh no") })}
 	e := &http.Server{Handler: o, ReadHeaderTimeout: time.Second}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -231,6 +231,8 @@ func TestServer_BadRequestsAreRefused(t *testing.T) {
 		"two hosts":      "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 		"length twice":   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
 		"no request":     "good morning, router\r\n\r\n",
+		"a fragment":     "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET of *":       "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
 		"space in names": "GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n",
 	} {
 		conn, err := net.Dial("tcp", r.Addresses()["web"])
@@ -265,5 +267,44 @@ func TestHistory(t *testing.T) {
 	}
 	if fresh, mended := h.update([]dynamic.Problem{b}); len(fresh) != 0 || len(mended) != 1 || mended[0] != a {
 		t.Errorf("at last: got %v new, %v mended", fresh, mended)
+	}
+}
+
+// A route that leads back to the gateway ends after a few rounds.
+func TestServer_CirclesEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	r := start(t, routeTo("http://"+address), "--entrypoints.web.address="+address)
+	if res, _ := r.get(t, "a.test", "/"); res.StatusCode != http.StatusLoopDetected {
+		t.Errorf("got %d, want 508", res.StatusCode)
+	}
+}
+
+func TestServer_ServicesThatAreNotTurnedOnAreNotThere(t *testing.T) {
+	routes := "http:\n  routers:\n"
+	for _, name := range []string{"api", "dashboard", "debug", "ping"} {
+		routes += "    " + name + ": {rule: 'Host(`" + name + "`)', service: " + name + "@internal}\n"
+	}
+	r := start(t, routes)
+	for _, host := range []string{"api", "dashboard", "debug", "ping"} {
+		if res, _ := r.get(t, host, "/debug/vars"); res.StatusCode != 404 {
+			t.Errorf("%s: got %d, want 404", host, res.StatusCode)
+		}
+	}
+	if !strings.Contains(r.log.String(), "install option api.debug") {
+		t.Errorf("the log does not say how to turn it on: %s", r.log)
+	}
+}
+
+func TestServer_OneHostForAPIAndPage(t *testing.T) {
+	r := start(t, "http: {routers: {all: {rule: 'Host(`api`)', service: api@internal}}}", "--api")
+	for _, path := range []string{"/api/version", "/dashboard/"} {
+		if res, _ := r.get(t, "api", path); res.StatusCode != 200 {
+			t.Errorf("%s: got %d", path, res.StatusCode)
+		}
 	}
 }

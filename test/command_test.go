@@ -197,3 +197,12 @@ func TestDemo_ShowsTheMainJob(t *testing.T) {
 		}
 	}
 }
+
+func TestHealthcheck_OverTLS(t *testing.T) {
+	port := freePort(t)
+	options := []string{"--entrypoints.web.address=127.0.0.1:0", "--entrypoints.safe.address=127.0.0.1:" + port, "--entrypoints.safe.http.tls", "--ping.entrypoint=safe"}
+	startFairway(t, options[1:]...)
+	if code, out := fairwayCommand(t, append([]string{"healthcheck"}, options...)...); code != 0 {
+		t.Errorf("got exit code %d\n%s", code, out)
+	}
+}

@@ -155,6 +155,9 @@ func baseline(results []result, w workload) float64 {
 }
 
 func writeCSV(path string, results []result) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err

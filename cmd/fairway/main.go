@@ -18,8 +18,8 @@ const usage = `fairway routes requests to containers as their labels say.
 
   fairway [options]            run
   fairway demo [options]       run on this machine with sample services to try
-  fairway check FILE|DIR       look for mistakes in a configuration; nothing is opened
-  fairway check --labels FILE  the same for the labels in a compose file
+  fairway check FILE|DIR ...   look for mistakes in configurations and compose files;
+                               nothing is opened
   fairway healthcheck          ask a running fairway whether it is well
   fairway version
 
@@ -29,15 +29,24 @@ are described in docs/reference/install.md.
 `
 
 func main() {
-	args := os.Args[1:]
-	command := "run"
+	os.Exit(dispatch(chosen(os.Args[1:])))
+}
+
+// chosen takes the command off the arguments. Options alone mean to run.
+func chosen(args []string) (command string, rest []string) {
+	command = "run"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, args = args[0], args[1:]
 	}
-	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h" || args[0] == "-help") {
-		command = "help"
+	if len(args) > 0 {
+		switch args[0] {
+		case "--help", "-h", "-help":
+			command = "help"
+		case "--version", "-version":
+			command = "version"
+		}
 	}
-	os.Exit(dispatch(command, args))
+	return command, args
 }
 
 func dispatch(command string, args []string) int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,6 +76,7 @@ func runDemo(args []string) error {
 func serve(o server.Options, ready func(addresses map[string]string)) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	s, err := server.New(o)
 	if err != nil {
 		return err
@@ -85,11 +87,12 @@ func serve(o server.Options, ready func(addresses map[string]string)) error {
 	return s.Run(ctx)
 }
 
-// dockerAnswers tells whether there is an engine at the usual socket.
+// dockerAnswers tells whether there is an engine at the usual socket. One that may
+// not be asked counts: the provider says what to do about it.
 func dockerAnswers() bool {
 	conn, err := net.DialTimeout("unix", "/var/run/docker.sock", time.Second)
 	if err != nil {
-		return false
+		return errors.Is(err, os.ErrPermission)
 	}
 	_ = conn.Close()
 	return true

@@ -27,7 +27,14 @@ type Configuration struct {
 	// Problems are shown to the operator; they travel with the rest and never
 	// stop it.
 	Problems []Problem `json:"-" label:"-" file:"-"`
+	// Origin tells where an object was written: a container, or a file and a line.
+	// It may be nil.
+	Origin Origin `json:"-" label:"-" file:"-"`
 }
+
+// Origin tells where the object of a kind and name was written; an empty source
+// means that it is not known.
+type Origin func(kind, name string) (source string, line int)
 
 // HTTP is the routing of HTTP requests: routers choose, middlewares change,
 // services answer.

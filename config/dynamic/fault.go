@@ -31,7 +31,8 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Name = ""
 		return p
 	}
-	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet
+	again := f.Kind == decode.Twice && len(parts) == 3 // a whole object, of which the first stays as it is
+	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet && !again
 	return p
 }
 

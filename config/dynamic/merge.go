@@ -29,6 +29,11 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Services = qualified(c.HTTP.Services, provider)
 		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
 	}
+	if origin := c.Origin; origin != nil {
+		out.Origin = func(kind, name string) (string, int) {
+			return origin(kind, strings.TrimSuffix(name, "@"+provider))
+		}
+	}
 	for _, p := range c.Problems {
 		p.Provider = provider
 		if p.Name != "" && p.Kind != "" {
@@ -64,6 +69,13 @@ func Merge(all map[string]*Configuration) *Configuration {
 		}
 	}
 	out := &Configuration{HTTP: &HTTP{Routers: map[string]*Router{}, Services: map[string]*Service{}, Middlewares: map[string]*Middleware{}}}
+	out.Origin = func(kind, name string) (string, int) {
+		if c := all[ProviderOf(name)]; c != nil && c.Origin != nil {
+			return c.Origin(kind, name)
+		}
+		return "", 0
+	}
+	all = maps.Clone(all)
 	for _, provider := range slices.Sorted(maps.Keys(all)) {
 		c := all[provider]
 		out.Problems = append(out.Problems, c.Problems...)

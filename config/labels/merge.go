@@ -56,7 +56,15 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	slices.SortStableFunc(m.problems, func(a, b dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
-	return &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems)}
+	return &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems), Origin: m.origin}
+}
+
+// origin names the workload that an object is from.
+func (m *merging) origin(kind, name string) (string, int) {
+	if s := m.ownerOf(dynamic.Problem{Kind: kind, Name: name}); s != nil {
+		return s.workload.Source, 0
+	}
+	return "", 0
 }
 
 // ownerOf is the share whose object a problem is about. The mistakes of others

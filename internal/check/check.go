@@ -4,12 +4,14 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -21,10 +23,14 @@ import (
 	"fairway/router"
 )
 
-// Configuration looks at a file or directory of routes, or at an install
-// configuration together with the routes that its file provider names.
+// Configuration looks at a file or directory of routes, at an install
+// configuration together with the routes that its file provider names, or at the
+// labels in a compose file: the content tells which of them it is.
 func Configuration(path string) ([]dynamic.Problem, error) {
-	if isInstall(path) {
+	switch {
+	case isCompose(path):
+		return Compose(path)
+	case isInstall(path):
 		return install(path)
 	}
 	cfg, err := file.Load(path)
@@ -34,7 +40,9 @@ func Configuration(path string) ([]dynamic.Problem, error) {
 	return problems(cfg, "file", nil), nil
 }
 
-// isInstall tells an install configuration by the options that only it has.
+// isInstall tells an install configuration by the options that only it has. One
+// with routes in it may be a file of routes with too much in it, but for the two
+// options that no file of routes ever has by mistake.
 func isInstall(path string) bool {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -44,27 +52,33 @@ func isInstall(path string) bool {
 	if err != nil {
 		return false
 	}
-	var shape struct {
-		EntryPoints map[string]string
-		Providers   map[string]string
+	surely, maybe, routes := false, false, false
+	for _, name := range tree.Names() {
+		switch strings.ToLower(name) {
+		case "entrypoints", "providers":
+			surely = true
+		case "http", "tcp", "udp", "tls":
+			routes = true
+		default:
+			maybe = maybe || config.RootOption(name)
+		}
 	}
-	tree.Into(&shape, nil)
-	return shape.EntryPoints != nil || shape.Providers != nil
+	return surely || maybe && !routes
 }
 
 func install(path string) ([]dynamic.Problem, error) {
 	loaded, err := config.Load([]string{"--configFile=" + path}, nil)
-	if err != nil {
-		return []dynamic.Problem{{Severity: dynamic.Error, Source: path, Reason: err.Error()}}, nil
+	found := mistakes(loaded, err, path)
+	if loaded == nil {
+		return found, nil
 	}
-	var found []dynamic.Problem
-	for _, w := range loaded.Warnings {
-		found = append(found, dynamic.Problem{Severity: dynamic.Warning, Source: path, Reason: w})
+	wrong := func(key string, err error) {
+		found = append(found, dynamic.Problem{Severity: dynamic.Error, Source: path, Key: key, Reason: err.Error()})
 	}
 	log := silent()
 	if c := loaded.Providers.Docker; c != nil {
 		if _, err := c.New(log); err != nil {
-			found = append(found, dynamic.Problem{Severity: dynamic.Error, Source: path, Key: "providers.docker", Reason: err.Error()})
+			wrong("providers.docker", err)
 		}
 	}
 	c := loaded.Providers.File
@@ -72,13 +86,53 @@ func install(path string) ([]dynamic.Problem, error) {
 		return found, nil
 	}
 	if _, err := c.New(log); err != nil {
-		return append(found, dynamic.Problem{Severity: dynamic.Error, Source: path, Key: "providers.file", Reason: err.Error()}), nil
+		wrong("providers.file", err)
+		return found, nil
 	}
 	cfg, err := file.Load(c.Filename + c.Directory)
 	if err != nil {
-		return append(found, dynamic.Problem{Severity: dynamic.Error, Source: path, Key: "providers.file", Reason: err.Error()}), nil
+		wrong("providers.file", err)
+		return found, nil
 	}
-	return append(found, problems(cfg, "file", slices.Collect(maps.Keys(loaded.EntryPoints)))...), nil
+	entryPoints := slices.Collect(maps.Keys(loaded.EntryPoints))
+	if len(found) > 0 {
+		entryPoints = nil // some may be missing for a mistake that is reported
+	}
+	return append(found, problems(cfg, "file", entryPoints)...), nil
+}
+
+// mistakes makes problems of what config.Load returned, one for each option.
+func mistakes(loaded *config.Loaded, err error, source string) (found []dynamic.Problem) {
+	if loaded != nil {
+		for _, w := range loaded.Warnings {
+			found = append(found, dynamic.Problem{Severity: dynamic.Warning, Source: source, Reason: w})
+		}
+	}
+	for _, err := range apart(err) {
+		p := dynamic.Problem{Severity: dynamic.Error, Source: source, Reason: err.Error()}
+		if f, ok := errors.AsType[decode.Fault](err); ok {
+			p.Key, p.Line, p.Reason, p.Nearest = f.Path, f.Line, f.Reason, f.Nearest
+			if f.Line == 0 {
+				p.Key = f.Source
+			}
+		}
+		if syntax, ok := errors.AsType[*decode.SyntaxError](err); ok {
+			p.Line, p.Reason = syntax.Line, syntax.Msg
+		}
+		found = append(found, p)
+	}
+	return found
+}
+
+// apart takes joined errors apart.
+func apart(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // problems builds the table of a configuration and returns what is wrong with it.

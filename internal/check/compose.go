@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,10 +24,14 @@ type composeFile struct {
 }
 
 type composeService struct {
-	Labels labelsForm
-	Ports  []yaml.Node
-	Expose []string
-	Deploy struct{ Labels labelsForm }
+	Image       string
+	Labels      labelsForm
+	Command     yaml.Node
+	Environment yaml.Node
+	Volumes     yaml.Node
+	Configs     yaml.Node
+	Ports       []yaml.Node
+	Expose      []string
 }
 
 // labelsForm are labels in either of the two forms that compose files know.
@@ -55,7 +59,33 @@ func (l *labelsForm) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// Compose looks at the labels in a compose file.
+// isCompose tells a compose file by its services.
+func isCompose(path string) bool {
+	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yml" && ext != ".yaml" {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	var c struct {
+		Services map[string]map[string]yaml.Node
+	}
+	if yaml.Unmarshal(text, &c) != nil {
+		return false
+	}
+	for _, s := range c.Services {
+		for _, key := range []string{"image", "build", "labels"} {
+			if _, ok := s[key]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Compose looks at the labels in a compose file, and at the options that it gives
+// to fairway or Traefik.
 func Compose(path string) ([]dynamic.Problem, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -68,15 +98,41 @@ func Compose(path string) ([]dynamic.Problem, error) {
 	if len(c.Services) == 0 {
 		return nil, notCompose(path, fmt.Errorf("it has no services"))
 	}
-	decoder, err := labels.New(labels.Options{Provider: "docker", ExposedByDefault: true})
+	var found []dynamic.Problem
+	var workloads []*labels.Workload
+	unset := variables{}
+	for _, name := range slices.Sorted(maps.Keys(c.Services)) {
+		s := c.Services[name]
+		if isProxy(s.Image) {
+			found = append(found, options(path+": service "+name, s, unset)...)
+		}
+		if hasOwnLabels(s.Labels) {
+			w, err := workload(path, name, s, unset)
+			if err != nil {
+				return nil, err
+			}
+			workloads = append(workloads, w)
+		}
+	}
+	routing, err := routes(workloads)
 	if err != nil {
 		return nil, err
 	}
-	var workloads []*labels.Workload
-	for _, name := range slices.Sorted(maps.Keys(c.Services)) {
-		if s := c.Services[name]; hasOwnLabels(s.Labels) {
-			workloads = append(workloads, workload(path, name, s))
-		}
+	found = append(found, routing...)
+	for _, name := range slices.Sorted(maps.Keys(unset)) {
+		found = append(found, dynamic.Problem{
+			Severity: dynamic.Notice, Source: path,
+			Reason: "the variable " + name + " is not set and has no default: what it stands for is not judged",
+		})
+	}
+	return found, nil
+}
+
+// routes are the problems of the routes that workloads ask for.
+func routes(workloads []*labels.Workload) ([]dynamic.Problem, error) {
+	decoder, err := labels.New(labels.Options{Provider: "docker", ExposedByDefault: true})
+	if err != nil {
+		return nil, err
 	}
 	return problems(decoder.Configuration(workloads), "docker", nil), nil
 }
@@ -93,15 +149,28 @@ func hasOwnLabels(l labelsForm) bool {
 	return false
 }
 
-func workload(path, name string, s composeService) *labels.Workload {
-	all := make(map[string]string, len(s.Labels))
-	for key, value := range s.Labels {
-		all[interpolate(key)] = interpolate(value)
+func workload(path, name string, s composeService, unset variables) (*labels.Workload, error) {
+	all, open := map[string]string{}, map[string]string{}
+	for written, value := range s.Labels {
+		key := known(written)
+		text, missing := interpolate(value, "")
+		all[key] = text
+		if unset.add(missing); len(missing) > 0 {
+			open[key] = value
+		}
 	}
-	return &labels.Workload{
-		ID: name, Source: path + ": service " + name, Name: name, Container: name, Labels: all,
-		Control: labels.ReadControl(all), Address: "192.0.2.1", Ports: ports(s), Running: true, Ready: true,
+	build := func(all map[string]string) *labels.Workload {
+		return &labels.Workload{
+			ID: name, Source: path + ": service " + name, Name: name, Container: name, Labels: all,
+			Control: labels.ReadControl(all), Address: "192.0.2.1", Ports: ports(s), Running: true, Ready: true,
+		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(open)) {
+		if err := suppose(all, key, open[key], build); err != nil {
+			return nil, err
+		}
+	}
+	return build(all), nil
 }
 
 // ports are those that the file names. What an image exposes cannot be known
@@ -112,7 +181,7 @@ func ports(s composeService) []labels.Port {
 		text, _, _ = strings.Cut(text, "/")
 		text = text[strings.LastIndexByte(text, ':')+1:]
 		first, _, _ := strings.Cut(text, "-")
-		if n, err := strconv.Atoi(interpolate(first)); err == nil {
+		if n, err := strconv.Atoi(known(first)); err == nil {
 			found = append(found, labels.Port{Number: n})
 		}
 	}
@@ -131,27 +200,6 @@ func ports(s composeService) []labels.Port {
 		found = []labels.Port{{Number: 80}}
 	}
 	return found
-}
-
-var variable = regexp.MustCompile(`\$\$|\$\{([A-Za-z_]\w*)(?::?[-?+]([^}]*))?\}|\$([A-Za-z_]\w*)`)
-
-// interpolate fills in variables as Compose does. One that is not set and has no
-// default gets its own name as value, so that the rest can be looked at.
-func interpolate(s string) string {
-	return variable.ReplaceAllStringFunc(s, func(match string) string {
-		if match == "$$" {
-			return "$"
-		}
-		m := variable.FindStringSubmatch(match)
-		name := m[1] + m[3]
-		if value, set := os.LookupEnv(name); set {
-			return value
-		}
-		if m[2] != "" {
-			return m[2]
-		}
-		return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-	})
 }
 
 func standInMiddleware() *dynamic.Middleware {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/traefik/paerser/parser"
 )
@@ -18,6 +19,7 @@ import (
 // A Fault is one key that could not be used.
 type Fault struct {
 	Path    string // the key as the operator wrote it, without the root: "http.routers.web.entrypoint"
+	Source  string // where the key was written, as in "flag --log.levle", or the file; may be empty
 	Line    int    // line in the file, from 1; 0 when unknown
 	Kind    FaultKind
 	Reason  string // what is wrong, for the operator
@@ -32,10 +34,21 @@ const (
 	BadValue                  // the option exists, the value does not fit
 	NotYet                    // an option of Traefik's that fairway does not have yet
 	NotHere                   // an option that this source (a label) may not set
+	Twice                     // a key that is there already; the first one stays
 )
 
 func (f Fault) Error() string {
-	s := f.Path + ": " + f.Reason
+	s := f.Path
+	switch {
+	case f.Source != "" && f.Line > 0:
+		s = fmt.Sprintf("%s:%d", f.Source, f.Line)
+		if f.Path != "" {
+			s += ": option " + f.Path
+		}
+	case f.Source != "":
+		s = f.Source
+	}
+	s += ": " + f.Reason
 	if f.Nearest != "" {
 		s += fmt.Sprintf(" (did you mean %q?)", f.Nearest)
 	}
@@ -64,7 +77,10 @@ type Tree struct {
 	Root    *parser.Node // nil when there are no keys
 	Dialect Dialect
 	lines   map[*parser.Node]int
-	text    string // of a document that records no lines
+	sources map[*parser.Node]string // of those that come from no document
+	nulls   map[*parser.Node]bool   // keys of a document without any value
+	faults  []Fault                 // found while reading
+	text    string                  // of a document that records no lines
 }
 
 // Into fills element, a pointer to a struct, with what fits of the tree, and
@@ -83,13 +99,8 @@ func (t Tree) Into(element any, later func(path string) bool) (faults []Fault) {
 			faults = append(faults, Fault{Kind: BadValue, Reason: fmt.Sprintf("cannot be decoded: %v", p)})
 		}
 	}()
-	p := pruner{dialect: t.Dialect, lines: t.lines, later: later}
+	p := pruner{dialect: t.Dialect, tree: t, later: later, faults: slices.Clone(t.faults)}
 	p.children(reflect.TypeOf(element), t.Root, "")
-	if t.text != "" {
-		for i := range p.faults {
-			p.faults[i].Line = lineOf(t.text, p.faults[i].Path)
-		}
-	}
 	if len(t.Root.Children) == 0 {
 		return p.faults
 	}

@@ -115,6 +115,21 @@ func TestKeys(t *testing.T) {
 			keys:   map[string]string{"future.x.y": "1"},
 			faults: []string{"future.x.y: is an option of Traefik's that fairway does not have yet"},
 		},
+		{
+			name:   "options of later days are named together",
+			keys:   map[string]string{"future.x.y.a": "1", "future.x.y.b[0]": "2", "future.x.y.c": "3", "future.x.z": "4"},
+			faults: []string{"future.x.y: is an option of Traefik's that fairway does not have yet", `future.x.z: there is no option "future" here`},
+		},
+		{
+			name:   "the list of files instead of the one of labels",
+			keys:   map[string]string{"servers[0].port": "1", "boxes.a.server[0].url": "x"},
+			faults: []string{`boxes.a.server[0].url: takes no number here: there is one only (did you mean "boxes.a.server.url"?)`, `servers[0].port: there is no option "servers" here (did you mean "server.port"?)`},
+		},
+		{
+			name:   "an option without its section",
+			keys:   map[string]string{"url": "x"},
+			faults: []string{`url: there is no option "url" here (did you mean "sub.url"?)`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -164,6 +179,16 @@ func TestDocument_NamesTheLine(t *testing.T) {
 	tests := []struct{ name, ext, text, want string }{
 		{"yaml option", ".yml", "name: x\nsub:\n  prot: 1\n", `3: sub.prot: there is no option "prot" here (did you mean "sub.port"?)`},
 		{"toml option", ".toml", "name='x'\n[sub]\nprot=1\n", `3: sub.prot: there is no option "prot" here (did you mean "sub.port"?)`},
+		{"yaml key given twice", ".yml", "name: x\nsub:\n  port: 1\n  port: 2\n", `4: sub.port: is given twice: line 3 has it already, and that one stays`},
+		{"yaml key given twice in an alias", ".yml", "name: &n x\nboxes:\n  a: &a {name: *n, name: y}\n  b: *a\n", `3: boxes.a.name: is given twice: line 3 has it already, and that one stays`},
+		{"key given in two cases", ".yml", "name: x\nNAME: y\n", `2: NAME: is given twice: line 1 has it already, and that one stays`},
+		{"json key given twice", ".json", "{\"name\": \"x\",\n\"name\": \"y\"}", `2: name: is given twice: line 1 has it already, and that one stays`},
+		{"second document", ".yml", "name: x\n---\nname: y\n", `2: : a second document begins here, which is not read: put it into a file of its own`},
+		{"object of a map without options", ".yml", "boxes:\n  a: {name: x}\n  b:\n", `3: boxes.b: has no options`},
+		{"object of a map that is a number", ".yml", "boxes:\n  b: 5\n", `2: boxes.b: "5" is not an object: it needs an option below it, one of name, open, count, wait, tags, codes, headers, boxes, sub, marker, items, servers, fileOnly`},
+		{"object that is a text", ".yml", "sub: x\n", `1: sub: "x" is not an object: it needs an option below it, one of port, url`},
+		{"object that is a list", ".yml", "sub: [x]\n", `1: sub: a list is not an object: it needs an option below it, one of port, url`},
+		{"switch that is a number", ".yml", "marker: 5\n", `1: marker: "5" is not an object: it needs an option below it, one of mode`},
 		{"yaml value", ".yml", "name: x\ncount: many\n", `2: count: "many" is not a whole number`},
 	}
 	for _, tt := range tests {
@@ -183,6 +208,34 @@ func TestDocument_NamesTheLine(t *testing.T) {
 	}
 }
 
+func TestDocument_KeepsTheFirstOfTwo(t *testing.T) {
+	text := "name: first\nname: second\ncount: 1\nboxes: {a: {name: first}}\nboxes: {b: {}}\n<<: {tags: [merged], count: 2}\n---\nname: third\n"
+	tree, err := Document([]byte(text), ".yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got box
+	faults := tree.Into(&got, nil)
+	want := box{Name: "first", Count: 1, Boxes: map[string]*box{"a": {Name: "first"}}, Tags: []string{"merged"}}
+	if diff := cmp.Diff(want, got); diff != "" || len(faults) != 3 {
+		t.Errorf("decoded (-want +got):\n%s\nfaults: %q", diff, faultTexts(faults))
+	}
+}
+
+func TestDocument_IgnoresWhatIsNotSet(t *testing.T) {
+	for _, text := range []string{
+		"---\nname:\nsub:\nboxes:\nheaders: {A: }\nitems:\nmarker:\n---\n# nothing\n...\n", "", "---\n", "~", "<<: {name: x}\nname:\n",
+	} {
+		tree, err := Document([]byte(text), ".yml")
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if faults := tree.Into(new(box), nil); len(faults) > 0 {
+			t.Errorf("%q: got faults %q", text, faultTexts(faults))
+		}
+	}
+}
+
 func TestDocument_SyntaxErrorsNameTheLine(t *testing.T) {
 	tests := []struct {
 		name, ext, text string
@@ -192,6 +245,7 @@ func TestDocument_SyntaxErrorsNameTheLine(t *testing.T) {
 		{"yaml top level list", ".yml", "- a\n", 1},
 		{"toml", ".toml", "a = 1\nb = ?\n", 2},
 		{"json", ".json", "{\n\"a\": 1,\n\"b\": \"x\n", 3},
+		{"second document", ".yml", "a: 1\n---\n- b\n", 3},
 		{"mixed list", ".yml", "a: 1\nitems: [x, {port: 1}]\n", 2},
 	}
 	for _, tt := range tests {
@@ -235,6 +289,25 @@ func TestMerge(t *testing.T) {
 	want := box{Name: "flag", Count: 1, Tags: []string{"a", "b"}, Boxes: map[string]*box{"x": {Name: "n", Count: 3}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+}
+
+func TestMerge_FaultsNameThePlaceOfWhatStays(t *testing.T) {
+	under, err := Document([]byte("name: x\ncount: 1\nboxes:\n  a: {nme: y}\n"), ".yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, faults := KeysFrom(map[string]string{"count": "many", "a..b": "1"}, func(key string) string { return "flag --" + key })
+	faults = append(faults, under.Merge(over).Into(new(box), nil)...)
+	want := []string{
+		"flag --a..b: has an empty part: two dots in a row, or a dot at an end", `flag --count: "many" is not a whole number`,
+		`boxes.a.nme: there is no option "nme" here (did you mean "boxes.a.name"?)`,
+	}
+	if diff := cmp.Diff(want, faultTexts(faults)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	if faults[2].Line != 4 {
+		t.Errorf("got line %d, want 4", faults[2].Line)
 	}
 }
 

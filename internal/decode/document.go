@@ -1,8 +1,10 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -41,27 +43,51 @@ func Document(content []byte, ext string) (Tree, error) {
 
 // yamlTree also reads JSON, which YAML includes.
 func yamlTree(content []byte) (Tree, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(content, &doc); err != nil {
-		return Tree{}, yamlError(err)
+	t := Tree{
+		Root: &parser.Node{Name: parser.DefaultRootName}, Dialect: File,
+		lines: map[*parser.Node]int{}, nulls: map[*parser.Node]bool{},
 	}
-	t := Tree{Root: &parser.Node{Name: parser.DefaultRootName}, Dialect: File, lines: map[*parser.Node]int{}}
-	if len(doc.Content) == 0 {
-		return t, nil
+	documents := yaml.NewDecoder(bytes.NewReader(content))
+	first, err := nextDocument(documents)
+	if err != nil || first == nil {
+		return t, err
 	}
-	top := doc.Content[0]
-	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
-		return t, nil
-	}
-	if top.Kind != yaml.MappingNode {
-		return Tree{}, &SyntaxError{Line: top.Line, Msg: "the document is not a mapping of options"}
-	}
-	y := yamlReader{lines: t.lines, budget: maxNodes}
-	if err := y.read(t.Root, top, 0); err != nil {
+	y := yamlReader{tree: &t, budget: maxNodes, reported: map[*yaml.Node]bool{}}
+	if err := y.read(t.Root, first.Content[0], "", 0); err != nil {
 		return Tree{}, err
+	}
+	second, err := nextDocument(documents)
+	if err != nil {
+		return Tree{}, err
+	}
+	if second != nil {
+		t.faults = append(t.faults, Fault{Line: second.Line, Kind: BadValue, Reason: "a second document begins here, which is not read: put it into a file of its own"})
 	}
 	return t, nil
 }
+
+// nextDocument returns the next document that is not empty; nil when there is none.
+func nextDocument(documents *yaml.Decoder) (*yaml.Node, error) {
+	for {
+		var doc yaml.Node
+		err := documents.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, yamlError(err)
+		}
+		if len(doc.Content) == 0 || isNull(doc.Content[0]) {
+			continue
+		}
+		if top := doc.Content[0]; top.Kind != yaml.MappingNode {
+			return nil, &SyntaxError{Line: top.Line, Msg: "the document is not a mapping of options"}
+		}
+		return &doc, nil
+	}
+}
+
+func isNull(y *yaml.Node) bool { return y.Kind == yaml.ScalarNode && y.Tag == "!!null" }
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 
@@ -81,51 +107,72 @@ const (
 )
 
 type yamlReader struct {
-	lines  map[*parser.Node]int
-	budget int
+	tree     *Tree
+	budget   int
+	reported map[*yaml.Node]bool // keys that are there twice, for aliases of them
 }
 
-// read makes y the content of node.
-func (r *yamlReader) read(node *parser.Node, y *yaml.Node, depth int) error {
+// read makes y the content of node, which is the option at path.
+func (r *yamlReader) read(node *parser.Node, y *yaml.Node, path string, depth int) error {
 	if r.budget--; r.budget < 0 || depth > maxDepth {
 		return &SyntaxError{Line: y.Line, Msg: "the document is too large or too deeply nested"}
 	}
-	r.lines[node] = y.Line
+	r.tree.lines[node] = y.Line
 	switch y.Kind {
 	case yaml.AliasNode:
-		return r.read(node, y.Alias, depth+1)
+		return r.read(node, y.Alias, path, depth+1)
 	case yaml.MappingNode:
-		return r.mapping(node, y, depth)
+		return r.mapping(node, y, path, depth)
 	case yaml.SequenceNode:
-		return r.sequence(node, y, depth)
+		return r.sequence(node, y, path, depth)
 	case yaml.ScalarNode:
 		node.Value = scalar(y)
 	}
 	return nil
 }
 
-func (r *yamlReader) mapping(node *parser.Node, y *yaml.Node, depth int) error {
+// mapping reads the keys of y, those that it merges before its own. Of a key that
+// is there twice the first stays.
+func (r *yamlReader) mapping(node *parser.Node, y *yaml.Node, path string, depth int) error {
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		if key := y.Content[i]; key.Tag == "!!merge" {
+			if err := r.merge(node, y.Content[i+1], path, depth); err != nil {
+				return err
+			}
+		}
+	}
+	merged := len(node.Children)
+	own := make(map[string]int, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
 		if key.Tag == "!!merge" {
-			if err := r.merge(node, value, depth); err != nil {
-				return err
-			}
 			continue
 		}
 		if key.Value == "" {
 			return &SyntaxError{Line: key.Line, Msg: "an option without a name"}
 		}
+		keyPath := join(path, key.Value)
+		if first, again := own[key.Value]; again {
+			if !r.reported[key] {
+				r.reported[key] = true
+				r.tree.faults = append(r.tree.faults, twice(keyPath, key.Line, first))
+			}
+			continue
+		}
+		own[key.Value] = key.Line
 		child := &parser.Node{Name: key.Value}
-		if err := r.read(child, value, depth+1); err != nil {
+		if err := r.read(child, value, keyPath, depth+1); err != nil {
 			return err
 		}
-		r.lines[child] = key.Line
-		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
-			continue // an option without a value is not set
+		r.tree.lines[child] = key.Line
+		at := slices.IndexFunc(node.Children[:merged], func(n *parser.Node) bool { return n.Name == child.Name })
+		if isNull(value) {
+			if at >= 0 {
+				continue // it leaves what is merged
+			}
+			r.tree.nulls[child] = true
 		}
-		at := slices.IndexFunc(node.Children, func(n *parser.Node) bool { return n.Name == child.Name })
-		if at >= 0 { // only a merge can have put it there
+		if at >= 0 {
 			node.Children[at] = child
 			continue
 		}
@@ -134,26 +181,34 @@ func (r *yamlReader) mapping(node *parser.Node, y *yaml.Node, depth int) error {
 	return nil
 }
 
+func twice(path string, line, first int) Fault {
+	f := Fault{Path: path, Line: line, Kind: Twice, Reason: "is given twice, and the first one stays"}
+	if first > 0 {
+		f.Reason = fmt.Sprintf("is given twice: line %d has it already, and that one stays", first)
+	}
+	return f
+}
+
 // merge reads the value of a "<<" key: one mapping, or a list of them.
-func (r *yamlReader) merge(node *parser.Node, y *yaml.Node, depth int) error {
+func (r *yamlReader) merge(node *parser.Node, y *yaml.Node, path string, depth int) error {
 	if y.Kind == yaml.AliasNode {
 		y = y.Alias
 	}
 	if y.Kind == yaml.MappingNode {
-		return r.mapping(node, y, depth+1)
+		return r.mapping(node, y, path, depth+1)
 	}
 	for _, item := range slices.Backward(y.Content) { // the first in the list wins
 		if r.budget--; r.budget < 0 || depth > maxDepth {
 			return &SyntaxError{Line: y.Line, Msg: "the document is too large or too deeply nested"}
 		}
-		if err := r.merge(node, item, depth+1); err != nil {
+		if err := r.merge(node, item, path, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *yamlReader) sequence(node *parser.Node, y *yaml.Node, depth int) error {
+func (r *yamlReader) sequence(node *parser.Node, y *yaml.Node, path string, depth int) error {
 	var values []string
 	for i, item := range y.Content {
 		if item.Kind == yaml.AliasNode {
@@ -164,7 +219,7 @@ func (r *yamlReader) sequence(node *parser.Node, y *yaml.Node, depth int) error 
 			continue
 		}
 		child := &parser.Node{Name: "[" + strconv.Itoa(i) + "]"}
-		if err := r.read(child, item, depth+1); err != nil {
+		if err := r.read(child, item, path+child.Name, depth+1); err != nil {
 			return err
 		}
 		node.Children = append(node.Children, child)

@@ -17,13 +17,15 @@ import (
 // fit. A node is kept when it, or at least one of its children, can be used.
 type pruner struct {
 	dialect Dialect
-	lines   map[*parser.Node]int
+	tree    Tree
 	later   func(string) bool
 	faults  []Fault
 }
 
 func (p *pruner) fault(node *parser.Node, path string, kind FaultKind, reason, nearest string) bool {
-	p.faults = append(p.faults, Fault{Path: path, Line: p.lines[node], Kind: kind, Reason: reason, Nearest: nearest})
+	f := Fault{Path: path, Kind: kind, Reason: reason, Nearest: nearest}
+	f.Source, f.Line = p.tree.place(node, path)
+	p.faults = append(p.faults, f)
 	return false
 }
 
@@ -31,6 +33,7 @@ func (p *pruner) fault(node *parser.Node, path string, kind FaultKind, reason, n
 // pointer to one).
 func (p *pruner) children(t reflect.Type, node *parser.Node, path string) {
 	t = pointed(t)
+	seen := map[string]*parser.Node{} // by the name of the field
 	node.Children = slices.DeleteFunc(node.Children, func(child *parser.Node) bool {
 		childPath := join(path, child.Name)
 		if t.Kind() != reflect.Struct {
@@ -42,6 +45,16 @@ func (p *pruner) children(t reflect.Type, node *parser.Node, path string) {
 			p.unknown(t, child, path)
 			return true
 		}
+		if p.tree.nulls[child] {
+			return true // an option without a value is not set
+		}
+		if first := seen[field.Name]; first != nil { // spelled in another case
+			_, line := p.tree.place(child, childPath)
+			_, before := p.tree.place(first, childPath)
+			p.faults = append(p.faults, twice(childPath, line, before))
+			return true
+		}
+		seen[field.Name] = child
 		return !p.fits(field, child, childPath)
 	})
 }
@@ -51,20 +64,73 @@ var notHere = map[string]string{
 	parser.TagFile:  "can be set by a label only, not in a file",
 }
 
-// unknown reports a child that t has no field for.
+// unknown reports a child that t has no field for. What is an option of Traefik's
+// is one fault however much is set below it; it names the deepest option that all
+// of it has in common.
 func (p *pruner) unknown(t reflect.Type, child *parser.Node, path string) {
 	childPath := join(path, child.Name)
-	for _, leaf := range leaves(child, childPath) {
-		if p.later != nil && p.later(strings.ToLower(leaf.path)) {
-			p.fault(leaf.node, leaf.path, NotYet, "is an option of Traefik's that fairway does not have yet", "")
-			continue
+	p.branches(child, childPath, func(node *parser.Node, branch string, known bool) {
+		if known {
+			for len(node.Children) == 1 && index(node.Children[0].Name) < 0 {
+				node = node.Children[0]
+				branch = join(branch, node.Name)
+			}
+			p.fault(node, branch, NotYet, "is an option of Traefik's that fairway does not have yet", "")
+			return
 		}
-		near := nearest.Name(child.Name, p.names(t))
-		if near != "" {
-			near = join(path, near) + strings.TrimPrefix(leaf.path, childPath)
-		}
-		p.fault(leaf.node, leaf.path, Unknown, fmt.Sprintf("there is no option %q here", child.Name), near)
+		reason, near := p.suggest(t, child.Name, path, strings.TrimPrefix(branch, childPath))
+		p.fault(node, branch, Unknown, reason, near)
+	})
+}
+
+// branches calls visit for the options at and below node: known ones as a whole,
+// others leaf by leaf.
+func (p *pruner) branches(node *parser.Node, path string, visit func(node *parser.Node, path string, known bool)) {
+	known := p.later != nil && p.later(strings.ToLower(path))
+	if known || len(node.Children) == 0 {
+		visit(node, path, known)
+		return
 	}
+	for _, child := range node.Children {
+		p.branches(child, join(path, child.Name), visit)
+	}
+}
+
+// suggest says what is wrong with an unknown name below path, and what was
+// probably meant; rest is what follows the name.
+func (p *pruner) suggest(t reflect.Type, name, path, rest string) (reason, near string) {
+	if index(name) >= 0 {
+		return "takes no number here: there is one only", path + rest
+	}
+	reason = fmt.Sprintf("there is no option %q here", name)
+	names := p.names(t)
+	near = nearest.Name(name, names)
+	if near == "" && path == "" {
+		near = p.deeper(t, name)
+	}
+	if near == "" {
+		return reason, ""
+	}
+	if f, ok := p.field(t, near); ok && p.dialect.sliceAsStruct && f.Tag.Get(parser.TagLabelSliceAsStruct) != "" {
+		if number, after, cut := strings.Cut(rest, "]"); cut && strings.HasPrefix(number, "[") {
+			rest = after // labels know one element, without a number
+		}
+	}
+	return reason, join(path, near) + rest
+}
+
+// deeper finds a name one level further down: "docker" is providers.docker.
+func (p *pruner) deeper(t reflect.Type, name string) string {
+	for f := range t.Fields() {
+		if below := pointed(f.Type); f.IsExported() && below.Kind() == reflect.Struct && f.Tag.Get(p.dialect.tag) != "-" {
+			for _, candidate := range p.names(below) {
+				if strings.EqualFold(candidate, name) {
+					return p.name(f) + "." + candidate
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // fits reports whether node can fill field, after taking out what cannot.
@@ -90,12 +156,15 @@ func (p *pruner) fits(field reflect.StructField, node *parser.Node, path string)
 
 func (p *pruner) fitsStruct(t reflect.Type, tag string, node *parser.Node, path string) bool {
 	had := len(node.Children)
+	hollow := !slices.ContainsFunc(node.Children, func(n *parser.Node) bool { return !p.tree.nulls[n] })
 	p.children(t, node, path)
 	switch {
 	case len(node.Children) > 0:
 		return true
-	case had > 0: // all faulty, and reported
+	case had > 0 && !hollow: // all faulty, and reported
 		return false
+	case p.dialect.tag == parser.TagFile && !p.isSwitch(tag, node.Value):
+		return p.fault(node, path, BadValue, shown(node.Value)+" is not an object: it needs an option below it, one of "+strings.Join(p.names(t), ", "), "")
 	case tag != parser.TagLabelAllowEmpty:
 		return p.fault(node, path, BadValue, "needs an option below it: one of "+strings.Join(p.names(t), ", "), "")
 	case node.Value == "" || p.dialect.tag == parser.TagFile:
@@ -107,6 +176,16 @@ func (p *pruner) fitsStruct(t reflect.Type, tag string, node *parser.Node, path 
 	return true
 }
 
+// isSwitch tells whether the value of a section in a file is none, or one that
+// switches the section on or off.
+func (p *pruner) isSwitch(tag, value string) bool {
+	if value == "" {
+		return true
+	}
+	_, err := strconv.ParseBool(value)
+	return err == nil && tag == parser.TagLabelAllowEmpty
+}
+
 func (p *pruner) fitsMap(t reflect.Type, node *parser.Node, path string) bool {
 	if len(node.Children) == 0 {
 		if p.dialect.tag == parser.TagFile && node.Value == "" {
@@ -115,12 +194,18 @@ func (p *pruner) fitsMap(t reflect.Type, node *parser.Node, path string) bool {
 		return p.fault(node, path, BadValue, "needs a name below it", "")
 	}
 	elem := pointed(t.Elem())
-	if elem.Kind() == reflect.String { // free names, dots included
-		return true
-	}
 	node.Children = slices.DeleteFunc(node.Children, func(child *parser.Node) bool {
-		field := reflect.StructField{Type: t.Elem(), Tag: elementTag}
-		return !p.fits(field, child, join(path, child.Name))
+		childPath := join(path, child.Name)
+		isObject := elem.Kind() == reflect.Struct
+		switch {
+		case p.tree.nulls[child]:
+			return !isObject || !p.fault(child, childPath, BadValue, "has no options", "")
+		case elem.Kind() == reflect.String: // free names, dots included
+			return false
+		case isObject && p.dialect.tag == parser.TagFile && child.Value != "" && len(child.Children) == 0:
+			return !p.fault(child, childPath, BadValue, shown(child.Value)+" is not an object: it needs an option below it, one of "+strings.Join(p.names(elem), ", "), "")
+		}
+		return !p.fits(reflect.StructField{Type: t.Elem(), Tag: elementTag}, child, childPath)
 	})
 	return len(node.Children) > 0
 }
@@ -237,34 +322,23 @@ func (p *pruner) fieldKey(f reflect.StructField) string {
 func (p *pruner) names(t reflect.Type) []string {
 	var names []string
 	for f := range t.Fields() {
-		if !f.IsExported() || f.Tag.Get(p.dialect.tag) == "-" {
-			continue
+		if f.IsExported() && f.Tag.Get(p.dialect.tag) != "-" {
+			names = append(names, p.name(f))
 		}
-		name := p.fieldKey(f)
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); name == f.Name && tag != "" && tag != "-" {
-			name = tag
-		} else if name == f.Name {
-			name = strings.ToLower(name[:1]) + name[1:]
-		}
-		names = append(names, name)
 	}
 	return names
 }
 
-type leaf struct {
-	node *parser.Node
-	path string
-}
-
-func leaves(node *parser.Node, path string) []leaf {
-	if len(node.Children) == 0 {
-		return []leaf{{node, path}}
+// name is the key of a field as an operator writes it.
+func (p *pruner) name(f reflect.StructField) string {
+	name := p.fieldKey(f)
+	if name != f.Name {
+		return name
 	}
-	var all []leaf
-	for _, child := range node.Children {
-		all = append(all, leaves(child, join(path, child.Name))...)
+	if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" && tag != "-" {
+		return tag
 	}
-	return all
+	return strings.ToLower(name[:1]) + name[1:]
 }
 
 // index is the number in "[3]", or -1.

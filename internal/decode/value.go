@@ -102,3 +102,11 @@ func splitList(value, separator string) (values []string, head string) {
 	}
 	return strings.Split(list, listMark), listMark + kind + listMark
 }
+
+// shown is a value from a file as it is shown to the operator.
+func shown(value string) string {
+	if _, head := splitList(value, listMark); head != "" {
+		return "a list"
+	}
+	return strconv.Quote(value)
+}

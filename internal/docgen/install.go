@@ -39,7 +39,7 @@ const threeForms = "Each option can be given as a flag, in the environment and i
 
 const sources = "All three may be used together: a flag goes before a variable, and a variable before the file. " +
 	"Variables that begin with `TRAEFIK_` are read too; of two that say the same the one of `FAIRWAY_` counts. " +
-	"An option that does not exist ends the start with an error that names it, and the right name that is nearest. " +
+	"An option that does not exist ends the start with an error that names it, and the right name that is nearest; a variable that resembles no option is only warned about. " +
 	"An option of Traefik's that fairway does not have yet is named in a warning.\n\n" +
 	"Where a table says `NAME`, put a name of your choice; `[n]` is a number from 0."
 

@@ -24,6 +24,19 @@ func Name(got string, candidates []string) string {
 	return best
 }
 
+// Typo is Name for names that may have nothing to do with the candidates: only one
+// letter in four may differ, and one name that begins with the other is not close.
+func Typo(got string, candidates []string) string {
+	want := strings.ToLower(got)
+	best, fewest := "", len(want)/4+1
+	for _, candidate := range candidates {
+		if d := distance(want, strings.ToLower(candidate)); d < fewest {
+			best, fewest = candidate, d
+		}
+	}
+	return best
+}
+
 // distance is the optimal string alignment distance (Damerau-Levenshtein without
 // repeated edits of one substring), in bytes.
 func distance(a, b string) int {

@@ -22,3 +22,15 @@ func TestName(t *testing.T) {
 		})
 	}
 }
+
+func TestTypo_IsStricterThanName(t *testing.T) {
+	roots := []string{"api", "core", "entryPoints", "hostResolver", "log", "ping", "providers", "tracing"}
+	for got, want := range map[string]string{
+		"logg": "log", "PROVIDER": "providers", "entrypiont": "entryPoints", "pnig": "ping",
+		"version": "", "tag": "", "ip": "", "home": "", "host": "", "image": "", "port": "", "": "",
+	} {
+		if typo := Typo(got, roots); typo != want {
+			t.Errorf("Typo(%q) = %q, want %q", got, typo, want)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 // Package secret has the one type for option values that must never be shown.
 package secret
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // String is an option value that must not appear in the API, the dashboard, a
 // log or the output of a command: every printed form is stars. It decodes like a
@@ -40,4 +43,26 @@ func Header(name string) bool {
 		}
 	}
 	return false
+}
+
+// URL returns a URL that may be shown: without the password, also when it is no
+// valid URL.
+func URL(s string) string {
+	if u, err := url.Parse(s); err == nil && u.User == nil && strings.IndexByte(s, '@') < 0 {
+		return s
+	} else if err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	// Everything up to the last @ may be somebody's password.
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "", s
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = stars + rest[at:]
+	}
+	if !ok {
+		return rest
+	}
+	return scheme + "://" + rest
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"fairway/internal/headername"
 	"fairway/internal/htpasswd"
 	"fairway/internal/record"
 	"fairway/internal/secret"
@@ -129,6 +130,7 @@ func (h *handler) forward(r *http.Request, user string) *http.Request {
 		r2.Header.Del("Authorization")
 	}
 	if h.headerField != "" {
+		headername.Remove(r2.Header, h.headerField) // nobody but us says who it is
 		r2.Header.Set(h.headerField, user)
 	}
 	return r2

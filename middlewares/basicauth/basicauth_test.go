@@ -51,3 +51,20 @@ func TestBasicAuth_ShowsNoHash(t *testing.T) {
 		t.Errorf("got %s", shown)
 	}
 }
+
+func TestBasicAuth_NobodyElseSaysWhoItIs(t *testing.T) {
+	var got http.Header
+	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
+	c := &Config{Users: []secret.String{"me:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="}, HeaderField: "X-WebAuth-User"} // "test"
+	h, err := c.New(t.Context(), middlewarestest.Env("login@test"), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.SetBasicAuth("me", "test")
+	r.Header["X_WebAuth_User"], r.Header["X-Webauth_user"], r.Header["X-Webauth-User"] = []string{"root"}, []string{"root"}, []string{"root"}
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(got) != 2 || got.Get("X-WebAuth-User") != "me" {
+		t.Errorf("the service received %v", got)
+	}
+}

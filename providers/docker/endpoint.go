@@ -37,6 +37,7 @@ type endpoint struct {
 	leaving    map[string]time.Time // told to stop, not dead yet; by ID
 	host       string               // address of containers in the host's network
 	self       []string             // names of the networks that fairway itself is in
+	nowhere    *dynamic.Problem     // the provider's network has no container
 }
 
 // known is a container as last looked at.
@@ -65,6 +66,7 @@ func (e *endpoint) run(ctx context.Context, show func(view)) {
 		if connected {
 			pause = firstRetry
 		}
+		err = withAdvice(err, e.address)
 		e.log.WithError(err).WithField("retry", pause).Warn("docker engine cannot be followed; its last known state stays in force")
 		show(e.view(&dynamic.Problem{
 			Severity: dynamic.Error, Provider: "docker", Source: e.address,
@@ -80,6 +82,9 @@ func (e *endpoint) run(ctx context.Context, show func(view)) {
 }
 
 func (e *endpoint) view(problem *dynamic.Problem) view {
+	if problem == nil {
+		problem = e.nowhere
+	}
 	v := view{problem: problem, workloads: make([]*labels.Workload, 0, len(e.containers))}
 	for _, id := range slices.Sorted(maps.Keys(e.containers)) {
 		v.workloads = append(v.workloads, e.containers[id].workload)
@@ -287,6 +292,7 @@ func (e *endpoint) list(ctx context.Context) error {
 		all[i] = summarized(&listed[i])
 	}
 	e.prepare(ctx, all)
+	e.checkNetwork(all)
 	// Those that use the network of another come behind it.
 	slices.SortStableFunc(all, func(a, b facts) int { return cmp.Compare(len(a.lender()), len(b.lender())) })
 	before := e.containers

@@ -30,6 +30,29 @@ func (e *endpoint) prepare(ctx context.Context, all []facts) {
 	}
 }
 
+// checkNetwork notes when no container is in the network that the provider's
+// option names: it is probably mistyped.
+func (e *endpoint) checkNetwork(all []facts) {
+	e.nowhere = nil
+	wanted := e.config.Network
+	if wanted == "" || len(all) == 0 {
+		return
+	}
+	names := map[string]bool{}
+	for _, f := range all {
+		for name := range f.networks {
+			names[name] = true
+			if name == wanted || name == f.labels[composeProject]+"_"+wanted {
+				return
+			}
+		}
+	}
+	e.nowhere = &dynamic.Problem{
+		Severity: dynamic.Warning, Source: e.address, Key: "providers.docker.network",
+		Reason: fmt.Sprintf("no container is in the network %q", wanted), Nearest: nearest.Name(wanted, slices.Sorted(maps.Keys(names))),
+	}
+}
+
 var mountedContainer = regexp.MustCompile(`/containers/([0-9a-f]{64})/`)
 
 // ownID is the ID of the container that fairway runs in, or its beginning: Docker

@@ -80,7 +80,7 @@ func TestLoad_Problems(t *testing.T) {
 		"a document that is broken":    {"a.yml", "http:\n  routers: {\n", "a.yml:2: ", false, false},
 		"a document of another kind":   {"a.yml", "- a\n- b\n", "a.yml:1: the document is not a mapping of options", false, false},
 		"a broken TOML document":       {"a.toml", "[http.routers.r]\nrule = @\n", "a.toml:2: ", false, false},
-		"one key twice":                {"a.yml", "http: {}\nhttp: {}\n", "a.yml:2: ", false, false},
+		"one key twice":                {"a.yml", "http: {routers: {}}\nhttp: {routers: {}}\n", "a.yml:2: ", false, false},
 		"tabs":                         {"a.yml", "http:\n\trouters: x\n", "a.yml:2: ", false, false},
 		"too much from few lines":      {"a.yml", bomb(), "too large or too deeply nested", false, false},
 		"a template that is broken":    {"a.yml", "http:\n  routers:\n{{ range }}\n", "a.yml:3: template: missing value for range", false, false},

@@ -25,18 +25,24 @@ type folder struct {
 	log    logrus.FieldLogger
 	files  map[string]*document
 	broken error // why the files themselves cannot be listed
+
+	patient   bool // changes are looked at twice, see settled
+	unsettled bool // the last scan left a file for later
+	looks     map[string]look
 }
 
 // document is one file.
 type document struct {
-	text     []byte
-	http     *dynamic.HTTP     // last good content
-	problems []dynamic.Problem // of http
-	broken   *dynamic.Problem  // why the present text is not in force
+	text       []byte
+	unreadable string            // why it cannot be read
+	http       *dynamic.HTTP     // last good content
+	problems   []dynamic.Problem // of http
+	lines      map[string]int    // of the objects in http, by kind and name
+	broken     *dynamic.Problem  // why the present text is not in force
 }
 
 func newFolder(c *Config, log logrus.FieldLogger) *folder {
-	return &folder{config: c, log: log, files: map[string]*document{}}
+	return &folder{config: c, log: log, files: map[string]*document{}, looks: map[string]look{}}
 }
 
 // Load reads a file, or the files of a directory, once.
@@ -58,6 +64,7 @@ func Load(path string) (*dynamic.Configuration, error) {
 
 // scan reads what has changed.
 func (f *folder) scan() {
+	f.unsettled = false
 	paths, err := f.paths()
 	if f.broken = err; err != nil {
 		return // what was read before stays
@@ -115,11 +122,22 @@ func isConfiguration(path string) bool {
 func (f *folder) read(path string) {
 	text, err := os.ReadFile(path)
 	d := f.files[path]
-	if d == nil {
+	switch {
+	case d == nil:
 		d = &document{}
-		f.files[path] = d
-	} else if err == nil && d.text != nil && bytes.Equal(text, d.text) {
+	case err == nil && d.text != nil && bytes.Equal(text, d.text):
 		return
+	case err != nil && d.unreadable == err.Error():
+		return // has been said
+	}
+	if err == nil && f.patient && !f.settled(path, text, d) {
+		f.unsettled = true
+		return
+	}
+	f.files[path] = d
+	d.unreadable = ""
+	if err != nil {
+		d.unreadable = err.Error()
 	}
 	d.text = text
 	if err == nil {
@@ -151,6 +169,12 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if err != nil {
 		return err
 	}
+	lines := map[string]int{}
+	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares"} {
+		for _, name := range tree.Names("http", section) {
+			lines[kind+name] = tree.Line("http", section, name)
+		}
+	}
 	var cfg dynamic.Configuration
 	faults := tree.Into(&cfg, dynamic.TraefikOption)
 	if cfg.HTTP == nil {
@@ -165,7 +189,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if d.http == nil || !reflect.DeepEqual(d.http, cfg.HTTP) {
 		d.http = cfg.HTTP
 	}
-	d.problems = problems
+	d.problems, d.lines = problems, lines
 	return nil
 }
 
@@ -194,7 +218,15 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, *d.broken)
 		}
 	}
-	return &dynamic.Configuration{HTTP: out, Problems: problems}
+	lines := make(map[string]map[string]int, len(f.files))
+	for path, d := range f.files {
+		lines[path] = d.lines
+	}
+	origin := func(kind, name string) (string, int) {
+		path := owner[kind+name]
+		return path, lines[path][kind+name]
+	}
+	return &dynamic.Configuration{HTTP: out, Problems: problems, Origin: origin}
 }
 
 func add[T any](out, in map[string]*T, kind, path string, owner map[string]string) (problems []dynamic.Problem) {

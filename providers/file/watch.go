@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// settle is how long a file must have been left alone before it is read: an
-	// editor that empties and rewrites it is not caught half way.
-	settle = 50 * time.Millisecond
 	// longestSettle bounds the waiting for a file that is written all the time.
 	longestSettle = 2 * time.Second
 	// poll finds changes that the kernel does not tell of: network file systems,
@@ -34,8 +31,11 @@ func (p *provider) watch(ctx context.Context, publish providers.Publish) error {
 	p.observe(w)
 	p.folder.scan()
 	publish(p.folder.configuration())
+	p.folder.patient = true
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
+	again := time.NewTimer(poll)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -43,6 +43,7 @@ func (p *provider) watch(ctx context.Context, publish providers.Publish) error {
 		case err := <-w.Errors:
 			p.log.WithError(err).Warn("watching files")
 		case <-ticker.C:
+		case <-again.C:
 		case <-w.Events:
 		}
 		if !quiet(ctx, w) {
@@ -50,6 +51,9 @@ func (p *provider) watch(ctx context.Context, publish providers.Publish) error {
 		}
 		p.observe(w)
 		p.folder.scan()
+		if p.folder.unsettled {
+			again.Reset(settle)
+		}
 		publish(p.folder.configuration())
 	}
 }

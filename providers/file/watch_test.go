@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -130,6 +131,24 @@ func TestWatch_FileIsNotReadHalfWritten(t *testing.T) {
 	put(t, path, text+"    end: {rule: 'Host(`end`)', service: s}\n")
 	w.until("the end", func(c *dynamic.Configuration) bool { return c.HTTP.Routers["end"] != nil },
 		func(c *dynamic.Configuration) bool { return len(names(c)) == 8 && len(c.Problems) == 0 })
+}
+
+// TestWatch_ASlowWriterLosesNothing empties a file, and takes longer than any
+// settling to fill it again.
+func TestWatch_ASlowWriterLosesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "routes.yml")
+	text := routers("a", "b")
+	put(t, path, text)
+	w := watch(t, &Config{Filename: path})
+	w.routers("a", "b")
+	for _, half := range []string{"", text[:len(text)/2]} {
+		put(t, path, half)
+		time.Sleep(4 * settle) // a slow writer is what is tested
+		put(t, path, text)
+	}
+	put(t, path, text+"    end: {rule: 'Host(`end`)', service: s}\n")
+	w.until("the end", func(c *dynamic.Configuration) bool { return c.HTTP.Routers["end"] != nil },
+		func(c *dynamic.Configuration) bool { return len(names(c)) == 2 && len(c.Problems) == 0 })
 }
 
 func TestRun_WithoutWatchReadsOnce(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"fairway/internal/answer"
 	"fairway/internal/record"
+	"fairway/internal/secret"
 	"fairway/proxy"
 )
 
@@ -61,7 +62,7 @@ func (c *ResponseForwarding) SetDefaults() { c.FlushInterval = types.Duration(de
 const defaultFlushInterval = 100 * time.Millisecond
 
 // New implements proxy.Config.
-func (c *Config) New(_ context.Context, env proxy.Env) (proxy.Service, error) {
+func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) {
 	b := &balancer{forwarder: env.Forwarder, options: proxy.Options{PassHost: true, FlushInterval: defaultFlushInterval}}
 	if c.PassHostHeader != nil {
 		b.options.PassHost = *c.PassHostHeader
@@ -75,6 +76,7 @@ func (c *Config) New(_ context.Context, env proxy.Env) (proxy.Service, error) {
 		if err != nil {
 			return nil, fmt.Errorf("server %d: %w", i+1, err)
 		}
+		srv.target.Use(ctx)
 		b.servers = append(b.servers, srv)
 	}
 	b.order = newRoundRobin(b.servers)
@@ -97,17 +99,20 @@ type server struct {
 }
 
 func newServer(s Server, previous *balancer) (*server, error) {
+	shown := secret.URL(s.URL)
 	u, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, fmt.Errorf("url %q: %w", s.URL, err)
+	if wrong, ok := errors.AsType[*url.Error](err); ok {
+		return nil, fmt.Errorf("url %q: %w", shown, wrong.Err) // the rest repeats the URL
+	} else if err != nil {
+		return nil, fmt.Errorf("url %q is not valid", shown)
 	}
 	switch {
 	case s.URL == "":
 		return nil, errors.New("has no url")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("url %q: the scheme is neither http nor https", s.URL)
+		return nil, fmt.Errorf("url %q: the scheme is neither http nor https", shown)
 	case u.Host == "":
-		return nil, fmt.Errorf("url %q: has no host", s.URL)
+		return nil, fmt.Errorf("url %q: has no host", shown)
 	}
 	weight := 1
 	if s.Weight != nil {
@@ -138,6 +143,8 @@ func (b *balancer) find(target *proxy.Target) *proxy.Target {
 
 // ServeHTTP forwards to the next server in turn. While nothing has been sent, a
 // server that cannot be connected to costs a try at another one, not the request.
+// One that breaks off without an answer costs a single further try, for it may be
+// the request that breaks it.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
 	s := b.order.next()
@@ -146,7 +153,9 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	failed := b.forward(w, r, rec, s)
-	for tried := []*server{s}; failed != nil && failed.Unsent; tried = append(tried, s) {
+	repeated := false
+	for tried := []*server{s}; failed != nil && (failed.Unsent || failed.Again && !repeated); tried = append(tried, s) {
+		repeated = repeated || failed.Again
 		if s = b.order.nextBut(tried); s == nil {
 			break
 		}

@@ -73,6 +73,9 @@ func buildHost(arg argument) (node, *Error) {
 	if err := checkHost("Host", arg); err != nil {
 		return nil, err
 	}
+	if err := checkHostShape(arg); err != nil {
+		return nil, err
+	}
 	switch name := ruleHost(arg.text); {
 	case name == "*":
 		return hostAny{}, nil
@@ -95,6 +98,9 @@ func buildHostRegexp(arg argument) (node, *Error) {
 	if err := checkHost("HostRegexp", arg); err != nil {
 		return nil, err
 	}
+	if err := checkTemplate("HostRegexp", arg); err != nil {
+		return nil, err
+	}
 	re, err := compile(arg, arg.text)
 	if err != nil {
 		return nil, err
@@ -102,8 +108,8 @@ func buildHostRegexp(arg argument) (node, *Error) {
 	return hostRegexp{re}, nil
 }
 
-// ruleHost cleans the host of a rule like that of a request, but keeps a
-// port: a request has none left, so such a rule never matches.
+// ruleHost cleans the host of a rule like that of a request. A port, which only
+// the v2 syntax lets through, is kept: a request has none left.
 func ruleHost(s string) string {
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		s = s[1 : len(s)-1]

@@ -87,6 +87,45 @@ func TestParse_Errors(t *testing.T) {
 	})
 }
 
+func TestParse_RefusesWhatNeverMatches(t *testing.T) {
+	checkErrors(t, Parse, []errorCase{
+		{"template of v2 in HostRegexp", "HostRegexp(`{sub:[a-z]+}.x`)", 11, "`{sub:[a-z]+}.x` looks like the syntax of Traefik v2: set ruleSyntax=v2, or write HostRegexp(`^(?:[a-z]+)\\.x$`)"},
+		{"template in an expression", "HostRegexp(`^{sub:[a-z]+}\\.x$`)", 11, "write HostRegexp(`^(?:[a-z]+)\\.x$`)"},
+		{"template without an expression", "HostRegexp(`{any}.x`)", 11, "write HostRegexp(`^(?:[^.]+)\\.x$`)"},
+		{"template in Host", "Host(`{sub}.x`)", 5, "write HostRegexp(`^(?:[^.]+)\\.x$`)"},
+		{"template in PathPrefix", "PathPrefix(`/{id:[0-9]+}`)", 11, "write PathRegexp(`^/(?:[0-9]+)`)"},
+		{"template in Path", "Path(`/u/{id:[0-9]{2}}/{x}`)", 5, "write PathRegexp(`^/u/(?:[0-9]{2})/(?:[^/]+)$`)"},
+		{"template in PathRegexp", "PathRegexp(`^/{id}$`)", 11, "write PathRegexp(`^/(?:[^/]+)$`)"},
+		{"template that is broken", "Path(`/{id:(}`)", 5, "or write a regular expression without the braces"},
+		{"scheme", "Host(`http://a.b`)", 5, "Host takes the host without http://; write Host(`a.b`)"},
+		{"scheme and path", "Host(`https://a.b/c`)", 5, "write Host(`a.b`)"},
+		{"path in Host", "Host(`a.b/path`)", 5, "Host takes no path; write Host(`a.b`) && PathPrefix(`/path`)"},
+		{"path as Host", "Host(`/path`)", 5, "is a path and no host; write PathPrefix(`/path`)"},
+		{"port", "Host(`a.b:8080`)", 5, "write Host(`a.b`)"},
+		{"port of an IPv6 address", "Host(`[::1]:80`)", 5, "write Host(`::1`)"},
+		{"two stars", "Host(`*.*.x`)", 5, "write HostRegexp(`^[^.]+\\.[^.]+\\.x$`)"},
+		{"star in the middle", "Host(`a.*.x`)", 5, "write HostRegexp(`^a\\.[^.]+\\.x$`)"},
+		{"star for a part of a label", "Host(`*a.x`)", 5, "write HostRegexp(`^[^.]+a\\.x$`)"},
+		{"query", "Path(`/a?b=c`)", 5, "Path takes the path without the query; write Path(`/a`) && Query(`b`, `c`)"},
+		{"query without a value", "PathPrefix(`/a?b`)", 11, "write PathPrefix(`/a`) && Query(`b`)"},
+		{"no percent sequence", "Path(`/%zz`)", 5, "write %25 for the sign itself"},
+		{"half a percent sequence", "Path(`/a%2`)", 5, "write %25 for the sign itself"},
+		{"percent sequence that is decoded", "Path(`/%61%20`)", 5, "write Path(`/a `)"},
+		{"percent sequence in small letters", "PathPrefix(`/a%2fb`)", 11, "write PathPrefix(`/a%2Fb`)"},
+	})
+}
+
+func TestParse_AcceptsWhatOnlyLooksStrange(t *testing.T) {
+	for _, text := range []string{
+		"Host(`*`)", "Host(`*.x`)", "Host(`::1`)", "Host(`[::1]`)", "Host(`2001:db8::1`)", "Path(`/a%2Fb`)", "PathPrefix(`/`)", "Path(`/{}`)", "Path(`/{1}`)",
+		"HostRegexp(`^a{2,3}$`)", "HostRegexp(`a{2}b{3,}`)", "PathRegexp(`^/[{a}]+\\{id\\}$`)", "PathRegexp(`\\p{Greek}`)", "PathRegexp(`[]{a}]`)", "PathRegexp(`^/(?P<id>[0-9]{4})$`)",
+	} {
+		if _, err := Parse(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestParseV2_Errors(t *testing.T) {
 	checkErrors(t, ParseV2, []errorCase{
 		{"no argument", "Host()", 0, "Host takes at least 1, not 0"},

@@ -97,6 +97,9 @@ func buildPath(arg argument) (node, *Error) {
 	if err := checkPath("Path", arg); err != nil {
 		return nil, err
 	}
+	if err := checkPathShape("Path", arg); err != nil {
+		return nil, err
+	}
 	return path(arg.text), nil
 }
 
@@ -104,10 +107,16 @@ func buildPathPrefix(arg argument) (node, *Error) {
 	if err := checkPath("PathPrefix", arg); err != nil {
 		return nil, err
 	}
+	if err := checkPathShape("PathPrefix", arg); err != nil {
+		return nil, err
+	}
 	return pathPrefix(arg.text), nil
 }
 
 func buildPathRegexp(arg argument) (node, *Error) {
+	if err := checkTemplate("PathRegexp", arg); err != nil {
+		return nil, err
+	}
 	re, err := compile(arg, arg.text)
 	if err != nil {
 		return nil, err
