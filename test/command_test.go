@@ -57,7 +57,7 @@ func TestCommands(t *testing.T) {
 		{"version", []string{"version"}, 0, []string{"fairway "}},
 		{"help", []string{"--help"}, 0, []string{"fairway check"}},
 		{"unknown command", []string{"chek"}, 1, []string{`no command "chek"`}},
-		{"unknown option names the nearest", []string{"--entrypoints.web.adress=:80"}, 1, []string{"entrypoints.web.adress", `did you mean "entrypoints.web.address"?`}},
+		{"unknown option names the nearest", []string{"--entrypoints.web.adress=:80"}, 1, []string{"entrypoints.web.adress", `did you mean "--entrypoints.web.address"?`}},
 		{"missing configuration file", []string{"--configFile=/nowhere.yml"}, 1, []string{"/nowhere.yml"}},
 		{"a good file", []string{"check", writeFile(t, "good.yml", good)}, 0, []string{"ok"}},
 		{
