@@ -29,7 +29,7 @@ test: ## Check and test everything, also against a real Docker engine.
 lint: ## Look for mistakes and bad form.
 	$(LINT) run
 
-fuzz: ## Feed every fuzz target for FUZZTIME (30s) each.
+fuzz: ## Feed every fuzz target for FUZZTIME (30s, or a number of inputs as 20000x) each.
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "$$(dirname "$$file") $$target"; \
