@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fairway/internal/urlpath"
-	"fairway/router/rule"
 )
 
 // cleanPath brings the path of a request into the one form that rules are
@@ -15,7 +14,7 @@ import (
 // written plainly, and "//", "/./" and "/../" are resolved (RFC 3986, sections
 // 6.2.2.2 and 6.2.2.3). Without it "/a/../admin" would pass a rule for "/a".
 func cleanPath(r *http.Request) (*http.Request, error) {
-	given := r.URL.EscapedPath()
+	given := urlpath.AsSent(r.URL)
 	switch {
 	case given == "*" && r.Method == http.MethodOptions, given == "" && r.Method == http.MethodConnect:
 		return r, nil
@@ -24,7 +23,7 @@ func cleanPath(r *http.Request) (*http.Request, error) {
 	case strings.IndexByte(r.RequestURI, '#') >= 0:
 		return nil, errors.New("a fragment is not sent to servers")
 	}
-	cleaned := rule.RoutingPath(given)
+	cleaned := urlpath.Canonical(given)
 	if needsCleaning(cleaned) {
 		slash := strings.HasSuffix(cleaned, "/") || strings.HasSuffix(cleaned, "/.") || strings.HasSuffix(cleaned, "/..")
 		if cleaned = path.Clean("/" + cleaned); slash && cleaned != "/" {

@@ -21,6 +21,9 @@ func TestCleanPath(t *testing.T) {
 		{"dots at the end leave a slash", "/a/b/..", "/a/", "/a/"},
 		{"names that begin with a dot", "/.well-known/x", "/.well-known/x", "/.well-known/x"},
 		{"three dots are a name", "/.../x", "/.../x", "/.../x"},
+		{"an encoded slash beside what must be encoded", "/a%2f..%2fb%20%00", "/a/../b \x00", "/a%2F..%2Fb%20%00"},
+		{"an encoded slash beside what should have been", "/a%2f\"", "/a/\"", "/a%2F%22"},
+		{"lower-case digits", "/%c3%a9%5c", "/é\\", "/%C3%A9%5C"},
 		{"braces", "/a{b", "/a{b", "/a%7Bb"},
 		{"the query stays", "/a//b?x=//y", "/a/b", "/a/b?x=//y"},
 	}

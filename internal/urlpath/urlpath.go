@@ -14,7 +14,8 @@ import (
 )
 
 // Rewrite returns a copy of r that asks for the escaped path instead of its own.
-// The query stays, a missing leading slash is added, RequestURI follows. r itself
+// The query stays, a missing leading slash is added, bytes that may not stand for
+// themselves are escaped, RequestURI follows. r itself
 // is not touched; its header map is shared with the copy.
 func Rewrite(r *http.Request, escaped string) (*http.Request, error) {
 	if !strings.HasPrefix(escaped, "/") {
@@ -27,7 +28,7 @@ func Rewrite(r *http.Request, escaped string) (*http.Request, error) {
 	u := new(url.URL)
 	*u = *r.URL
 	u.Path, u.RawPath = path, ""
-	if u.EscapedPath() != escaped {
+	if escaped = Canonical(escaped); u.EscapedPath() != escaped {
 		u.RawPath = escaped
 	}
 	r2 := new(http.Request)

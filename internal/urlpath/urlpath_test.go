@@ -87,3 +87,13 @@ func FuzzCut(f *testing.F) {
 		}
 	})
 }
+
+func TestRewrite_KeepsAnEncodedSlashBesideWhatMustBeEscaped(t *testing.T) {
+	r, err := Rewrite(httptest.NewRequest(http.MethodGet, "/", nil), "/a%2Fb c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "/a%2Fb%20c"; r.URL.EscapedPath() != want || r.RequestURI != want {
+		t.Errorf("got %q, %q, want %q", r.URL.EscapedPath(), r.RequestURI, want)
+	}
+}
