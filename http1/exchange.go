@@ -98,7 +98,7 @@ type progress struct {
 func (x *Exchange) do(ctx context.Context, r *http.Request, o *Outgoing) (progress, error) {
 	c := x.conn
 	c.begin(ctx)
-	bodyRead, err := x.send(r, o)
+	bodyRead, err := x.send(r, o) // waits for the first bytes as well
 	p := progress{unanswered: true, bodyRead: bodyRead}
 	if err != nil && (!bodyRead || IsBodyError(err)) {
 		return p, err // it would wait for the rest of the body, and never answer
@@ -141,28 +141,31 @@ func (x *Exchange) send(r *http.Request, o *Outgoing) (bodyRead bool, err error)
 		size = largeBuffer // so that one write is enough
 	}
 	buf := takeBuffer(size)
-	defer func() { giveBuffer(buf) }()
 	head := appendRequest(buf[:0], r, o)
-	if kind == bodyNone {
-		_, err := x.conn.conn.Write(head)
-		return false, err
+	if cap(head) != cap(buf) {
+		giveBuffer(buf) // it was too small
 	}
-	if kind == bodyChunks || r.ContentLength > aheadOfBody || r.Header.Get("Expect") != "" {
+	switch {
+	case kind == bodyNone:
+		return false, x.conn.ask(head)
+	case kind == bodyChunks || r.ContentLength > aheadOfBody || r.Header.Get("Expect") != "":
+		defer giveBuffer(head)
 		if _, err := x.conn.conn.Write(head); err != nil {
 			return false, err
 		}
 		x.sending = startSending(x.conn, r, kind)
 		return true, nil
 	}
-	return sendShort(x.conn.conn, head, r.Body, r.ContentLength)
+	return x.conn.askShort(head, r.Body, r.ContentLength)
 }
 
-// sendShort writes a head and a short body, the head together with what fits
-// behind it.
-func sendShort(w io.Writer, head []byte, body io.Reader, length int64) (bool, error) {
+// askShort writes a head and a short body, the head together with what fits behind
+// it. It gives back the buffer of the head.
+func (c *upstreamConn) askShort(head []byte, body io.Reader, length int64) (bool, error) {
 	for sent := false; ; sent = true {
 		if len(head) == cap(head) {
-			if _, err := w.Write(head); err != nil {
+			if _, err := c.conn.Write(head); err != nil {
+				giveBuffer(head)
 				return sent, err
 			}
 			head = head[:0]
@@ -173,9 +176,9 @@ func sendShort(w io.Writer, head []byte, body io.Reader, length int64) (bool, er
 		head = head[:len(head)+n]
 		switch {
 		case length == 0:
-			_, err := w.Write(head)
-			return true, err
+			return true, c.ask(head)
 		case err != nil:
+			giveBuffer(head)
 			return true, &bodyError{noEOF(err)}
 		}
 	}

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -613,4 +614,66 @@ func TestUpstream_RetiredUpstreamsKeepNoConnections(t *testing.T) {
 		t.Error(err)
 	}
 	mustEqual(t, "free connections", u.idle.Load(), 0)
+}
+
+// A connection whose upstream has closed one side of it, which the poller may have
+// forgotten by the time of the request, is not waited for.
+func TestUpstreamConn_TheSweeperEndsABlindWait(t *testing.T) {
+	client, server := tcpPair(t)
+	u := &Upstream{}
+	u.prepare()
+	c := newUpstreamConn(u, client, 0)
+	c.begin(t.Context())
+	asked := make(chan error, 1)
+	go func() { asked <- c.ask(append(takeBuffer(smallBuffer)[:0], "hello"...)) }()
+	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	c.look(time.Now())
+	select {
+	case err := <-asked:
+		t.Fatalf("the wait ended at the first look: %v", err)
+	default:
+	}
+	c.look(time.Now())
+	if err := <-asked; err != nil || c.in.err != nil {
+		t.Fatalf("got %v, %v, want to go on reading", err, c.in.err)
+	}
+	if _, err := io.WriteString(server, "HTTP/1.1 200"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.in.beginsWith("HTTP/1.1 200"); err != nil {
+		t.Errorf("read after the wait: %v", err)
+	}
+}
+
+// A request that the socket does not take at once is written to its end.
+func TestUpstreamConn_AskWritesAll(t *testing.T) {
+	client, server := tcpPair(t)
+	_ = client.SetWriteBuffer(4 << 10)
+	_ = server.SetReadBuffer(4 << 10)
+	u := &Upstream{}
+	u.prepare()
+	c := newUpstreamConn(u, client, 0)
+	c.begin(t.Context())
+	for range 20 { // until the buffers of the kernel are full
+		_ = client.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		if _, err := client.Write(make([]byte, 64<<10)); err != nil {
+			break
+		}
+	}
+	_ = client.SetWriteDeadline(time.Time{})
+	asked := make(chan error, 1)
+	go func() { asked <- c.ask(append(takeBuffer(largeBuffer)[:0], strings.Repeat("y", largeBuffer)...)) }()
+	seen, buf := 0, make([]byte, 32<<10)
+	for seen < largeBuffer {
+		n, err := server.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += bytes.Count(buf[:n], []byte("y"))
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
 }

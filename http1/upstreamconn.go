@@ -23,6 +23,7 @@ type upstreamConn struct {
 	freed    time.Time // since when it is free
 	reused   bool      // it has carried a request before
 	doubtful bool      // its last response may have been longer than it should be
+	asking   ask
 
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // of the request that it serves, nil when free
@@ -32,6 +33,8 @@ type upstreamConn struct {
 	looked  uint64          // serial at the sweeper's last look
 	failure error           // why the sweeper or the client's going away closed it
 	gone    bool
+	blind   bool // it waits for the response without having looked for one, see ask
+	woken   bool // the sweeper has ended that
 }
 
 func newUpstreamConn(u *Upstream, conn net.Conn, shard int) *upstreamConn {
@@ -40,6 +43,7 @@ func newUpstreamConn(u *Upstream, conn net.Conn, shard int) *upstreamConn {
 	if sc, ok := conn.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			c.raw = raw
+			c.prepareAsk()
 		}
 	}
 	return c
@@ -99,6 +103,10 @@ func (c *upstreamConn) look(now time.Time) {
 	if c.serial != c.looked {
 		c.looked = c.serial
 		return
+	}
+	if c.blind {
+		c.blind, c.woken = false, true
+		_ = c.conn.SetReadDeadline(longAgo)
 	}
 	if c.unwatch == nil {
 		// The request has been under way since the last look: from now on it pays to
