@@ -55,8 +55,11 @@ const newConnGrace = 5 * time.Second
 func newConn(s *Server, rwc net.Conn) *conn {
 	c := &conn{srv: s, rwc: rwc, tls: tlsState(rwc), started: time.Now().UnixNano()}
 	plain := rwc
-	if p, ok := rwc.(*PrefixConn); ok {
+	switch p := rwc.(type) {
+	case *PrefixConn:
 		plain = p.Conn
+	case *AddressedConn:
+		plain = p.TCPConn
 	}
 	c.in.src = rwc
 	if tcp, ok := plain.(*net.TCPConn); ok {

@@ -22,8 +22,9 @@ func appendRequest(dst []byte, r *http.Request, o *Outgoing) []byte {
 	dst = append(append(dst, r.Method...), ' ')
 	dst = appendTarget(dst, o.URI)
 	dst = appendField(append(dst, " HTTP/1.1\r\n"...), nameHost, o.Host)
+	nominated := r.Header[nameConnection]
 	for name, values := range r.Header {
-		if endsHere(name) {
+		if endsHere(name) || len(nominated) > 0 && isNominated(nominated, name) {
 			continue
 		}
 		for _, value := range values {
@@ -86,6 +87,16 @@ func endsHere(name string) bool {
 		return true
 	}
 	return !isToken(name) || isFramingName(name)
+}
+
+// isNominated tells whether a Connection header names a field.
+func isNominated(connection []string, name string) bool {
+	for _, list := range connection {
+		if hasElement(list, strings.ToLower(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 func appendForwardedFor(dst []byte, h http.Header, peer string) []byte {

@@ -93,8 +93,8 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // ServeConn serves one connection until it ends, and closes it unless a handler
-// has taken it over. It may be a *net.TCPConn, a *PrefixConn of one, or a
-// *tls.Conn that has finished its handshake; any other net.Conn costs more.
+// has taken it over. It may be a *net.TCPConn, a *PrefixConn or *AddressedConn of
+// one, or a *tls.Conn that has finished its handshake; any other net.Conn costs more.
 func (s *Server) ServeConn(rwc net.Conn) {
 	s.once.Do(s.prepare)
 	c := newConn(s, rwc)
