@@ -25,6 +25,7 @@ test: ## Check and test everything, also against a real Docker engine.
 	if [ -x test/setup.sh ]; then test/setup.sh; fi
 	go vet -tags e2e ./...
 	go test -race -tags e2e -timeout 20m ./...
+	go test ./bench/... # the race detector adds allocations
 
 lint: ## Look for mistakes and bad form.
 	$(LINT) run

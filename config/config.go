@@ -6,7 +6,6 @@ package config
 import (
 	"github.com/traefik/paerser/types"
 
-	"fairway/config/dynamic"
 	"fairway/providers/docker"
 	"fairway/providers/file"
 )
@@ -25,128 +24,8 @@ type Configuration struct {
 	Ping *Ping `json:"ping,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Log is what fairway tells about itself.
 	Log *Log `json:"log,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	// Global has options of Traefik's that change nothing here.
+	// Global has options that concern the whole program.
 	Global *Global `json:"global,omitempty" label:"allowEmpty" file:"allowEmpty"`
-}
-
-// EntryPoint is one address where requests come in.
-type EntryPoint struct {
-	// Address to listen on: [host]:port, with /tcp at the end if you like.
-	Address string `json:"address,omitempty"`
-	// AsDefault makes this one of the entry points of routers that name none. When
-	// no entry point says so, all are, but for the one of the API. Default: false.
-	AsDefault bool `json:"asDefault,omitempty"`
-	// Engine serves HTTP/1.1: fairway (the default), or std for that of Go's standard
-	// library, which costs several times as much.
-	Engine string `json:"engine,omitempty"`
-	// ForwardedHeaders tells whose X-Forwarded headers are believed.
-	ForwardedHeaders *ForwardedHeaders `json:"forwardedHeaders,omitempty"`
-	// Transport has the time limits of connections.
-	Transport *Transport `json:"transport,omitempty"`
-	// HTTP has defaults for the routers of this entry point.
-	HTTP *EntryPointHTTP `json:"http,omitempty"`
-}
-
-// SetDefaults implements the defaults documented at the fields.
-func (e *EntryPoint) SetDefaults() {
-	e.ForwardedHeaders = &ForwardedHeaders{}
-	e.Transport = &Transport{}
-	e.Transport.SetDefaults()
-	e.HTTP = &EntryPointHTTP{}
-}
-
-// ForwardedHeaders tells whose X-Forwarded headers are believed. Those of all
-// others are removed, and set anew.
-type ForwardedHeaders struct {
-	// Insecure believes everybody. Default: false.
-	Insecure bool `json:"insecure,omitempty"`
-	// TrustedIPs are the addresses and networks (CIDR) of the proxies that are
-	// believed.
-	TrustedIPs []string `json:"trustedIPs,omitempty"`
-}
-
-// Transport has the time limits of connections.
-type Transport struct {
-	// LifeCycle says how requests end when fairway stops.
-	LifeCycle *LifeCycle `json:"lifeCycle,omitempty"`
-	// RespondingTimeouts bound how long clients may take.
-	RespondingTimeouts *RespondingTimeouts `json:"respondingTimeouts,omitempty"`
-}
-
-// SetDefaults implements the defaults documented at the fields.
-func (t *Transport) SetDefaults() {
-	t.LifeCycle = &LifeCycle{}
-	t.LifeCycle.SetDefaults()
-	t.RespondingTimeouts = &RespondingTimeouts{}
-	t.RespondingTimeouts.SetDefaults()
-}
-
-// LifeCycle says how requests end when fairway stops.
-type LifeCycle struct {
-	// RequestAcceptGraceTimeout is how long requests are still accepted after the
-	// order to stop, for load balancers in front to notice. Default: 0s.
-	RequestAcceptGraceTimeout types.Duration `json:"requestAcceptGraceTimeout,omitempty"`
-	// GraceTimeOut is how long requests under way may take to end. Default: 10s.
-	GraceTimeOut types.Duration `json:"graceTimeOut,omitempty"`
-}
-
-// SetDefaults implements the defaults documented at the fields.
-func (l *LifeCycle) SetDefaults() { l.GraceTimeOut = types.Duration(10 * second) }
-
-// RespondingTimeouts bound how long clients may take.
-type RespondingTimeouts struct {
-	// ReadHeaderTimeout is the longest time for the head of a request. Default: 10s.
-	ReadHeaderTimeout types.Duration `json:"readHeaderTimeout,omitempty"`
-	// ReadTimeout is the longest time for a whole request with its body.
-	// Default: 0s, no limit, so that slow uploads arrive.
-	ReadTimeout types.Duration `json:"readTimeout,omitempty"`
-	// WriteTimeout is the longest time from the head of a request to the end of
-	// the response. Default: 0s, no limit.
-	WriteTimeout types.Duration `json:"writeTimeout,omitempty"`
-	// IdleTimeout is how long a connection is kept for the next request.
-	// Default: 180s.
-	IdleTimeout types.Duration `json:"idleTimeout,omitempty"`
-}
-
-// SetDefaults implements the defaults documented at the fields.
-func (t *RespondingTimeouts) SetDefaults() {
-	t.ReadHeaderTimeout = types.Duration(10 * second)
-	t.IdleTimeout = types.Duration(180 * second)
-}
-
-// EntryPointHTTP has defaults for the routers of an entry point.
-type EntryPointHTTP struct {
-	// Redirections send all requests of the entry point elsewhere.
-	Redirections *Redirections `json:"redirections,omitempty"`
-	// Middlewares are put in front of those of every router. Names need their
-	// provider, as in auth@file.
-	Middlewares []string `json:"middlewares,omitempty"`
-	// TLS makes every router of the entry point one that answers TLS.
-	TLS *dynamic.RouterTLS `json:"tls,omitempty" label:"allowEmpty" file:"allowEmpty"`
-}
-
-// Redirections send all requests of an entry point elsewhere.
-type Redirections struct {
-	// EntryPoint to send requests to.
-	EntryPoint *RedirectEntryPoint `json:"entryPoint,omitempty"`
-}
-
-// RedirectEntryPoint says where all requests of an entry point are sent.
-type RedirectEntryPoint struct {
-	// To is the name of the other entry point, or its port written :443.
-	To string `json:"to,omitempty"`
-	// Scheme of the new address. Default: https.
-	Scheme string `json:"scheme,omitempty"`
-	// Permanent answers that the address has changed for ever. Default: true.
-	Permanent bool `json:"permanent"`
-	// Priority of the router that redirects. Default: above all routers that do
-	// not ask for the very highest.
-	Priority int `json:"priority,omitempty"`
-}
-
-// SetDefaults implements the defaults documented at the fields.
-func (r *RedirectEntryPoint) SetDefaults() {
-	r.Scheme, r.Permanent, r.Priority = "https", true, RedirectPriority
 }
 
 // Providers know what to route to.
@@ -209,11 +88,14 @@ type Log struct {
 // SetDefaults implements the defaults documented at the fields.
 func (l *Log) SetDefaults() { l.Level, l.Format = "INFO", "common" }
 
-// Global has options of Traefik's that are accepted and change nothing: fairway
-// never asks for new versions and never sends anything about its use.
+// Global has options that concern the whole program. Two are Traefik's and change
+// nothing: fairway never asks for new versions, and never sends anything about its use.
 type Global struct {
 	// CheckNewVersion changes nothing.
 	CheckNewVersion bool `json:"checkNewVersion,omitempty"`
 	// SendAnonymousUsage changes nothing.
 	SendAnonymousUsage bool `json:"sendAnonymousUsage,omitempty"`
+	// NotAppendXForwardedFor is forwardedHeaders.notAppendXForwardedFor of every
+	// entry point. Default: false.
+	NotAppendXForwardedFor bool `json:"notAppendXForwardedFor,omitempty"`
 }

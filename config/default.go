@@ -46,6 +46,9 @@ func (c *Configuration) complete() (implied []string) {
 	}
 	for _, e := range c.EntryPoints {
 		e.fill()
+		if c.Global != nil && c.Global.NotAppendXForwardedFor {
+			e.ForwardedHeaders.NotAppendXForwardedFor = true
+		}
 	}
 	return implied
 }
@@ -79,6 +82,11 @@ func (e *EntryPoint) fill() {
 	}
 	if e.HTTP == nil {
 		e.HTTP = &EntryPointHTTP{}
+		e.HTTP.SetDefaults()
+	}
+	if e.HTTP2 == nil {
+		e.HTTP2 = &HTTP2{}
+		e.HTTP2.SetDefaults()
 	}
 }
 

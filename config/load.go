@@ -54,6 +54,7 @@ func combine(args, environ []string, withFile bool) (*Loaded, error) {
 	faults = append(faults, more...)
 	faults = l.judge(append(faults, tree.Into(l.Configuration, traefikOption)...), places)
 	l.Implied = l.complete()
+	l.Warnings = append(l.Warnings, l.advice()...)
 	if withFile || file == "" {
 		faults = append(faults, located(l.validate(faults), places)...)
 	}

@@ -221,7 +221,6 @@ func TestLoad_Errors(t *testing.T) {
 		"a duration":                        {args: []string{"--providers.providersthrottleduration=soon"}, want: []string{`"soon" is not a duration like 10s`}},
 		"an entry point without an address": {args: []string{"--entrypoints.web.asdefault"}, want: []string{`option entryPoints.web.address: "" is not of the form [host]:port`}},
 		"an address without a port":         {args: []string{"--entrypoints.web.address=80"}, want: []string{`flag --entrypoints.web.address: "80" is not of the form [host]:port`}},
-		"an address for UDP":                {args: []string{"--entrypoints.web.address=:80/udp"}, want: []string{"UDP entry points are an option of Traefik's that fairway does not have yet"}},
 		"another protocol":                  {args: []string{"--entrypoints.web.address=:80/sctp"}, want: []string{`"sctp" is neither tcp nor udp`}},
 		"a redirection to nowhere":          {args: []string{"--entrypoints.web.address=:80", "--entrypoints.web.http.redirections.entrypoint.to=wesecure"}, want: []string{`flag --entrypoints.web.http.redirections.entrypoint.to: there is no entry point "wesecure"`}},
 		"a ping at no entry point":          {args: []string{"--ping.entrypoint=nowhere"}, want: []string{`flag --ping.entrypoint: there is no entry point "nowhere"`}},
@@ -389,7 +388,7 @@ func TestLoad_LooksInTheUsualPlaces(t *testing.T) {
 }
 
 func TestEntryPoint_ListenAddress(t *testing.T) {
-	for address, want := range map[string]string{":80": ":80", "127.0.0.1:80/tcp": "127.0.0.1:80", "[::1]:80/TCP": "[::1]:80"} {
+	for address, want := range map[string]string{":80": ":80", "127.0.0.1:80/tcp": "127.0.0.1:80", "[::1]:80/TCP": "[::1]:80", ":53/udp": ":53", "localhost:0": "localhost:0", ":http": ":http"} {
 		if got, err := (&EntryPoint{Address: address}).ListenAddress(); err != nil || got != want {
 			t.Errorf("%s: got %s, %v", address, got, err)
 		}
@@ -410,7 +409,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		for name, e := range l.EntryPoints {
-			if e.Transport.LifeCycle == nil || e.Transport.RespondingTimeouts == nil || e.HTTP == nil || e.ForwardedHeaders == nil {
+			if e.Transport.LifeCycle == nil || e.Transport.RespondingTimeouts == nil || e.HTTP == nil || e.HTTP2 == nil || e.ForwardedHeaders == nil {
 				t.Errorf("entry point %s has holes", name)
 			}
 		}

@@ -39,23 +39,10 @@ api.dashboardname api.disabledashboardad
 certificatesresolvers
 core
 entrypoints.*.allowacmebypass
-entrypoints.*.forwardedheaders.connection
-entrypoints.*.forwardedheaders.notappendxforwardedfor
 entrypoints.*.forwardedheaders.addxforwardedschemeheaders
-entrypoints.*.http.encodedcharacters
-entrypoints.*.http.encodequerysemicolons
-entrypoints.*.http.maxheaderbytes
-entrypoints.*.http.sanitizepath
-entrypoints.*.http.underscoreheadersstrategy
-entrypoints.*.http2 entrypoints.*.http3
 entrypoints.*.observability
-entrypoints.*.proxyprotocol
-entrypoints.*.reuseport
-entrypoints.*.transport.keepalivemaxrequests
-entrypoints.*.transport.keepalivemaxtime
 entrypoints.*.udp
 experimental
-global.notappendxforwardedfor
 hostresolver
 log.compress log.maxage log.maxbackups log.maxsize log.otlp
 metrics

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,25 +18,29 @@ func (c *Configuration) validate(known []decode.Fault) (faults []decode.Fault) {
 			faults = append(faults, decode.Fault{Path: path, Kind: decode.BadValue, Reason: fmt.Sprintf(format, args...)})
 		}
 	}
-	missing := func(name string) bool {
-		return c.EntryPoints[name] == nil && !concerned(known, "entryPoints."+name)
+	needs := func(path, name string) {
+		switch e := c.EntryPoints[name]; {
+		case e == nil && !concerned(known, "entryPoints."+name):
+			wrong(path, "there is no entry point %q", name)
+		case e != nil && e.Datagrams():
+			wrong(path, "the entry point %q is for UDP", name)
+		}
 	}
 	for _, name := range sortedKeys(c.EntryPoints) {
-		path, e := "entryPoints."+name+".", c.EntryPoints[name]
+		e := c.EntryPoints[name]
+		at := func(option, format string, args ...any) { wrong("entryPoints."+name+"."+option, format, args...) }
 		if _, err := e.ListenAddress(); err != nil && (e.Address != "" || !concerned(known, "entryPoints."+name)) {
-			wrong(path+"address", "%v", err)
+			at("address", "%v", err)
 		}
-		if e.Engine != "" && e.Engine != "fairway" && e.Engine != "std" {
-			wrong(path+"engine", "%q is neither fairway nor std", e.Engine)
-		}
+		e.validate(at)
 		if r := e.HTTP.Redirections; r != nil && r.EntryPoint != nil {
-			if to := r.EntryPoint.To; !strings.HasPrefix(to, ":") && missing(to) {
-				wrong(path+"http.redirections.entryPoint.to", "there is no entry point %q", to)
+			if to := r.EntryPoint.To; !strings.HasPrefix(to, ":") {
+				needs("entryPoints."+name+".http.redirections.entryPoint.to", to)
 			}
 		}
 	}
-	if c.Ping != nil && !c.Ping.ManualRouting && missing(c.Ping.EntryPoint) {
-		wrong("ping.entryPoint", "there is no entry point %q", c.Ping.EntryPoint)
+	if c.Ping != nil && !c.Ping.ManualRouting {
+		needs("ping.entryPoint", c.Ping.EntryPoint)
 	}
 	if !slices.Contains([]string{"common", "json", "text"}, strings.ToLower(c.Log.Format)) {
 		wrong("log.format", "%q is neither common nor json", c.Log.Format)
@@ -57,20 +60,4 @@ func concerned(faults []decode.Fault, path string) bool {
 	return slices.ContainsFunc(faults, func(f decode.Fault) bool {
 		return f.Path != "" && (around(path, f.Path) || around(f.Path, path)) || f.Nearest != "" && (around(path, f.Nearest) || around(f.Nearest, path))
 	})
-}
-
-// ListenAddress is the address in the form that net.Listen takes.
-func (e *EntryPoint) ListenAddress() (string, error) {
-	address, protocol, _ := strings.Cut(e.Address, "/")
-	switch strings.ToLower(protocol) {
-	case "", "tcp":
-	case "udp":
-		return "", errors.New("UDP entry points are an option of Traefik's that fairway does not have yet")
-	default:
-		return "", fmt.Errorf("%q is neither tcp nor udp", protocol)
-	}
-	if !strings.Contains(address, ":") {
-		return "", fmt.Errorf("%q is not of the form [host]:port", e.Address)
-	}
-	return address, nil
 }

@@ -31,4 +31,9 @@ type Env struct {
 	// Chain puts the named middlewares in front of next, in the order given.
 	// Unqualified names belong to the provider of this instance.
 	Chain func(names []string, next http.Handler) (http.Handler, error)
+	// Keep returns what all instances of this middleware share, over the routes that
+	// use it and over reloads: what fresh has made the first time. It is there as long
+	// as a middleware of this name and type is, so it has no part in ctx, and may have
+	// been made for other options.
+	Keep func(fresh func() any) any
 }

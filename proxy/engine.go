@@ -15,7 +15,7 @@ import (
 )
 
 // Engine forwards by fairway's own HTTP/1.1 client. Servers that are reached by
-// TLS are left to the standard library, which speaks HTTP/2 as well.
+// TLS or speak HTTP/2 are left to the standard library.
 type Engine struct {
 	standard *Standard
 }
@@ -80,9 +80,12 @@ func uriFor(r *http.Request, target *Target) string {
 	return uri
 }
 
-// peerOf is the address of the client, for X-Forwarded-For.
+// peerOf is the address of the client, for X-Forwarded-For; "" to leave that as it is.
 func peerOf(r *http.Request) string {
-	if rec := record.From(r.Context()); rec != nil && rec.Peer != "" {
+	if rec := record.From(r.Context()); rec != nil && (rec.Peer != "" || rec.Unlisted) {
+		if rec.Unlisted {
+			return ""
+		}
 		return rec.Peer
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -106,14 +109,11 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 		return nil
 	}
 	h := w.Header()
+	ours := h["Alt-Svc"]
 	x.Response.Header(h)
+	replaceAltSvc(h, ours)
 	if x.Sends() {
-		// The rest of the request's body is for the server, and not to be thrown away
-		// now. Should it be left over, nobody knows where another request begins.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-		if r.ProtoMajor == 1 {
-			h["Connection"] = []string{"close"}
-		}
+		keepReading(w, r)
 	}
 	if _, named := h["Content-Type"]; !named {
 		h["Content-Type"] = nil // a server that names no type has its reasons
@@ -125,66 +125,20 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 		h.Add("Trailer", name)
 	}
 	w.WriteHeader(x.Response.Status)
-	if err := copyBody(w, x); err != nil {
+	if err := passBody(w, x, x.Waits(), func(int) bool { return x.Waits() }); err != nil {
 		broken(r, x, err, target)
 	}
-	if len(x.Trailer()) > 0 { // so that there is a place for it, also if it was not announced
-		_ = http.NewResponseController(w).Flush()
-	}
-	for name, values := range x.Trailer() {
-		if _, announced := x.Announced()[name]; announced {
-			h[name] = values
-		} else {
-			h[http.TrailerPrefix+name] = values
-		}
-	}
+	passTrailers(w, x.Announced(), x.Trailer())
 	return nil
-}
-
-// writeError is an error of the client's side of a response.
-type writeError struct{ error }
-
-// copyBody copies what comes and sends it on before it waits for more.
-func copyBody(w http.ResponseWriter, x *http1.Exchange) error {
-	flush := http.NewResponseController(w)
-	buf := http1.TakeBuffer()
-	defer http1.GiveBuffer(buf)
-	if x.Waits() {
-		_ = flush.Flush()
-	}
-	for {
-		n, err := x.Read(buf)
-		if n > 0 {
-			if _, werr := w.Write(buf[:n]); werr != nil {
-				return writeError{werr}
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case x.Waits():
-			_ = flush.Flush()
-		}
-	}
 }
 
 // broken notes why a response could not be passed on to its end, and cuts the
 // client off: it must not take the part for the whole.
 func broken(r *http.Request, x *http1.Exchange, err error, target *Target) {
-	rec := record.From(r.Context())
 	if reason := x.Aborted(); reason != nil {
 		err = reason
 	}
-	if isEnd(err) {
-		err = errors.New("the server closed the connection in the middle")
-	}
-	if _, ok := errors.AsType[writeError](err); ok || errors.Is(err, http1.ErrClientGone) || r.Context().Err() != nil {
-		rec.Fail("the client went away during the response")
-	} else {
-		rec.Fail(fmt.Sprintf("response of %s broke off: %v", target.URL.Redacted(), err))
-	}
+	noteBroken(r, err, nil, target)
 	panic(http.ErrAbortHandler)
 }
 

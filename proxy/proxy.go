@@ -29,6 +29,13 @@ type Service interface {
 	Servers() []ServerStatus
 }
 
+// Child is a service as another service sees it. What stands behind it may change.
+type Child interface {
+	Service
+	// Up tells whether a request has a server to go to, as far as is known.
+	Up() bool
+}
+
 // ServerStatus is what is known of one server.
 type ServerStatus struct {
 	URL    string
@@ -43,6 +50,9 @@ type Env struct {
 	Log  logrus.FieldLogger
 	// Forwarder sends requests to servers.
 	Forwarder Forwarder
+	// Service returns another service, for services that are made of others. Names
+	// without a provider belong to that of this service.
+	Service func(name string) (Child, error)
 	// Previous is the instance that this one replaces, or nil. What is known of
 	// its servers is taken over: a reload forgets nothing.
 	Previous Service
@@ -79,7 +89,7 @@ func (t *Target) Use(ctx context.Context) {
 // Options of forwarding that belong to the service.
 type Options struct {
 	PassHost      bool          // send the client's Host header
-	FlushInterval time.Duration // longest time a part of a response is held back; negative: none
+	FlushInterval time.Duration // longest time a part of a response may be held back; no forwarder does
 }
 
 // Error tells why a request did not get its answer from a server.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -206,7 +207,7 @@ func TestForward_Failures(t *testing.T) {
 		_ = c.Close()
 	})
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = silent
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	defer secure.Close()
 	slow := make(chan struct{})
 	defer close(slow)
@@ -285,7 +286,7 @@ func TestForward_ResponseThatBreaksOff(t *testing.T) {
 		t.Errorf("the client got %q as if it were all", text)
 	}
 	o := <-g.outcomes
-	if want := "response of " + address + " broke off: unexpected EOF"; o.record.Cause != want {
+	if want := "response of " + address + " broke off: the server closed the connection in the middle"; o.record.Cause != want {
 		t.Errorf("got cause %q, want %q", o.record.Cause, want)
 	}
 }

@@ -3,8 +3,6 @@ package router
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,9 +10,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/nearest"
-	"fairway/internal/oneof"
 	"fairway/middlewares"
-	"fairway/proxy"
 	"fairway/router/index"
 )
 
@@ -37,11 +33,11 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	}}
 	b.blame()
 	b.middlewares()
-	for name, c := range cfg.HTTP.Services {
-		b.service(name, c)
-	}
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
+	}
+	for name, c := range cfg.HTTP.Services {
+		b.service(name, c)
 	}
 	b.moved = b.moved || len(b.next.services) != len(previous.services)
 	for name, c := range cfg.HTTP.Routers {
@@ -66,6 +62,7 @@ type building struct {
 	changed  []pair              // routers that are not the same as before
 	kept     int                 // routers that are
 	moved    bool                // what routers use is not all the same as before
+	path     []string            // services that are being built, each for the one before
 }
 
 type object struct{ kind, name string }
@@ -138,12 +135,15 @@ func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 		return old
 	}
 	said := b.said(o)
-	m := &Middleware{Name: name, Config: c, Status: Enabled, Errors: said}
+	m := &Middleware{Name: name, Config: c, Status: Enabled, Errors: said, kept: &kept{}}
 	if len(b.warned[o]) > 0 {
 		m.Status = Warned
 	}
 	kind, build, err := c.Kind()
 	m.Kind, m.build = kind, build
+	if old != nil && old.Kind == kind {
+		m.kept = old.kept
+	}
 	if err != nil && len(b.blamed[o]) == 0 {
 		if len(b.warned[o]) == 0 { // else it is known why there is no type
 			m.Errors = append(m.Errors, b.report(dynamic.KindMiddleware, name, err.Error(), "", dynamic.Error))
@@ -177,73 +177,9 @@ func (b *building) try(m *Middleware) error {
 		Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
 		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
 		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
+		Keep:    func(fresh func() any) any { return fresh() },
 	}, http.NotFoundHandler())
 	return err
-}
-
-// service finds or makes the slot of a service.
-func (b *building) service(name string, c *dynamic.Service) {
-	o := object{dynamic.KindService, name}
-	said := b.said(o)
-	old := b.previous.services[name]
-	if old != nil && old.Status != Disabled && dynamic.Same(old.Config(), c) && slices.Equal(old.Errors, said) {
-		b.next.services[name] = old
-		return
-	}
-	var before *instance
-	if old != nil {
-		before = old.current.Load()
-	}
-	kind, in, err := b.instance(name, c, before)
-	slot := &Slot{Name: name, Kind: kind, Status: Enabled, Errors: said}
-	switch {
-	case err != nil:
-		slot.Status = Disabled
-		if len(said) == 0 || !errors.Is(err, oneof.ErrNone) { // else it is known why there is no type
-			slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), "", dynamic.Error))
-		}
-		slot.current.Store(&instance{config: c})
-		b.next.services[name], b.moved = slot, true
-		return
-	case len(said) > 0:
-		slot.Status = Warned
-	}
-	if old != nil && old.Status == slot.Status && old.Kind == slot.Kind && slices.Equal(old.Errors, said) {
-		b.next.services[name] = old
-		b.next.swaps = append(b.next.swaps, swap{slot: old, with: in})
-		return
-	}
-	slot.current.Store(in)
-	b.next.services[name], b.moved = slot, true
-}
-
-func (b *building) instance(name string, c *dynamic.Service, before *instance) (string, *instance, error) {
-	kind, config, err := c.Kind()
-	if err != nil {
-		return "", nil, err
-	}
-	env := proxy.Env{Name: name, Log: b.env.Log.WithField("service", name), Forwarder: b.env.Forwarder}
-	if before != nil {
-		env.Previous, _ = before.service.(proxy.Service)
-	}
-	ctx, retire := context.WithCancel(context.Background())
-	svc, err := config.New(ctx, env)
-	if err != nil {
-		retire()
-		return kind, nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return kind, &instance{config: c, service: svc, retire: retire}, nil
-}
-
-// internal makes the slot of a service that the gateway itself answers.
-func (b *building) internal(name string, h http.Handler) {
-	if old := b.previous.services[name]; old != nil {
-		b.next.services[name] = old
-		return
-	}
-	slot := &Slot{Name: name, Status: Enabled}
-	slot.current.Store(&instance{service: h})
-	b.next.services[name], b.moved = slot, true
 }
 
 // pair is a router before and after.

@@ -78,7 +78,7 @@ func TestBuild_ServiceThatCannotBeBuiltNamesItself(t *testing.T) {
 		t.Errorf("got %s %q", s.Status, s.Errors)
 	}
 	rt := table.Routes()["r@file"]
-	if rt.Status != Disabled || !strings.Contains(rt.Errors[0], `its service "s@file" is out of use: loadBalancer: server 1: url "ftp://x": the scheme is neither http nor https`) {
+	if rt.Status != Disabled || !strings.Contains(rt.Errors[0], `its service "s@file" is out of use: loadBalancer: server 1: url "ftp://x": the scheme is none of http, https and h2c`) {
 		t.Errorf("got %s %q", rt.Status, rt.Errors)
 	}
 }

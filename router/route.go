@@ -11,7 +11,6 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/nearest"
-	"fairway/middlewares"
 	"fairway/router/rule"
 )
 
@@ -84,7 +83,7 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	o := object{dynamic.KindRouter, blamed}
 	old, said := b.previous.routes[name], b.said(o)
 	rt := &Route{Name: name, Config: c, Status: Enabled, TLS: c.TLS, Errors: said, said: said, of: blamed}
-	m := &making{building: b, route: rt, provider: dynamic.ProviderOf(name)}
+	m := &making{chaining: chaining{building: b}, route: rt, provider: dynamic.ProviderOf(name)}
 	if len(b.warned[o]) > 0 {
 		rt.Status = Warned
 	}
@@ -92,6 +91,7 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	m.rule()
 	m.tls()
 	m.chain(c)
+	rt.uses = m.uses
 	if len(b.blamed[o]) > 0 {
 		rt.Status = Disabled
 	}
@@ -100,25 +100,13 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 }
 
 // stands tells whether all that a route was built from is still the same.
-func (b *building) stands(rt *Route) bool {
-	if !b.moved {
-		return true
-	}
-	for _, u := range rt.uses {
-		if u.isSlot && b.next.services[u.name] != u.slot || !u.isSlot && b.next.middlewares[u.name] != u.middleware {
-			return false
-		}
-	}
-	return true
-}
+func (b *building) stands(rt *Route) bool { return !b.moved || b.same(rt.uses) }
 
 // making is a route in the making.
 type making struct {
-	*building
+	chaining
 	route    *Route
 	provider string
-	within   []string // chains that are being built, to find circles
-	built    int      // middlewares so far
 }
 
 // fail disables the route for a reason.
@@ -230,7 +218,7 @@ func (m *making) chain(c *dynamic.Router) {
 	var service http.Handler
 	if c.Service == "" {
 		m.lacks("service")
-	} else if h, err := m.service(rt.Service); err != nil {
+	} else if h, err := m.handler(rt.Service); err != nil {
 		m.failWith(err)
 	} else {
 		service = h
@@ -258,77 +246,4 @@ func (m *making) failWith(err error) {
 		return
 	}
 	m.fail(err.Error(), "")
-}
-
-// missingError is a name that nothing has.
-type missingError struct{ kind, name, near string }
-
-func (e *missingError) Error() string { return fmt.Sprintf("the %s %q does not exist", e.kind, e.name) }
-
-// turnedOnBy names the install options of the gateway's own services.
-var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping"}
-
-// service returns the slot of a service that works.
-func (m *making) service(name string) (http.Handler, error) {
-	slot := m.next.services[name]
-	m.route.uses = append(m.route.uses, use{name: name, slot: slot, isSlot: true})
-	switch {
-	case slot == nil && turnedOnBy[name] != "":
-		return nil, fmt.Errorf("the service %q is not turned on: that is done by the install option %s", name, turnedOnBy[name])
-	case slot == nil:
-		return nil, &missingError{"service", name, nearestName(name, m.next.services)}
-	case slot.Status == Disabled:
-		return nil, fmt.Errorf("its service %q is out of use: %s", name, strings.Join(slot.Errors, "; "))
-	}
-	return slot, nil
-}
-
-// wrap puts the named middlewares in front of next, in their order. Its error
-// joins those of all of them.
-func (m *making) wrap(ctx context.Context, names []string, provider string, next http.Handler) (http.Handler, error) {
-	var errs []error
-	for _, name := range slices.Backward(names) {
-		h, err := m.middleware(ctx, dynamic.Qualify(name, provider), next)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		next = h
-	}
-	slices.Reverse(errs)
-	return next, errors.Join(errs...)
-}
-
-// mostMiddlewares bounds what chains of chains can make of a few labels.
-const mostMiddlewares = 1000
-
-func (m *making) middleware(ctx context.Context, name string, next http.Handler) (http.Handler, error) {
-	def := m.next.middlewares[name]
-	m.route.uses = append(m.route.uses, use{name: name, middleware: def})
-	switch {
-	case def == nil:
-		return nil, &missingError{"middleware", name, nearestName(name, m.next.middlewares)}
-	case def.Status == Disabled:
-		return nil, fmt.Errorf("its middleware %q is out of use: %s", name, strings.Join(def.Errors, "; "))
-	case slices.Contains(m.within, name):
-		return nil, fmt.Errorf("the middleware %q contains itself: %s", name, strings.Join(append(m.within, name), " > "))
-	}
-	if m.built++; m.built > mostMiddlewares {
-		return nil, fmt.Errorf("its chains come to more than %d middlewares", mostMiddlewares)
-	}
-	m.within = append(m.within, name)
-	defer func() { m.within = m.within[:len(m.within)-1] }()
-	provider := dynamic.ProviderOf(name)
-	h, err := def.build.New(ctx, middlewares.Env{
-		Name:    name,
-		Log:     m.env.Log.WithField("middleware", name),
-		Service: func(s string) (http.Handler, error) { return m.service(dynamic.Qualify(s, provider)) },
-		Chain: func(names []string, next http.Handler) (http.Handler, error) {
-			return m.wrap(ctx, names, provider, next)
-		},
-	}, next)
-	if err != nil {
-		return nil, fmt.Errorf("its middleware %q cannot be built: %w", name, err)
-	}
-	return h, nil
 }

@@ -62,15 +62,6 @@ type Route struct {
 	retire  context.CancelFunc
 }
 
-// use is one thing that was looked at when a route was built. The route stands
-// as long as all of them are the same.
-type use struct {
-	name       string
-	middleware *Middleware // nil: there was none
-	slot       *Slot       // nil: there was none
-	isSlot     bool
-}
-
 // ServeHTTP sends a request through the route.
 func (rt *Route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec := record.From(r.Context()); rec != nil {
@@ -89,6 +80,7 @@ type Middleware struct {
 	Errors []string
 
 	build middlewares.Config // nil when it cannot be built
+	kept  *kept
 }
 
 // Slot is the place of a service in the chains of routes. What stands in it can
@@ -105,7 +97,9 @@ type Slot struct {
 // instance is what stands in a slot for a time.
 type instance struct {
 	config  *dynamic.Service // nil for internal services
-	service http.Handler
+	service http.Handler     // a proxy.Service, but for internal services
+	handler http.Handler     // service behind its middlewares
+	uses    []use
 	retire  context.CancelFunc
 }
 
@@ -117,7 +111,7 @@ type swap struct {
 
 // ServeHTTP implements http.Handler.
 func (s *Slot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.current.Load().service.ServeHTTP(w, r)
+	s.current.Load().handler.ServeHTTP(w, r)
 }
 
 // Config is the configuration of what stands in the slot; nil for an internal
@@ -137,6 +131,16 @@ func (s *Slot) Servers() []proxy.ServerStatus {
 		}
 	}
 	return nil
+}
+
+// Up tells whether a request has somebody to go to.
+func (s *Slot) Up() bool {
+	if in := s.current.Load(); in != nil {
+		if svc, ok := in.service.(interface{ Up() bool }); ok {
+			return svc.Up()
+		}
+	}
+	return true
 }
 
 // install puts the new instances into their slots.

@@ -26,17 +26,15 @@ const (
 	preface = "PRI * HTTP/2.0"
 )
 
-// look waits for the first bytes of a connection and tells what they are, without
-// taking them: the connection is handed on as it came.
-func look(conn *net.TCPConn, patience time.Duration) arrival {
+// look waits until end for the first bytes of a connection and tells what they are,
+// without taking them: the connection is handed on as it came.
+func look(conn *net.TCPConn, end time.Time) arrival {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return arrivesNot
 	}
-	if patience > 0 {
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
-		defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
-	}
+	_ = conn.SetReadDeadline(end)
+	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	what := arrivesNot
 	seen := 0
 	err = raw.Read(func(fd uintptr) bool {

@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -27,29 +25,30 @@ type entryPoint struct {
 	config   *config.EntryPoint
 	outer    *outer
 	listener net.Listener
+	proxied  proxied
 	tls      *tls.Config
 	engine   *http1.Server // nil when the standard library serves everything
 	standard *http.Server
-	feed     *feed // of standard
+	feed     *feed        // of standard
+	http3    *http3Server // nil unless it is turned on
 }
 
-// listen binds the address of an entry point.
-func listen(name string, c *config.EntryPoint, handler http.Handler, passes *passes, certificate *tls.Certificate, log logrus.FieldLogger) (*entryPoint, error) {
-	address, err := c.ListenAddress()
-	if err != nil {
-		return nil, fmt.Errorf("entry point %s: %w", name, err)
-	}
-	f, err := newForwarded(c.ForwardedHeaders)
-	if err != nil {
-		return nil, fmt.Errorf("entry point %s: forwardedHeaders: %w", name, err)
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("entry point %s: %w", name, err)
-	}
+// listen opens an entry point, by a socket that was given or one of its own.
+func listen(name string, c *config.EntryPoint, handler http.Handler, passes *passes, certificate *tls.Certificate, given sockets, log logrus.FieldLogger) (*entryPoint, error) {
 	log = log.WithField("entryPoint", name)
-	e := &entryPoint{name: name, log: log, config: c, listener: l, feed: newFeed(l.Addr())}
-	e.outer = &outer{entryPoint: name, log: log, forwarded: f, passes: passes, next: handler}
+	o, err := newOuter(name, c, passes, handler, log)
+	if err != nil {
+		return nil, fmt.Errorf("entry point %s: %w", name, err)
+	}
+	p, err := newProxied(c.ProxyProtocol)
+	if err != nil {
+		return nil, fmt.Errorf("entry point %s: proxyProtocol: %w", name, err)
+	}
+	l, err := open(name, c, given)
+	if err != nil {
+		return nil, err
+	}
+	e := &entryPoint{name: name, log: log, config: c, outer: o, proxied: p, listener: l, feed: newFeed(l.Addr())}
 	e.tls = &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
@@ -58,41 +57,11 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, passes *pas
 	if c.Engine != "std" {
 		e.engine = e.engineServer()
 	}
+	if err := e.listenHTTP3(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	return e, nil
 }
-
-func (e *entryPoint) standardServer() *http.Server {
-	t := e.config.Transport.RespondingTimeouts
-	s := &http.Server{
-		Handler:           e.outer,
-		ReadHeaderTimeout: time.Duration(t.ReadHeaderTimeout),
-		ReadTimeout:       time.Duration(t.ReadTimeout),
-		WriteTimeout:      time.Duration(t.WriteTimeout),
-		IdleTimeout:       time.Duration(t.IdleTimeout),
-		ErrorLog:          silent,
-		Protocols:         new(http.Protocols),
-	}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetHTTP2(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
-	return s
-}
-
-func (e *entryPoint) engineServer() *http1.Server {
-	t := e.config.Transport.RespondingTimeouts
-	return &http1.Server{
-		Handler:           e.outer,
-		ReadHeaderTimeout: time.Duration(t.ReadHeaderTimeout),
-		ReadTimeout:       time.Duration(t.ReadTimeout),
-		WriteTimeout:      time.Duration(t.WriteTimeout),
-		IdleTimeout:       time.Duration(t.IdleTimeout),
-		ErrorLog:          silent,
-	}
-}
-
-// silent takes what servers would print: mistakes of clients. What concerns the
-// operator is in the record of the request.
-var silent = log.New(io.Discard, "", 0)
 
 // serve works until stop.
 func (e *entryPoint) serve() {
@@ -102,6 +71,12 @@ func (e *entryPoint) serve() {
 			e.log.WithError(err).Error("entry point stopped")
 		}
 	})
+	if e.outer.pace.rate > 0 {
+		running.Go(func() { e.outer.pace.run(paceTick, e.feed.closed) })
+	}
+	if e.http3 != nil {
+		running.Go(e.http3.serve)
+	}
 	e.accept()
 	close(e.feed.closed)
 	running.Wait()
@@ -130,23 +105,24 @@ func (e *entryPoint) accept() {
 	}
 }
 
-// defaultPatience is how long a client may take to say what it speaks when
-// nothing is configured: as long as the engine waits for a head.
-const defaultPatience = 10 * time.Second
-
-// welcome finds out what a connection speaks, and serves it.
+// welcome finds out whom a connection is from and what it speaks, and serves it.
 func (e *entryPoint) welcome(conn *net.TCPConn) {
-	patience := time.Duration(e.config.Transport.RespondingTimeouts.ReadHeaderTimeout)
-	if patience == 0 {
-		patience = defaultPatience
+	end := time.Now().Add(e.patience())
+	client, err := e.proxied.identify(conn, end)
+	if err != nil {
+		e.log.WithError(err).WithField("peer", conn.RemoteAddr().String()).Debug("connection is closed: nobody knows whom it is from")
+		_ = conn.Close()
+		return
 	}
-	switch look(conn, patience) {
+	switch look(conn, end) {
 	case arrivesTLS:
-		e.secure(conn, patience)
+		e.secure(client, end)
 	case arrivesHTTP2:
-		e.feed.give(conn)
+		corked := newCorked(client)
+		corked.cork()
+		e.feed.give(corked)
 	case arrivesHTTP:
-		e.plain(conn)
+		e.plain(client)
 	default:
 		_ = conn.Close()
 	}
@@ -161,19 +137,18 @@ func (e *entryPoint) plain(conn net.Conn) {
 }
 
 // secure shakes hands, and serves the protocol that both sides chose (RFC 7301).
-func (e *entryPoint) secure(conn net.Conn, patience time.Duration) {
-	c := tls.Server(conn, e.tls)
-	ctx := context.Background()
-	if patience > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
-	if err := c.HandshakeContext(ctx); err != nil {
+func (e *entryPoint) secure(conn net.Conn, end time.Time) {
+	corked := newCorked(conn)
+	c := tls.Server(corked, e.tls)
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	err := c.HandshakeContext(ctx)
+	cancel()
+	if err != nil {
 		_ = conn.Close()
 		return
 	}
 	if c.ConnectionState().NegotiatedProtocol == "h2" {
+		corked.cork()
 		e.feed.give(c)
 		return
 	}
@@ -189,6 +164,9 @@ func (e *entryPoint) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(life.GraceTimeOut))
 	defer cancel()
 	var running sync.WaitGroup
+	if e.http3 != nil {
+		running.Go(func() { e.http3.stop(ctx) })
+	}
 	running.Go(func() {
 		if err := e.standard.Shutdown(ctx); err != nil {
 			_ = e.standard.Close()

@@ -14,13 +14,18 @@ import (
 // forwarded sets the headers that tell servers of the client. Those that come
 // from peers who are not trusted are removed first.
 type forwarded struct {
-	everybody bool
-	trusted   clientip.Ranges
-	hostname  []string
+	everybody  bool
+	trusted    clientip.Ranges
+	connection []string // fields that stay although the client's Connection names them
+	unlisted   bool     // the peer is not added to X-Forwarded-For
+	hostname   []string
 }
 
 func newForwarded(c *config.ForwardedHeaders) (*forwarded, error) {
-	f := &forwarded{everybody: c.Insecure}
+	f := &forwarded{everybody: c.Insecure, unlisted: c.NotAppendXForwardedFor}
+	for _, name := range c.Connection {
+		f.connection = append(f.connection, http.CanonicalHeaderKey(name))
+	}
 	var err error
 	if len(c.TrustedIPs) > 0 {
 		if f.trusted, err = clientip.ParseRanges(c.TrustedIPs); err != nil {
@@ -34,7 +39,8 @@ func newForwarded(c *config.ForwardedHeaders) (*forwarded, error) {
 
 func (f *forwarded) apply(r *http.Request, rec *record.Record) {
 	h := r.Header
-	dropHopByHop(h)
+	endNominated(h, f.connection)
+	rec.Unlisted = f.unlisted
 	if !f.everybody && !f.trusted.Contains(rec.ClientIP) {
 		removeManaged(h)
 	}
@@ -74,33 +80,6 @@ func isManaged(name string) bool {
 		return true
 	}
 	return false
-}
-
-// dropHopByHop removes the headers that the Connection header names (RFC 9110,
-// section 7.6.1), here, before the gateway adds its own: a client must not be
-// able to have those removed on the way.
-func dropHopByHop(h http.Header) {
-	values := h["Connection"]
-	if len(values) == 0 {
-		return
-	}
-	upgrade := false
-	for _, value := range values {
-		for name := range strings.SplitSeq(value, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			switch name {
-			case "Upgrade":
-				upgrade = true
-			case "Te", "Keep-Alive", "Close", "":
-			default:
-				delete(h, name)
-			}
-		}
-	}
-	delete(h, "Connection")
-	if upgrade {
-		h["Connection"] = []string{"Upgrade"}
-	}
 }
 
 func isWebSocket(h http.Header) bool {

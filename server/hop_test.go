@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/internal/decode"
 )
@@ -22,15 +21,21 @@ func TestEndNominated(t *testing.T) {
 		in, want http.Header
 	}{
 		{"nothing", http.Header{"X-A": {"1"}}, http.Header{"X-A": {"1"}}},
-		{"the usual", http.Header{"Connection": {"keep-alive"}, "X-A": {"1"}}, http.Header{"Connection": {"keep-alive"}, "X-A": {"1"}}},
+		{"the usual", http.Header{"Connection": {"keep-alive"}, "X-A": {"1"}}, http.Header{"X-A": {"1"}}},
 		{"a field", http.Header{"Connection": {"close, x-a"}, "X-A": {"1"}, "X-B": {"2"}}, http.Header{"X-B": {"2"}}},
 		{"beside an upgrade", http.Header{"Connection": {"Upgrade, x-a"}, "X-A": {"1"}, "Upgrade": {"b"}}, http.Header{"Connection": {"Upgrade"}, "Upgrade": {"b"}}},
 		{"in several lines", http.Header{"Connection": {"upgrade", " X-A ,, X-B"}, "X-A": {"1"}, "X-B": {"1"}}, http.Header{"Connection": {"Upgrade"}}},
-		{"trailers", http.Header{"Connection": {"TE"}, "Te": {"trailers"}}, http.Header{"Connection": {"TE"}, "Te": {"trailers"}}},
+		{"trailers", http.Header{"Connection": {"TE"}, "Te": {"trailers"}}, http.Header{"Te": {"trailers"}}},
+		{"what a trusted proxy has set", http.Header{"Connection": {"X-Forwarded-For, X-Real-IP"}, "X-Forwarded-For": {"1"}, "X-Real-Ip": {"1"}}, http.Header{"X-Forwarded-For": {"1"}, "X-Real-Ip": {"1"}}},
+		{
+			"one to keep",
+			http.Header{"Connection": {"x-kept, x-a, upgrade"}, "X-Kept": {"1"}, "X-A": {"1"}, "Upgrade": {"b"}},
+			http.Header{"Connection": {"X-Kept, Upgrade"}, "X-Kept": {"1"}, "Upgrade": {"b"}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			endNominated(tt.in)
+			endNominated(tt.in, []string{"X-Kept"})
 			if diff := cmp.Diff(tt.want, tt.in); diff != "" {
 				t.Error(diff)
 			}
@@ -40,12 +45,7 @@ func TestEndNominated(t *testing.T) {
 
 // Methods of HTTP/2 are any bytes.
 func TestServer_MethodsThatAreNone(t *testing.T) {
-	log, _ := newLog()
-	f, err := newForwarded(&config.ForwardedHeaders{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &outer{entryPoint: "web", log: log, forwarded: f, passes: newPasses(), next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	o := outerOf(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for method, want := range map[string]int{"GET": 200, "M-SEARCH": 200, "GET /admin HTTP/1.1": 400, "G\x00T": 400, "GÄT": 400, "CONNECT": 501} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -46,7 +46,7 @@ func internalRoutes(c *config.Configuration) static {
 		route("ping", c.Ping.EntryPoint, "Path(`/ping`)", "ping", math.MaxInt)
 	}
 	for name, e := range c.EntryPoints {
-		if e.HTTP.Redirections != nil && e.HTTP.Redirections.EntryPoint != nil {
+		if e.HTTP.Redirections != nil && e.HTTP.Redirections.EntryPoint != nil && !e.Datagrams() {
 			redirect(h, c, name, e.HTTP.Redirections.EntryPoint)
 		}
 	}

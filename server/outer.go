@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/config"
 	"fairway/internal/answer"
 	"fairway/internal/clientip"
 	"fairway/internal/record"
@@ -22,38 +24,67 @@ type outer struct {
 	entryPoint string
 	log        logrus.FieldLogger
 	forwarded  *forwarded
+	intake     *intake
+	keepAlive  keepAlive
+	pace       *pace
 	passes     *passes
 	next       http.Handler
+	altSvc     []string     // tells of HTTP/3, to clients that speak TLS
 	active     atomic.Int64 // requests under way
+}
+
+func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, next http.Handler, log logrus.FieldLogger) (*outer, error) {
+	f, err := newForwarded(c.ForwardedHeaders)
+	if err != nil {
+		return nil, fmt.Errorf("forwardedHeaders: %w", err)
+	}
+	return &outer{
+		entryPoint: entryPoint, log: log, forwarded: f, intake: newIntake(c.HTTP), keepAlive: newKeepAlive(c.Transport),
+		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, next: next,
+	}, nil
 }
 
 func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.active.Add(1)
 	defer o.active.Add(-1)
 	r, rec := o.begin(r)
-	sw, ok := w.(statusWriter)
-	if !ok {
+	sw, byEngine := w.(statusWriter)
+	if !byEngine {
 		sw = &noteStatus{ResponseWriter: w}
 	}
 	defer o.finish(sw, r, rec)
-	if !ok {
-		if status, cause := refuseMethod(r); status != 0 {
+	if o.altSvc != nil && r.TLS != nil {
+		sw.Header()["Alt-Svc"] = o.altSvc
+	}
+	if !byEngine { // what the engine has done itself
+		o.keepAlive.count(sw, r)
+		defer o.pace.watch(sw, r)()
+		if status, cause := refuseForeign(r); status != 0 {
 			answer.Refuse(sw, r, status, cause)
 			return
 		}
 	}
-	endNominated(r.Header)
+	taken, status, err := o.take(r, rec)
+	if err != nil {
+		answer.Refuse(sw, r, status, err.Error())
+		return
+	}
+	o.next.ServeHTTP(sw, taken)
+}
+
+var errCircle = errors.New("the request goes round in circles: a route leads back to the gateway")
+
+// take sets a request straight, or says with which status, and why, it is refused.
+func (o *outer) take(r *http.Request, rec *record.Record) (taken *http.Request, status int, err error) {
+	if err := o.intake.fields(r.Header); err != nil {
+		return nil, http.StatusBadRequest, err
+	}
 	o.forwarded.apply(r, rec)
 	if !o.passes.count(r.Header) {
-		answer.Refuse(sw, r, http.StatusLoopDetected, "the request goes round in circles: a route leads back to the gateway")
-		return
+		return nil, http.StatusLoopDetected, errCircle
 	}
-	cleaned, err := cleanPath(r)
-	if err != nil {
-		answer.Refuse(sw, r, http.StatusBadRequest, err.Error())
-		return
-	}
-	o.next.ServeHTTP(sw, cleaned)
+	taken, err = o.intake.target(r)
+	return taken, http.StatusBadRequest, err
 }
 
 // begin makes the record of a request. The engine's context has one in itself.
@@ -124,23 +155,21 @@ type statusWriter interface {
 // the inner writer is reached through Unwrap.
 type noteStatus struct {
 	http.ResponseWriter
-	status int
+	status atomic.Int32 // also read by the goroutine of pace
 }
 
 // Status implements statusWriter.
-func (w *noteStatus) Status() int { return w.status }
+func (w *noteStatus) Status() int { return int(w.status.Load()) }
 
 func (w *noteStatus) WriteHeader(status int) {
-	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status = status
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.status.CompareAndSwap(0, int32(status))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *noteStatus) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.status.CompareAndSwap(0, http.StatusOK)
 	return w.ResponseWriter.Write(p)
 }
 

@@ -3,6 +3,8 @@ package server
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -97,4 +99,29 @@ func hasDottedName(p string) bool {
 		}
 	}
 	return true
+}
+
+// What is not sanitized means the same to rules, which look at the URL, and to
+// servers, which get RequestURI.
+func FuzzKeepPath(f *testing.F) {
+	for _, seed := range []string{"/", "/a/../b", "/%2e%2E/x", "/a%2fb\"", "//a", "/%zz", "/a;b?c;d", "/é%2F"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		u, err := url.ParseRequestURI(uri)
+		if err != nil || u.Host != "" || u.Opaque != "" || u.Scheme != "" {
+			return
+		}
+		r, err := keepPath(&http.Request{Method: http.MethodGet, URL: u, RequestURI: uri})
+		if err != nil {
+			return
+		}
+		sent, _, _ := strings.Cut(r.RequestURI, "?")
+		if got := r.URL.EscapedPath(); got != sent {
+			t.Errorf("%q: rules see %q, servers %q", uri, got, sent)
+		}
+		if again, err := keepPath(r); err != nil || again != r {
+			t.Errorf("%q changes again, %v", r.RequestURI, err)
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,11 +86,14 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 func (s *Server) routerEntryPoints() []router.EntryPoint {
 	asDefault := false
 	for _, c := range s.config.EntryPoints {
-		asDefault = asDefault || c.AsDefault
+		asDefault = asDefault || c.AsDefault && !c.Datagrams()
 	}
 	var points []router.EntryPoint
 	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
 		c := s.config.EntryPoints[name]
+		if c.Datagrams() {
+			continue
+		}
 		points = append(points, router.EntryPoint{
 			Name: name, Middlewares: c.HTTP.Middlewares, TLS: c.HTTP.TLS,
 			Default: c.AsDefault || !asDefault && name != config.InternalEntryPoint,
@@ -137,21 +141,29 @@ func (s *Server) listen() error {
 		return err
 	}
 	passes := newPasses()
+	given := takeSockets(os.Getpid(), s.log)
+	defer given.closeRest(s.log)
+	datagrams := false
 	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
-		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, certificate, s.log)
+		if s.config.EntryPoints[name].Datagrams() {
+			datagrams = true
+			s.log.WithField("entryPoint", name).Warn("a UDP entry point is not opened: there is nothing yet that would route datagrams")
+			continue
+		}
+		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, certificate, given, s.log)
 		if err != nil && slices.Contains(s.config.Implied, name) {
 			s.log.WithError(err).Warn("an entry point that is there by default is left out")
 			continue
 		}
 		if err != nil {
 			for _, bound := range s.entryPoints {
-				err = errors.Join(err, bound.listener.Close())
+				err = errors.Join(err, bound.close())
 			}
 			return err
 		}
 		s.entryPoints = append(s.entryPoints, e)
 	}
-	if len(s.entryPoints) == 0 {
+	if len(s.entryPoints) == 0 && !datagrams {
 		return errors.New("no entry point can be bound")
 	}
 	return nil

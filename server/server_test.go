@@ -66,12 +66,9 @@ func TestServer_EntryPointMiddlewaresAndTLSApplyToItsRouters(t *testing.T) {
 }
 
 func TestServer_APanicIsAnswered(t *testing.T) {
+	o := outerOf(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh no") }))
 	log, text := newLog()
-	f, err := newForwarded(&config.ForwardedHeaders{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &outer{entryPoint: "web", log: log, forwarded: f, passes: newPasses(), next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh no") })}
+	o.log = log
 	e := &http.Server{Handler: o, ReadHeaderTimeout: time.Second}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -96,6 +96,10 @@ type Domain struct {
 
 // Service answers requests. It has exactly one kind.
 type Service struct {
+	// Middlewares are the names of the middlewares in front of the service, behind
+	// those of the router, in the order in which a request passes them.
+	Middlewares []string `json:"middlewares,omitempty"`
+
 	LoadBalancer *loadbalancer.Config `json:"loadBalancer,omitempty"`
 }
 

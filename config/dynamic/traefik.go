@@ -25,7 +25,6 @@ var traefikOptions = []string{
 	"http.services.*.loadbalancer.healthcheck",
 	"http.services.*.loadbalancer.passivehealthcheck",
 	"http.services.*.loadbalancer.serverstransport",
-	"http.services.*.middlewares",
 	"http.services.*.weighted",
 	"http.services.*.mirroring",
 	"http.services.*.failover",

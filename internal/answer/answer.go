@@ -4,6 +4,7 @@ package answer
 
 import (
 	"net/http"
+	"strings"
 
 	"fairway/internal/record"
 )
@@ -18,9 +19,13 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, cause string) {
 	Text(w, r, status, cause, StatusText(status))
 }
 
-// Text is Refuse with a body of its own.
+// Text is Refuse with a body of its own. Calls by gRPC get it as their message.
 func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string) {
 	record.From(r.Context()).Fail(cause)
+	if kind := grpcType(r.Header); kind != "" {
+		grpc(w, r, kind, status, strings.TrimSpace(body))
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -71,7 +71,7 @@ func (p *page) rows(options []*option, below string, name func(*option) string, 
 func (o *option) meaning() string {
 	s := strings.Join(strings.Fields(o.Comment), " ")
 	if said := o.spokenDefault(); said != "" && sameValue(said, o.defaultText()) {
-		s = strings.TrimSpace(spoken.ReplaceAllString(s, ""))
+		s = strings.TrimSpace(spoken.ReplaceAllString(s, " "))
 	}
 	rest, deprecated := strings.CutPrefix(s, "Deprecated: ")
 	if after, ok := strings.CutPrefix(rest, o.Field+" "); ok && o.isSubject(after) {

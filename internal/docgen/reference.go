@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"fairway/config/dynamic"
 )
@@ -44,6 +45,16 @@ func (g *generator) services() error {
 	}
 	p := newPage("Services")
 	p.paragraphs(about)
+	var common []*option
+	kinds = slices.DeleteFunc(kinds, func(o *option) bool {
+		if !o.object() {
+			common = append(common, o)
+		}
+		return !o.object()
+	})
+	p.line("## Options of every kind")
+	p.table(common, "", nameOf, notInFiles)
+	p.line("In a file these are below `http.services.NAME`.")
 	for _, kind := range kinds {
 		if err := g.service(p, kind); err != nil {
 			return err

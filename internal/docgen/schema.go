@@ -99,6 +99,11 @@ func (o *option) valueSchema() *schema {
 		s := objectSchema(o.Children)
 		if o.Catalog {
 			s.Min, s.Max = 1, 1
+			for _, child := range o.Children {
+				if !child.object() {
+					s.Max++ // it says more than a kind
+				}
+			}
 		}
 		if o.AllowEmpty {
 			s.Type = []string{"object", "boolean", "null"}

@@ -16,6 +16,7 @@ type Record struct {
 	Host       string     // as asked for: lower case, without port
 	ClientIP   netip.Addr // the peer of the connection (or of the PROXY header)
 	Peer       string     // ClientIP as text
+	Unlisted   bool       // Peer is not added to X-Forwarded-For
 	Router     string     // qualified name; empty when no route matched
 	Service    string
 	Server     string // URL of the server that was tried last

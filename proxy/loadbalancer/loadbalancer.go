@@ -33,8 +33,8 @@ type Config struct {
 
 // Server is one server behind a load balancer.
 type Server struct {
-	// URL of the server, as in http://10.0.0.2:8080. On a container it replaces
-	// port and scheme.
+	// URL of the server, as in http://10.0.0.2:8080, https://10.0.0.2:8443 or
+	// h2c://10.0.0.2:50051. On a container it replaces port and scheme.
 	URL string `json:"url,omitempty"`
 	// Weight is the server's share of requests in relation to the others.
 	// Default: 1. A server of weight 0 gets none.
@@ -44,15 +44,16 @@ type Server struct {
 	PreservePath bool `json:"preservePath,omitempty"`
 	// Port of the container. Default: the lowest port that the container exposes.
 	Port string `json:"-" file:"-"`
-	// Scheme for talking to the container: http or https. Default: http.
+	// Scheme for talking to the container: http, https or h2c. By https HTTP/2 is
+	// spoken where the container offers it. h2c is HTTP/2 without TLS, as servers by
+	// gRPC speak it. Default: http.
 	Scheme string `json:"-" file:"-"`
 }
 
 // ResponseForwarding says how responses are passed on to the client.
 type ResponseForwarding struct {
-	// FlushInterval is the longest time that a part of a response is held back.
-	// Default: 100ms. Negative: every part is sent on at once. Event streams and
-	// responses of unknown length are always sent on at once.
+	// FlushInterval is the longest time that a part of a response may be held back.
+	// It changes nothing: fairway sends every part on as it comes. Default: 100ms.
 	FlushInterval types.Duration `json:"flushInterval,omitempty"`
 }
 
@@ -109,8 +110,8 @@ func newServer(s Server, previous *balancer) (*server, error) {
 	switch {
 	case s.URL == "":
 		return nil, errors.New("has no url")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("url %q: the scheme is neither http nor https", shown)
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
+		return nil, fmt.Errorf("url %q: the scheme is none of http, https and h2c", shown)
 	case u.Host == "":
 		return nil, fmt.Errorf("url %q: has no host", shown)
 	}
@@ -152,6 +153,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer.Text(w, r, http.StatusServiceUnavailable, "no available server", "no available server")
 		return
 	}
+	defer proxy.Finish(w, r)
 	failed := b.forward(w, r, rec, s)
 	repeated := false
 	for tried := []*server{s}; failed != nil && (failed.Unsent || failed.Again && !repeated); tried = append(tried, s) {

@@ -236,7 +236,7 @@ func TestNew_NamesTheServerThatIsWrong(t *testing.T) {
 	}{
 		"no url":          {Server{}, "server 2: has no url"},
 		"no scheme":       {Server{URL: "10.0.0.1:80"}, `server 2: url "10.0.0.1:80": `},
-		"another scheme":  {Server{URL: "tcp://a"}, `server 2: url "tcp://a": the scheme is neither http nor https`},
+		"another scheme":  {Server{URL: "tcp://a"}, `server 2: url "tcp://a": the scheme is none of http, https and h2c`},
 		"no host":         {Server{URL: "http:///x"}, `server 2: url "http:///x": has no host`},
 		"bad port":        {Server{URL: "http://a:b"}, `server 2: url "http://a:b": `},
 		"negative weight": {Server{URL: "http://a", Weight: new(-1)}, "server 2: weight -1: is below 0"},
@@ -267,5 +267,15 @@ func TestServers_HidePasswords(t *testing.T) {
 	_, rec := send(h, http.MethodGet, "")
 	if got := fmt.Sprint(h.Servers(), rec); strings.Contains(got, "hunter2") {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestNew_TakesServersByEveryScheme(t *testing.T) {
+	for _, url := range []string{"http://a", "https://a:8443", "h2c://a:50051"} {
+		c := &Config{Servers: []Server{{URL: url}}}
+		s, err := c.New(t.Context(), proxy.Env{})
+		if err != nil || s.Servers()[0].URL != url {
+			t.Errorf("%s: got %v, %v", url, s, err)
+		}
 	}
 }

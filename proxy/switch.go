@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"fairway/http1"
+	"fairway/internal/record"
+)
+
+// switchProtocol carries a connection whose protocol a server that is reached by
+// TLS has changed (RFC 9110, section 7.8), until both sides are done or one breaks.
+func switchProtocol(w http.ResponseWriter, r *http.Request, res *http.Response, target *Target) error {
+	failed := func(err error) error {
+		return &Error{Err: fmt.Errorf("%s changed the protocol: %w", target.URL.Redacted(), err), Status: http.StatusBadGateway}
+	}
+	server, ok := res.Body.(io.ReadWriteCloser)
+	asked, got := http1.UpgradeOf(r.Header), res.Header.Get("Upgrade")
+	if !ok || asked == "" || !strings.EqualFold(asked, got) {
+		return failed(errors.New("to one that was not asked for"))
+	}
+	more := w.Header().Clone()
+	client, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = client.Close() }()
+	if rec := record.From(r.Context()); rec != nil {
+		rec.Status = http.StatusSwitchingProtocols
+	}
+	head := *res
+	head.Body = nil
+	maps.Copy(head.Header, more)
+	if err := errors.Join(head.Write(rw), rw.Flush()); err != nil {
+		_ = server.Close()
+		return nil
+	}
+	carry(client, rw.Reader, server)
+	return nil
+}
+
+// carry copies both ways. The end of one way is passed on; a broken one breaks both.
+func carry(client net.Conn, early io.Reader, server io.ReadWriteCloser) {
+	one := func(to io.WriteCloser, from io.Reader) {
+		_, err := io.Copy(to, from)
+		half, ok := to.(interface{ CloseWrite() error })
+		if err != nil || !ok || half.CloseWrite() != nil {
+			_, _ = client.Close(), server.Close()
+		}
+	}
+	var both sync.WaitGroup
+	both.Go(func() { one(server, early) })
+	one(client, server)
+	both.Wait()
+	_ = server.Close()
+}
