@@ -36,7 +36,6 @@ func look(conn *net.TCPConn, end time.Time) arrival {
 	_ = conn.SetReadDeadline(end)
 	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	what := arrivesNot
-	seen := 0
 	err = raw.Read(func(fd uintptr) bool {
 		var b [len(preface)]byte
 		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
@@ -46,24 +45,25 @@ func look(conn *net.TCPConn, end time.Time) arrival {
 		case err != nil || n == 0:
 			return true
 		}
-		what, seen = classify(b[:n]), n
-		return true
+		what = classify(b[:n])
+		return what != arrivesNot // else more bytes wake it up, although these are not taken
 	})
 	if err != nil {
 		return arrivesNot
 	}
-	if what == arrivesHTTP2 && seen < len(preface) {
-		return arrivesHTTP // half a preface is none: it would have come in one piece
-	}
 	return what
 }
 
+// classify returns arrivesNot while more bytes are needed: TCP may bring a preface
+// in pieces.
 func classify(b []byte) arrival {
 	switch {
 	case b[0] == tlsHandshake:
 		return arrivesTLS
-	case string(b) == preface[:len(b)] && len(b) >= len("PRI"):
+	case string(b) == preface:
 		return arrivesHTTP2
+	case string(b) == preface[:len(b)]:
+		return arrivesNot
 	}
 	return arrivesHTTP
 }
