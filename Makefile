@@ -10,7 +10,7 @@ LINT    := go tool -modfile=tools.mod golangci-lint
 REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... $(if $(wildcard bench/*.go bench/*/*.go),./bench/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-peers generate image
+.PHONY: help build run test lint fuzz bench bench-peers pgo generate image
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench: ## Measure the way of a request.
 
 bench-peers: build ## Measure beside nginx and HAProxy, in one run (nginx haproxy wrk nghttp2-client are needed).
 	go run ./bench/peers -csv dist/peers.csv
+
+pgo: ## Measure anew what the compiler is guided by, cmd/fairway/default.pgo.
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -pgo=off -o bin/fairway ./cmd/fairway
+	go run ./bench/peers -profile cmd/fairway/default.pgo
 
 generate: ## Print docs/reference anew from the sources.
 	go run ./internal/docgen

@@ -35,6 +35,7 @@ func run() error {
 	only := flag.String("only", "", "comma-separated names of workloads; all when empty")
 	peers := flag.String("peers", "nginx,haproxy,fairway", "comma-separated names of proxies")
 	out := flag.String("csv", "", "file to write the figures to")
+	guide := flag.String("profile", "", "file to write a profile of fairway under all loads to, instead of measuring")
 	flag.Parse()
 	for _, tool := range []string{"nginx", "haproxy", "wrk", "h2load", "taskset"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -56,6 +57,9 @@ func run() error {
 	defer b.end()
 	if err := b.prepare(); err != nil {
 		return err
+	}
+	if *guide != "" {
+		return b.profile(*guide, chosen(*only))
 	}
 	results, err := b.measureAll(strings.Split(*peers, ","), chosen(*only), *rounds)
 	if err != nil {

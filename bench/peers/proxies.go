@@ -32,6 +32,7 @@ type bench struct {
 	duration time.Duration
 	origin   *exec.Cmd
 	port     int // of the origin
+	debug    int // port of fairway's profiles; 0: none
 }
 
 // prepare writes the configurations and starts the origin.
@@ -123,6 +124,9 @@ func (b *bench) start(name, setup string) (*peer, error) {
 		command = []string{
 			b.fairway, "--providers.file.filename=" + config, "--log.level=ERROR",
 			fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", plain), fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", secure),
+		}
+		if b.debug != 0 {
+			command = append(command, "--api.insecure", "--api.debug", fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", b.debug))
 		}
 		if name == "fairway-std" {
 			command = append(command, "--entrypoints.web.engine=std", "--entrypoints.websecure.engine=std")
