@@ -8,6 +8,7 @@ import (
 
 	"fairway/providers/docker"
 	"fairway/providers/file"
+	"fairway/proxy"
 )
 
 // Configuration is the install configuration.
@@ -18,6 +19,9 @@ type Configuration struct {
 	// Providers know what to route to. Default: the Docker engine of this machine,
 	// if it answers and nothing else is configured.
 	Providers *Providers `json:"providers,omitempty"`
+	// ServersTransport says how servers are talked to, where services do not name another
+	// way.
+	ServersTransport *proxy.ServersTransport `json:"serversTransport,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// API shows what is routed where.
 	API *API `json:"api,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Ping answers health checks at /ping.

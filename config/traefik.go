@@ -52,7 +52,7 @@ providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
 providers.nomad providers.plugin providers.precedence providers.redis providers.rest
 providers.swarm providers.zookeeper
-serverstransport
+serverstransport.peercertsans serverstransport.spiffe
 spiffe
 tcpserverstransport
 tracing

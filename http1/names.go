@@ -8,6 +8,7 @@ const (
 	nameConnection       = "Connection"
 	nameContentLength    = "Content-Length"
 	nameTransferEncoding = "Transfer-Encoding"
+	nameSetCookie        = "Set-Cookie"
 	nameTrailer          = "Trailer"
 	nameUpgrade          = "Upgrade"
 	nameExpect           = "Expect"
@@ -35,7 +36,7 @@ var commonNames = newNameTable(
 	"Location", "Origin", namePragma, "Priority", "Proxy-Authenticate", "Proxy-Authorization", nameProxyConnection, "Range",
 	"Referer", "Referrer-Policy", "Retry-After", "Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform", "Sec-Fetch-Dest",
 	"Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Sec-Gpc", "Sec-Websocket-Accept", "Sec-Websocket-Extensions",
-	"Sec-Websocket-Key", "Sec-Websocket-Protocol", "Sec-Websocket-Version", "Server", "Server-Timing", "Set-Cookie",
+	"Sec-Websocket-Key", "Sec-Websocket-Protocol", "Sec-Websocket-Version", "Server", "Server-Timing", nameSetCookie,
 	"Strict-Transport-Security", nameTE, "Traceparent", "Tracestate", nameTrailer, nameTransferEncoding, nameUpgrade,
 	"Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via", "Www-Authenticate", "X-Api-Key", "X-Content-Type-Options",
 	"X-Correlation-Id", "X-Csrf-Token", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto",

@@ -3,6 +3,7 @@ package http1
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -14,7 +15,8 @@ var errBegun = errors.New("the response has begun already")
 // It is the short way for a proxy whose writer no middleware has wrapped.
 //
 // The fields in Header() are the gateway's: they are sent, too, and take the place
-// of the upstream's fields of the same name; one without values removes them.
+// of the upstream's fields of the same name, Set-Cookie excepted; one without
+// values removes them.
 //
 // Lines that concern one connection only (Response marks them as hop) are left
 // out. Content-Length, Transfer-Encoding, Connection and Trailer are written anew
@@ -70,9 +72,10 @@ func (w *Writer) takeRawFields(p *Response) {
 	}
 }
 
-// overrides tells whether the gateway has a field of that name.
+// overrides tells whether the gateway has a field of that name. A cookie of its own
+// says nothing about those of the upstream.
 func (w *Writer) overrides(name string) bool {
-	if len(w.header) == 0 {
+	if len(w.header) == 0 || len(name) == len(nameSetCookie) && strings.EqualFold(name, nameSetCookie) {
 		return false
 	}
 	if _, ok := w.header[name]; ok {

@@ -53,6 +53,10 @@ func TestWriteRaw(t *testing.T) {
 			want: answer{status: 200, header: http.Header{}, length: -1, coding: []string{"chunked"}, body: "hello", trailer: http.Header{"X-A": {"b"}, "X-C": {"d"}}},
 		},
 		{
+			name: "cookies of both", upstream: "HTTP/1.1 204 No Content\r\nset-cookie: a=1\r\nX-A: b\r\n\r\n", set: http.Header{"Set-Cookie": {"server=2"}, "X-A": {"c"}},
+			want: answer{status: 204, header: http.Header{"Set-Cookie": {"a=1", "server=2"}, "X-A": {"c"}}},
+		},
+		{
 			name: "until close", upstream: "HTTP/1.0 200 OK\r\n\r\nhello",
 			want: answer{status: 200, header: http.Header{}, length: -1, coding: []string{"chunked"}, body: "hello"},
 		},

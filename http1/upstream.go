@@ -28,7 +28,8 @@ type Upstream struct {
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a free connection is kept. Default: 90 s.
 	IdleTimeout time.Duration
-	// MaxIdle is the number of free connections that are kept. Default: 200.
+	// MaxIdle is the number of free connections that are kept. Default: 200; negative:
+	// none.
 	MaxIdle int
 
 	once   sync.Once
@@ -60,7 +61,9 @@ func (u *Upstream) prepare() {
 		u.limits = u.Limits.withDefaults()
 		u.DialTimeout = positive(u.DialTimeout, 5*time.Second)
 		u.IdleTimeout = positive(u.IdleTimeout, 90*time.Second)
-		u.MaxIdle = positive(u.MaxIdle, 200)
+		if u.MaxIdle == 0 {
+			u.MaxIdle = 200
+		}
 		u.conns = map[*upstreamConn]struct{}{}
 	})
 }

@@ -86,6 +86,9 @@ type timeoutError struct{ text string }
 func (e *timeoutError) Error() string { return e.text }
 func (e *timeoutError) Timeout() bool { return true }
 
+// Temporary makes it a net.Error.
+func (e *timeoutError) Temporary() bool { return false }
+
 // errClientGone is an exchange that was given up because its client went away.
 var errClientGone = errors.New("the client went away")
 

@@ -12,9 +12,8 @@ import (
 // Silent connections are asked by TCP itself; what was sent and is not acknowledged
 // within the time of lostAfter ends the connection.
 const (
-	dialTimeout = 5 * time.Second
-	askEvery    = 5 * time.Second
-	lostAfter   = 20 * time.Second
+	askEvery  = 5 * time.Second
+	lostAfter = 20 * time.Second
 )
 
 // dialError marks errors from before a connection stood: nothing was sent.
@@ -22,17 +21,20 @@ type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
 
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
+// dialer connects within limit; 0 is none.
+func dialer(limit time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{
-		Timeout:         dialTimeout,
+		Timeout:         limit,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: askEvery, Count: 3},
 		Control: func(_, _ string, c syscall.RawConn) error {
 			return c.Control(func(fd uintptr) { setUserTimeout(fd, lostAfter) })
 		},
 	}
-	conn, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, dialError{err}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, dialError{err}
+		}
+		return conn, nil
 	}
-	return conn, nil
 }

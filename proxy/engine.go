@@ -2,12 +2,16 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/traefik/paerser/types"
 
 	"fairway/http1"
 	"fairway/internal/answer"
@@ -17,12 +21,45 @@ import (
 // Engine forwards by fairway's own HTTP/1.1 client. Servers that are reached by
 // TLS or speak HTTP/2 are left to the standard library.
 type Engine struct {
-	standard *Standard
+	standard                       *Standard
+	connect, firstByte, unusedTime time.Duration // see ForwardingTimeouts
+	unused                         int           // connections that are kept
 }
 
 // NewEngine makes the forwarder with the defaults for talking to servers, which
-// are those of NewStandard.
-func NewEngine() *Engine { return &Engine{standard: NewStandard()} }
+// are those of ServersTransport.
+func NewEngine() *Engine {
+	c := defaultTransport()
+	return newEngine(c, c.ForwardingTimeouts, nil)
+}
+
+func newEngine(c *ServersTransport, t *ForwardingTimeouts, secure *tls.Config) *Engine {
+	e := &Engine{
+		standard: newStandard(c, t, secure), unused: c.MaxIdleConnsPerHost,
+		connect: orEver(t.DialTimeout), firstByte: time.Duration(t.ResponseHeaderTimeout), unusedTime: orEver(t.IdleConnTimeout),
+	}
+	if e.unused == 0 {
+		e.unused = -1
+	}
+	return e
+}
+
+// orEver is d, or as good as for ever when it is 0.
+func orEver(d types.Duration) time.Duration {
+	const ever = 10 * 365 * 24 * time.Hour
+	if d == 0 {
+		return ever
+	}
+	return time.Duration(d)
+}
+
+// RoundTripper sends requests as they are to servers that are reached by a scheme.
+func (e *Engine) RoundTripper(scheme string) http.RoundTripper {
+	if scheme == "h2c" {
+		return e.standard.h2c
+	}
+	return e.standard.secure
+}
 
 // CloseIdle closes the connections that no request uses.
 func (e *Engine) CloseIdle() { e.standard.CloseIdle() }
@@ -36,9 +73,12 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 	if !o.PassHost {
 		out.Host = target.URL.Host
 	}
-	x, err := target.upstream().Do(w, r, &out)
+	x, err := e.upstreamOf(target).Do(w, r, &out)
 	if err != nil {
 		return failure(r.Context(), err, target)
+	}
+	if o.Answered != nil {
+		o.Answered(r, x.Response.Status)
 	}
 	if x.Upgraded() {
 		return tunnel(w, r, x, target)
@@ -46,9 +86,9 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 	return answerWith(w, r, x, target)
 }
 
-// upstream returns the connections to the target. They are kept over reloads as
-// long as the target is.
-func (t *Target) upstream() *http1.Upstream {
+// upstreamOf returns the connections to the target. They are kept over reloads as
+// long as the target is, which belongs to one engine.
+func (e *Engine) upstreamOf(t *Target) *http1.Upstream {
 	if u := t.conns.Load(); u != nil {
 		return u
 	}
@@ -56,7 +96,9 @@ func (t *Target) upstream() *http1.Upstream {
 	if t.URL.Port() == "" {
 		address = net.JoinHostPort(t.URL.Hostname(), "80")
 	}
-	t.conns.CompareAndSwap(nil, &http1.Upstream{Address: address})
+	t.conns.CompareAndSwap(nil, &http1.Upstream{
+		Address: address, DialTimeout: e.connect, HeaderTimeout: e.firstByte, IdleTimeout: e.unusedTime, MaxIdle: e.unused,
+	})
 	return t.conns.Load()
 }
 

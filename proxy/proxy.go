@@ -50,9 +50,15 @@ type Env struct {
 	Log  logrus.FieldLogger
 	// Forwarder sends requests to servers.
 	Forwarder Forwarder
+	// Transport returns the forwarder of a serversTransport. Names without a provider
+	// belong to that of this service.
+	Transport func(name string) (Forwarder, error)
 	// Service returns another service, for services that are made of others. Names
 	// without a provider belong to that of this service.
 	Service func(name string) (Child, error)
+	// Warn tells the operator of something that is wrong, without which the service goes
+	// on.
+	Warn func(reason error)
 	// Previous is the instance that this one replaces, or nil. What is known of
 	// its servers is taken over: a reload forgets nothing.
 	Previous Service
@@ -88,7 +94,9 @@ func (t *Target) Use(ctx context.Context) {
 
 // Options of forwarding that belong to the service.
 type Options struct {
-	PassHost      bool          // send the client's Host header
+	PassHost bool // send the client's Host header
+	// Answered is told of the status of the server's answer, before any of it is passed on.
+	Answered      func(r *http.Request, status int)
 	FlushInterval time.Duration // longest time a part of a response may be held back; no forwarder does
 }
 

@@ -26,13 +26,19 @@ type Standard struct {
 	h2c     *http.Transport
 }
 
-// NewStandard makes the forwarder with the defaults for talking to servers:
-// 5 s to connect, 10 s for a TLS handshake, 200 idle connections per server kept
-// for 90 s, heads of responses up to 64 KiB, no time limit for the answer.
+// NewStandard makes the forwarder with the defaults for talking to servers, which are
+// those of ServersTransport: 5 s to connect, 10 s for a TLS handshake, 200 idle
+// connections per server kept for 90 s, heads of responses up to 64 KiB, no time limit
+// for the answer.
 func NewStandard() *Standard {
-	s := &Standard{secure: newTransport(), upgrade: newTransport(), h2c: newTransport()}
+	c := defaultTransport()
+	return newStandard(c, c.ForwardingTimeouts, nil)
+}
+
+func newStandard(c *ServersTransport, t *ForwardingTimeouts, secure *tls.Config) *Standard {
+	s := &Standard{secure: newTransport(c, t, secure), upgrade: newTransport(c, t, secure), h2c: newTransport(c, t, nil)}
 	s.secure.Protocols.SetHTTP1(true)
-	s.secure.Protocols.SetHTTP2(true)
+	s.secure.Protocols.SetHTTP2(!c.DisableHTTP2)
 	s.upgrade.Protocols.SetHTTP1(true)
 	s.h2c.Protocols.SetUnencryptedHTTP2(true)
 	s.h2c.Proxy = nil
@@ -40,13 +46,6 @@ func NewStandard() *Standard {
 }
 
 const (
-	// pingAfter is how long a connection by HTTP/2 is silent before it is asked
-	// whether it is alive. Servers by gRPC close connections that ask more than twice
-	// in five minutes, with all that is under way. What is lost on the way to a server
-	// is noticed by TCP, long before; see dial.
-	pingAfter = 6 * time.Minute
-	// pingAnswer is how long the answer may take.
-	pingAnswer = 15 * time.Second
 	// streamBuffer is how much of a response waits here for a client that reads
 	// slowly. Then the server has to wait (RFC 9113, section 5.2). It bounds the speed
 	// of one response, too: to this in the time that a packet goes there and back.
@@ -55,19 +54,31 @@ const (
 	headBytes = 64 << 10
 )
 
-func newTransport() *http.Transport {
+func newTransport(c *ServersTransport, t *ForwardingTimeouts, secure *tls.Config) *http.Transport {
+	idle := c.MaxIdleConnsPerHost
+	if idle == 0 {
+		idle = -1 // its 0 means two
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dial,
+		DialContext:            dialer(time.Duration(t.DialTimeout)),
+		TLSClientConfig:        secure.Clone(),
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    200,
-		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    idle,
+		IdleConnTimeout:        time.Duration(t.IdleConnTimeout),
+		ResponseHeaderTimeout:  time.Duration(t.ResponseHeaderTimeout),
 		MaxResponseHeaderBytes: headBytes,
 		DisableCompression:     true, // the encoding is between client and server
 		ReadBufferSize:         16 << 10,
 		WriteBufferSize:        16 << 10,
 		Protocols:              new(http.Protocols),
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAnswer, MaxReceiveBufferPerStream: streamBuffer},
+		HTTP2: &http.HTTP2Config{
+			// Servers by gRPC close connections that ask more than twice in five minutes, with
+			// all that is under way. What is lost on the way to a server is noticed by TCP,
+			// long before; see dial.
+			SendPingTimeout: time.Duration(t.ReadIdleTimeout), PingTimeout: time.Duration(t.PingTimeout),
+			MaxReceiveBufferPerStream: streamBuffer,
+		},
 	}
 }
 
@@ -102,6 +113,9 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	}
 	defer body.end(w)
 	defer func() { _ = res.Body.Close() }()
+	if o.Answered != nil {
+		o.Answered(r, res.StatusCode)
+	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return switchProtocol(w, r, res, target)
 	}

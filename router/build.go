@@ -33,6 +33,7 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	}}
 	b.blame()
 	b.middlewares()
+	b.transports()
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
 	}

@@ -28,17 +28,25 @@ type use struct {
 	name       string
 	middleware *Middleware // nil: there was none
 	slot       *Slot       // nil: there was none
-	isSlot     bool
+	transport  *transport  // nil: there was none
+
+	isSlot, isTransport bool
 }
 
 // same tells whether all that a chain was built from is as it was.
 func (b *building) same(uses []use) bool {
 	for _, u := range uses {
-		if u.isSlot {
-			if slot, err := b.slot(u.name); err != nil || slot != u.slot {
-				return false
-			}
-		} else if b.next.middlewares[u.name] != u.middleware {
+		same := false
+		switch {
+		case u.isTransport:
+			same = b.next.transports[u.name] == u.transport
+		case u.isSlot:
+			slot, err := b.slot(u.name)
+			same = err == nil && slot == u.slot
+		default:
+			same = b.next.middlewares[u.name] == u.middleware
+		}
+		if !same {
 			return false
 		}
 	}

@@ -40,16 +40,21 @@ func (b *building) service(name string, c *dynamic.Service) {
 	o := object{dynamic.KindService, name}
 	said := b.said(o)
 	old := b.previous.services[name]
-	if old != nil && old.Status != Disabled && dynamic.Same(old.Config(), c) && slices.Equal(old.Errors, said) && b.same(old.current.Load().uses) {
+	if old != nil && old.Status != Disabled && dynamic.Same(old.Config(), c) && slices.Equal(old.said, said) && b.same(old.current.Load().uses) {
 		b.next.services[name] = old
+		b.next.problems = append(b.next.problems, old.found...)
 		return
 	}
 	var before *instance
 	if old != nil {
 		before = old.current.Load()
 	}
-	kind, in, err := b.instance(name, c, before)
-	slot := &Slot{Name: name, Kind: kind, Status: Enabled, Errors: said}
+	kind, in, warnings, err := b.instance(name, c, before)
+	slot := &Slot{Name: name, Kind: kind, Status: Enabled, Errors: said, said: said}
+	for _, w := range warnings {
+		slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, w.Error(), nearOf(w), dynamic.Warning))
+		slot.found = append(slot.found, b.next.problems[len(b.next.problems)-1])
+	}
 	switch {
 	case err != nil:
 		slot.Status = Disabled
@@ -59,15 +64,17 @@ func (b *building) service(name string, c *dynamic.Service) {
 		slot.current.Store(&instance{config: c})
 		b.next.services[name], b.moved = slot, true
 		return
-	case len(said) > 0:
+	case len(slot.Errors) > 0:
 		slot.Status = Warned
 	}
-	if old != nil && old.Status == slot.Status && old.Kind == slot.Kind && slices.Equal(old.Errors, said) {
+	if old != nil && old.Status == slot.Status && old.Kind == slot.Kind && slices.Equal(old.Errors, slot.Errors) {
 		b.next.services[name] = old
 		b.next.swaps = append(b.next.swaps, swap{slot: old, with: in})
+		b.next.fresh = append(b.next.fresh, in)
 		return
 	}
 	slot.current.Store(in)
+	b.next.fresh = append(b.next.fresh, in)
 	b.next.services[name], b.moved = slot, true
 }
 
@@ -80,10 +87,10 @@ func nearOf(err error) string {
 }
 
 // instance builds a service and the middlewares in front of it.
-func (b *building) instance(name string, c *dynamic.Service, before *instance) (string, *instance, error) {
+func (b *building) instance(name string, c *dynamic.Service, before *instance) (kind string, in *instance, warnings []error, err error) {
 	kind, config, err := c.Kind()
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	provider := dynamic.ProviderOf(name)
 	m := &chaining{building: b}
@@ -96,6 +103,8 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 			}
 			return slot, nil
 		},
+		Warn:      func(reason error) { warnings = append(warnings, reason) },
+		Transport: func(t string) (proxy.Forwarder, error) { return m.forwarder(dynamic.Qualify(t, provider)) },
 	}
 	if before != nil {
 		env.Previous, _ = before.service.(proxy.Service)
@@ -104,14 +113,14 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 	svc, err := config.New(ctx, env)
 	if err != nil {
 		retire()
-		return kind, nil, fmt.Errorf("%s: %w", kind, err)
+		return kind, nil, nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	h, err := m.wrap(ctx, c.Middlewares, provider, svc)
 	if err != nil {
 		retire()
-		return kind, nil, err
+		return kind, nil, nil, err
 	}
-	return kind, &instance{config: c, service: svc, handler: h, uses: m.uses, retire: retire}, nil
+	return kind, &instance{config: c, service: svc, handler: h, uses: m.uses, retire: retire}, warnings, nil
 }
 
 // internal makes the slot of a service that the gateway itself answers.

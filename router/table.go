@@ -20,10 +20,12 @@ type Table struct {
 	routes      map[string]*Route
 	services    map[string]*Slot
 	middlewares map[string]*Middleware
+	transports  map[string]*transport
 	entryPoints map[string]*entryPointRoutes
 	problems    []dynamic.Problem
-	swaps       []swap   // to be carried out when the table comes into force
-	replaced    []*Route // to be retired then
+	swaps       []swap      // to be carried out when the table comes into force
+	fresh       []*instance // to be started then
+	replaced    []*Route    // to be retired then
 }
 
 // entryPointRoutes are the routes of one entry point: those for plain text and
@@ -91,6 +93,8 @@ type Slot struct {
 	Status Status
 	Errors []string
 
+	said    []string          // problems that came with the configuration
+	found   []dynamic.Problem // and those that building it showed, which are no reason to disable it
 	current atomic.Pointer[instance]
 }
 
@@ -152,6 +156,12 @@ func (t *Table) install() {
 		}
 	}
 	t.swaps = nil
+	for _, in := range t.fresh {
+		if s, ok := in.service.(interface{ Start() }); ok {
+			s.Start()
+		}
+	}
+	t.fresh = nil
 }
 
 // retireFrom ends what the previous table had and this one has not.
@@ -160,6 +170,7 @@ func (t *Table) retireFrom(previous *Table) {
 		rt.retire()
 	}
 	t.replaced = nil
+	t.closeIdleFrom(previous)
 	for name, s := range previous.services {
 		if t.services[name] != s {
 			s.retire()
@@ -186,6 +197,7 @@ func (t *Table) Retire() {
 	for _, s := range t.swaps {
 		s.with.retire()
 	}
+	(&Table{}).closeIdleFrom(t)
 }
 
 // Problems are those that came with the configuration, and those found in

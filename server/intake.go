@@ -3,10 +3,10 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"fairway/config"
+	"fairway/internal/encodedchars"
 	"fairway/internal/urlpath"
 )
 
@@ -14,8 +14,8 @@ import (
 // that rules, middlewares and servers all see (the option http).
 type intake struct {
 	sanitize    bool
-	encoded     *[256]bool // bytes that may be written %XX in a path; nil: all
-	semicolon   string     // what becomes of one in a query
+	encoded     *encodedchars.Table // bytes that may be written %XX in a path; nil: all
+	semicolon   string              // what becomes of one in a query
 	underscores string
 }
 
@@ -25,16 +25,11 @@ func newIntake(c *config.EntryPointHTTP) *intake {
 		in.semicolon = "%3B"
 	}
 	if e := c.EncodedCharacters; e != nil {
-		in.encoded = new([256]bool)
-		for i := range in.encoded {
-			in.encoded[i] = true
-		}
-		for char, allowed := range map[byte]bool{
-			'/': e.AllowEncodedSlash, '\\': e.AllowEncodedBackSlash, 0: e.AllowEncodedNullCharacter, ';': e.AllowEncodedSemicolon,
-			'%': e.AllowEncodedPercent, '?': e.AllowEncodedQuestionMark, '#': e.AllowEncodedHash,
-		} {
-			in.encoded[char] = allowed
-		}
+		in.encoded = encodedchars.Allowed{
+			Slash: e.AllowEncodedSlash, BackSlash: e.AllowEncodedBackSlash, NullCharacter: e.AllowEncodedNullCharacter,
+			Semicolon: e.AllowEncodedSemicolon, Percent: e.AllowEncodedPercent, QuestionMark: e.AllowEncodedQuestionMark,
+			Hash: e.AllowEncodedHash,
+		}.Table()
 	}
 	return in
 }
@@ -59,7 +54,7 @@ func (in *intake) fields(h http.Header) error {
 // target returns the request with the path and query in their form.
 func (in *intake) target(r *http.Request) (*http.Request, error) {
 	if in.encoded != nil {
-		if what := in.forbidden(urlpath.AsSent(r.URL)); what != "" {
+		if what := in.encoded.Forbidden(urlpath.AsSent(r.URL)); what != "" {
 			return nil, fmt.Errorf("%s is not allowed in a path", what)
 		}
 	}
@@ -72,19 +67,6 @@ func (in *intake) target(r *http.Request) (*http.Request, error) {
 		return r, err
 	}
 	return withQuery(r, strings.ReplaceAll(r.URL.RawQuery, ";", in.semicolon)), nil
-}
-
-// forbidden returns the first sequence of a path that is not allowed.
-func (in *intake) forbidden(path string) string {
-	for i := strings.IndexByte(path, '%'); i >= 0 && i+2 < len(path); i++ {
-		if path[i] != '%' {
-			continue
-		}
-		if char, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil && !in.encoded[char] {
-			return path[i : i+3]
-		}
-	}
-	return ""
 }
 
 // withQuery returns a copy of r with another query.

@@ -138,7 +138,11 @@ func worthALine(rec *record.Record) bool {
 }
 
 func (o *outer) line(r *http.Request, rec *record.Record) {
-	o.log.WithFields(logrus.Fields{
+	log := o.log
+	if rec.RequestID != "" {
+		log = log.WithField("requestID", rec.RequestID)
+	}
+	log.WithFields(logrus.Fields{
 		"method": r.Method, "host": r.Host, "path": r.URL.Path, "client": rec.ClientIP.String(),
 		"status": rec.Status, "router": rec.Router, "service": rec.Service, "server": rec.Server,
 		"duration": time.Since(rec.Start).Round(time.Microsecond).String(), "cause": rec.Cause,

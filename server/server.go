@@ -50,6 +50,12 @@ type Options struct {
 // served before Run.
 func New(o Options) (*Server, error) {
 	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewEngine()}
+	if c := o.Config.ServersTransport; c != nil {
+		var err error
+		if s.forwarder, err = c.New(); err != nil {
+			return nil, fmt.Errorf("option serversTransport.%w", err)
+		}
+	}
 	all, err := s.providers(o.Extra)
 	if err != nil {
 		return nil, err

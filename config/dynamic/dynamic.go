@@ -9,16 +9,28 @@ import (
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/chain"
+	"fairway/middlewares/contenttype"
+	"fairway/middlewares/digestauth"
+	"fairway/middlewares/encodedcharacters"
+	"fairway/middlewares/errors"
+	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/headers"
 	"fairway/middlewares/ipallowlist"
+	"fairway/middlewares/ipdenylist"
+	"fairway/middlewares/passtlsclientcert"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
 	"fairway/middlewares/replacepath"
 	"fairway/middlewares/replacepathregex"
+	"fairway/middlewares/requestid"
 	"fairway/middlewares/stripprefix"
 	"fairway/middlewares/stripprefixregex"
 	"fairway/proxy"
+	"fairway/proxy/failover"
+	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
+	"fairway/proxy/mirroring"
+	"fairway/proxy/weighted"
 )
 
 // Configuration is all that one provider, or all of them together, know.
@@ -45,6 +57,8 @@ type HTTP struct {
 	Services map[string]*Service `json:"services,omitempty"`
 	// Middlewares by name.
 	Middlewares map[string]*Middleware `json:"middlewares,omitempty"`
+	// ServersTransports say how servers are talked to, by name. Services name them.
+	ServersTransports map[string]*proxy.ServersTransport `json:"serversTransports,omitempty"`
 }
 
 // Router chooses requests by a rule and hands them through middlewares to a
@@ -100,7 +114,11 @@ type Service struct {
 	// those of the router, in the order in which a request passes them.
 	Middlewares []string `json:"middlewares,omitempty"`
 
-	LoadBalancer *loadbalancer.Config `json:"loadBalancer,omitempty"`
+	Failover            *failover.Config            `json:"failover,omitempty"`
+	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
+	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
+	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
+	Weighted            *weighted.Config            `json:"weighted,omitempty"`
 }
 
 // Kind returns the name and the constructor of the service's only kind.
@@ -112,21 +130,51 @@ func (s *Service) Kind() (string, proxy.Config, error) {
 	return name, value.(proxy.Config), nil
 }
 
+// Parts are the names of the services that it is made of.
+func (s *Service) Parts() (names []string) {
+	switch {
+	case s.Weighted != nil:
+		for _, p := range s.Weighted.Services {
+			names = append(names, p.Name)
+		}
+	case s.HighestRandomWeight != nil:
+		for _, p := range s.HighestRandomWeight.Services {
+			names = append(names, p.Name)
+		}
+	case s.Mirroring != nil:
+		names = append(names, s.Mirroring.Service)
+		for _, m := range s.Mirroring.Mirrors {
+			names = append(names, m.Name)
+		}
+	case s.Failover != nil:
+		names = append(names, s.Failover.Service, s.Failover.Fallback)
+	}
+	return names
+}
+
 // Middleware changes requests on their way to a service, answers them itself, or
 // changes the responses. It has exactly one type.
 type Middleware struct {
-	AddPrefix        *addprefix.Config        `json:"addPrefix,omitempty"`
-	BasicAuth        *basicauth.Config        `json:"basicAuth,omitempty"`
-	Chain            *chain.Config            `json:"chain,omitempty"`
-	Headers          *headers.Config          `json:"headers,omitempty"`
-	IPAllowList      *ipallowlist.Config      `json:"ipAllowList,omitempty"`
-	IPWhiteList      *ipallowlist.Config      `json:"ipWhiteList,omitempty"`
-	RedirectRegex    *redirectregex.Config    `json:"redirectRegex,omitempty"`
-	RedirectScheme   *redirectscheme.Config   `json:"redirectScheme,omitempty"`
-	ReplacePath      *replacepath.Config      `json:"replacePath,omitempty"`
-	ReplacePathRegex *replacepathregex.Config `json:"replacePathRegex,omitempty"`
-	StripPrefix      *stripprefix.Config      `json:"stripPrefix,omitempty"`
-	StripPrefixRegex *stripprefixregex.Config `json:"stripPrefixRegex,omitempty"`
+	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
+	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
+	Chain             *chain.Config             `json:"chain,omitempty"`
+	ContentType       *contenttype.Config       `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	DigestAuth        *digestauth.Config        `json:"digestAuth,omitempty"`
+	EncodedCharacters *encodedcharacters.Config `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Errors            *errors.Config            `json:"errors,omitempty"`
+	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
+	Headers           *headers.Config           `json:"headers,omitempty"`
+	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
+	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
+	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty"`
+	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
+	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`
+	RedirectScheme    *redirectscheme.Config    `json:"redirectScheme,omitempty"`
+	ReplacePath       *replacepath.Config       `json:"replacePath,omitempty"`
+	ReplacePathRegex  *replacepathregex.Config  `json:"replacePathRegex,omitempty"`
+	RequestID         *requestid.Config         `json:"requestID,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	StripPrefix       *stripprefix.Config       `json:"stripPrefix,omitempty"`
+	StripPrefixRegex  *stripprefixregex.Config  `json:"stripPrefixRegex,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.

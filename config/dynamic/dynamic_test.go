@@ -149,7 +149,7 @@ func TestTraefikOption(t *testing.T) {
 		"http.middlewares.x.ratelimiter":          false,
 		"http.middlewares.ratelimit.addprefix":    false,
 		"http.routers.x.observability.tracing":    true,
-		"http.services.x.weighted[0].name":        true,
+		"http.routers.x.observability[0]":         true,
 		"http":                                    false,
 		"tcp.routers.x":                           true,
 		"":                                        false,

@@ -27,6 +27,8 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Kind, p.Name = KindService, ensure(&h.Services, p.Name)
 	case "middlewares":
 		p.Kind, p.Name = KindMiddleware, ensure(&h.Middlewares, p.Name)
+	case "serverstransports":
+		p.Kind, p.Name = KindTransport, ensure(&h.ServersTransports, p.Name)
 	default:
 		p.Name = ""
 		return p

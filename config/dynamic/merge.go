@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"fairway/proxy"
 )
 
 // Qualify returns name@provider; a name that has its provider stays as it is.
@@ -13,6 +15,14 @@ func Qualify(name, provider string) string {
 		return name
 	}
 	return name + "@" + provider
+}
+
+// NewHTTP makes an HTTP without objects, with room for about n routers and services.
+func NewHTTP(n int) *HTTP {
+	return &HTTP{
+		Routers: make(map[string]*Router, n), Services: make(map[string]*Service, n),
+		Middlewares: map[string]*Middleware{}, ServersTransports: map[string]*proxy.ServersTransport{},
+	}
 }
 
 // ProviderOf returns what stands behind the @ of a qualified name.
@@ -28,6 +38,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Routers = qualified(c.HTTP.Routers, provider)
 		out.HTTP.Services = qualified(c.HTTP.Services, provider)
 		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
+		out.HTTP.ServersTransports = qualified(c.HTTP.ServersTransports, provider)
 	}
 	if origin := c.Origin; origin != nil {
 		out.Origin = func(kind, name string) (string, int) {
@@ -68,7 +79,7 @@ func Merge(all map[string]*Configuration) *Configuration {
 			return c
 		}
 	}
-	out := &Configuration{HTTP: &HTTP{Routers: map[string]*Router{}, Services: map[string]*Service{}, Middlewares: map[string]*Middleware{}}}
+	out := &Configuration{HTTP: NewHTTP(0)}
 	out.Origin = func(kind, name string) (string, int) {
 		if c := all[ProviderOf(name)]; c != nil && c.Origin != nil {
 			return c.Origin(kind, name)
@@ -85,6 +96,7 @@ func Merge(all map[string]*Configuration) *Configuration {
 		maps.Copy(out.HTTP.Routers, c.HTTP.Routers)
 		maps.Copy(out.HTTP.Services, c.HTTP.Services)
 		maps.Copy(out.HTTP.Middlewares, c.HTTP.Middlewares)
+		maps.Copy(out.HTTP.ServersTransports, c.HTTP.ServersTransports)
 	}
 	return out
 }
@@ -99,7 +111,8 @@ func Equal(a, b *Configuration) bool {
 		return false
 	}
 	x, y := orZero(a.HTTP), orZero(b.HTTP)
-	return sameObjects(x.Routers, y.Routers) && sameObjects(x.Services, y.Services) && sameObjects(x.Middlewares, y.Middlewares)
+	return sameObjects(x.Routers, y.Routers) && sameObjects(x.Services, y.Services) &&
+		sameObjects(x.Middlewares, y.Middlewares) && sameObjects(x.ServersTransports, y.ServersTransports)
 }
 
 func orZero(h *HTTP) *HTTP {

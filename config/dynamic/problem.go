@@ -43,6 +43,7 @@ const (
 	KindRouter     = "router"
 	KindService    = "service"
 	KindMiddleware = "middleware"
+	KindTransport  = "serversTransport"
 )
 
 // String is the problem on one line: place, reason, nearest right name.

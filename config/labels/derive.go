@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fairway/config/dynamic"
+	"fairway/internal/oneof"
 	"fairway/proxy/loadbalancer"
 )
 
@@ -23,6 +24,9 @@ func (d *Decoder) services(s *share) {
 	}
 	for name, svc := range s.Services {
 		if svc.LoadBalancer == nil {
+			if _, _, err := svc.Kind(); !errors.Is(err, oneof.ErrNone) {
+				continue // it is made of other services
+			}
 			svc.LoadBalancer = &loadbalancer.Config{}
 		}
 		err := d.addServer(s, name, svc.LoadBalancer)
@@ -168,8 +172,8 @@ func (d *Decoder) routers(s *share) {
 
 func (s *share) hasServer() bool {
 	for _, svc := range s.Services {
-		if svc.LoadBalancer != nil && len(svc.LoadBalancer.Servers) > 0 {
-			return true
+		if svc.LoadBalancer == nil || len(svc.LoadBalancer.Servers) > 0 {
+			return true // one that is made of others has theirs
 		}
 	}
 	return false

@@ -17,7 +17,7 @@ import (
 type merging struct {
 	provider string
 	out      dynamic.HTTP
-	owner    struct{ routers, services, middlewares map[string]*share }
+	owner    struct{ routers, services, middlewares, transports map[string]*share }
 	joined   map[string]string // service of a later share -> the service that its server joins
 	lost     map[object]bool   // of the present share: what an older workload's stands for
 	merged   map[string]bool   // services that are copies made here
@@ -28,21 +28,21 @@ type object struct{ kind, name string }
 
 func merge(provider string, shares []*share) *dynamic.Configuration {
 	m := &merging{provider: provider, joined: map[string]string{}, merged: map[string]bool{}, lost: map[object]bool{}}
-	m.out = dynamic.HTTP{
-		Routers:     make(map[string]*dynamic.Router, len(shares)),
-		Services:    make(map[string]*dynamic.Service, len(shares)),
-		Middlewares: map[string]*dynamic.Middleware{},
-	}
+	m.out = *dynamic.NewHTTP(len(shares))
 	m.owner.routers = make(map[string]*share, len(shares))
 	m.owner.services = make(map[string]*share, len(shares))
 	m.owner.middlewares = map[string]*share{}
+	m.owner.transports = map[string]*share{}
 	for _, s := range shares {
 		clear(m.lost)
 		for name, r := range s.Routers {
 			m.router(s, name, r)
 		}
 		for name, mw := range s.Middlewares {
-			m.middleware(s, name, mw)
+			own(m, s, dynamic.KindMiddleware, name, mw, m.out.Middlewares, m.owner.middlewares)
+		}
+		for name, t := range s.ServersTransports {
+			own(m, s, dynamic.KindTransport, name, t, m.out.ServersTransports, m.owner.transports)
 		}
 		for name, svc := range s.Services {
 			m.service(s, name, svc)
@@ -75,6 +75,8 @@ func (m *merging) ownerOf(p dynamic.Problem) *share {
 		return m.owner.routers[p.Name]
 	case dynamic.KindMiddleware:
 		return m.owner.middlewares[p.Name]
+	case dynamic.KindTransport:
+		return m.owner.transports[p.Name]
 	}
 	return m.owner.services[p.Name]
 }
@@ -105,14 +107,15 @@ func (m *merging) router(s *share, name string, r *dynamic.Router) {
 	m.clash(s, first, dynamic.KindRouter, name)
 }
 
-func (m *merging) middleware(s *share, name string, mw *dynamic.Middleware) {
-	first, taken := m.owner.middlewares[name]
+// own takes an object of a kind of which several workloads may say the same.
+func own[T any](m *merging, s *share, kind, name string, object *T, out map[string]*T, owner map[string]*share) {
+	first, taken := owner[name]
 	if !taken {
-		m.owner.middlewares[name], m.out.Middlewares[name] = s, mw
+		owner[name], out[name] = s, object
 		return
 	}
-	if !reflect.DeepEqual(m.out.Middlewares[name], mw) {
-		m.clash(s, first, dynamic.KindMiddleware, name)
+	if !reflect.DeepEqual(out[name], object) {
+		m.clash(s, first, kind, name)
 	}
 }
 
@@ -145,14 +148,17 @@ func (m *merging) place(s *share, name string, svc *dynamic.Service) {
 		return
 	}
 	kept := m.out.Services[name]
-	if first.workload.Group != s.workload.Group || !equalButServers(kept.LoadBalancer, svc.LoadBalancer) {
+	if first.workload.Group != s.workload.Group || !equalButServers(kept, svc) {
 		m.clash(s, first, dynamic.KindService, name)
 		return
+	}
+	if kept.LoadBalancer == nil {
+		return // it is made of other services, and the same
 	}
 	if !m.merged[name] {
 		lb := *kept.LoadBalancer
 		lb.Servers = slices.Clone(lb.Servers)
-		kept = &dynamic.Service{LoadBalancer: &lb}
+		kept = &dynamic.Service{Middlewares: kept.Middlewares, LoadBalancer: &lb}
 		m.out.Services[name], m.merged[name] = kept, true
 	}
 	for _, server := range svc.LoadBalancer.Servers {
@@ -192,6 +198,23 @@ func (m *merging) orphans(s *share) {
 		}
 		m.guarded(s, dynamic.KindRouter, name, r.Middlewares)
 	}
+	for name, svc := range s.Services {
+		if m.owner.services[name] != s {
+			continue
+		}
+		m.guarded(s, dynamic.KindService, name, svc.Middlewares)
+		for _, part := range svc.Parts() {
+			if part = m.local(part); m.lost[object{dynamic.KindService, part}] {
+				m.orphan(s, dynamic.KindService, name, dynamic.KindService, part)
+			}
+		}
+		if svc.LoadBalancer == nil {
+			continue
+		}
+		if t := m.local(svc.LoadBalancer.ServersTransport); m.lost[object{dynamic.KindTransport, t}] {
+			m.orphan(s, dynamic.KindService, name, dynamic.KindTransport, t)
+		}
+	}
 	for name, mw := range s.Middlewares {
 		if mw.Chain != nil && m.owner.middlewares[name] == s {
 			m.guarded(s, dynamic.KindMiddleware, name, mw.Chain.Middlewares)
@@ -217,8 +240,16 @@ func (m *merging) orphan(s *share, kind, name, lostKind, lostName string) {
 // local is a name without the provider's own behind the @.
 func (m *merging) local(name string) string { return strings.TrimSuffix(name, "@"+m.provider) }
 
-func equalButServers(a, b *loadbalancer.Config) bool {
-	x, y := *a, *b
-	x.Servers, y.Servers = nil, nil
-	return reflect.DeepEqual(x, y)
+func equalButServers(a, b *dynamic.Service) bool {
+	return reflect.DeepEqual(withoutServers(a), withoutServers(b))
+}
+
+func withoutServers(s *dynamic.Service) dynamic.Service {
+	out := *s
+	if s.LoadBalancer != nil {
+		lb := *s.LoadBalancer
+		lb.Servers = nil
+		out.LoadBalancer = &lb
+	}
+	return out
 }

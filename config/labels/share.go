@@ -65,6 +65,7 @@ func (s *share) decode() {
 	s.Routers = orEmpty(s.Routers)
 	s.Services = orEmpty(s.Services)
 	s.Middlewares = orEmpty(s.Middlewares)
+	s.ServersTransports = orEmpty(s.ServersTransports)
 	for _, f := range faults {
 		p := s.Blame(f)
 		inLabels(found, &p)

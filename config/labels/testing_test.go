@@ -130,6 +130,7 @@ func printed(tb testing.TB, c *dynamic.Configuration) string {
 	printObjects(tb, &b, dynamic.KindRouter, c.HTTP.Routers)
 	printObjects(tb, &b, dynamic.KindMiddleware, c.HTTP.Middlewares)
 	printObjects(tb, &b, dynamic.KindService, c.HTTP.Services)
+	printObjects(tb, &b, dynamic.KindTransport, c.HTTP.ServersTransports)
 	return b.String()
 }
 

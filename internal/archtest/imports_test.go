@@ -25,7 +25,7 @@ var plan = []room{
 	{dir: "examples/...", may: []string{"config/...", "providers/...", "internal/..."}},
 	{dir: "server/...", free: true, why: "wires all rooms"},
 
-	{dir: "internal/docgen", may: []string{"config/...", "internal/..."}, why: "prints the reference of the configuration types"},
+	{dir: "internal/docgen", may: []string{"config/...", "proxy", "internal/..."}, why: "prints the reference of the configuration types"},
 	{dir: "internal/check", may: []string{"config/...", "providers/...", "router", "proxy/...", "middlewares/...", "internal/..."}, why: "the command builds what the server would build"},
 	{dir: "internal/demo", may: []string{"config/...", "providers", "internal/..."}, why: "the command is a provider of its own"},
 	{dir: "internal/*", may: []string{"internal/..."}, why: "answer, record and the like are what middlewares and proxy both need"},
@@ -43,7 +43,7 @@ var plan = []room{
 
 	{dir: "config/dynamic", may: []string{"middlewares/...", "proxy/...", "tls/certs", "internal/..."}, why: "the catalog points down, so no cycle can form"},
 	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "internal/..."}, why: "it gives every load balancer its server"},
-	{dir: "config", may: []string{"config/dynamic", "providers/...", "tls/...", "telemetry", "internal/..."}},
+	{dir: "config", may: []string{"config/dynamic", "providers/...", "proxy", "tls/...", "telemetry", "internal/..."}},
 	{dir: "providers/*", may: []string{"providers", "config/dynamic", "config/labels", "internal/..."}},
 	{dir: "providers", may: []string{"config/dynamic", "internal/..."}},
 

@@ -173,6 +173,20 @@ func assumeOthers(h *dynamic.HTTP, provider string) {
 			}
 		}
 	}
+	for _, svc := range slices.Collect(maps.Values(h.Services)) {
+		assumeMiddlewares(svc.Middlewares)
+		for _, part := range svc.Parts() {
+			if name := dynamic.Qualify(part, provider); dynamic.ProviderOf(name) != provider && h.Services[name] == nil {
+				h.Services[name] = standInService()
+			}
+		}
+		if svc.LoadBalancer == nil || svc.LoadBalancer.ServersTransport == "" {
+			continue
+		}
+		if name := dynamic.Qualify(svc.LoadBalancer.ServersTransport, provider); dynamic.ProviderOf(name) != provider {
+			h.ServersTransports[name] = &proxy.ServersTransport{}
+		}
+	}
 	for _, r := range h.Routers {
 		assumeMiddlewares(r.Middlewares)
 		if name := dynamic.Qualify(r.Service, provider); dynamic.ProviderOf(name) != provider {

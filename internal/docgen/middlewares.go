@@ -103,6 +103,7 @@ func (g *generator) example(p *page, kind *option) error {
 	p.code("yaml", document)
 	for _, part := range []struct{ section, words string }{
 		{"request", "A client sends:"},
+		{"asked", "The other server is asked:"},
 		{"service", "The service answers:"},
 		{"upstream", "The service gets:"},
 		{"response", "The client gets:"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"fairway/config/dynamic"
+	"fairway/proxy"
 )
 
 // routers prints the options of routers.
@@ -60,7 +61,29 @@ func (g *generator) services() error {
 			return err
 		}
 	}
+	if err := g.transports(p); err != nil {
+		return err
+	}
 	g.pages["services.md"] = p.bytes()
+	return nil
+}
+
+// transports prints the options of serversTransports behind the services.
+func (g *generator) transports(p *page) error {
+	t := reflect.TypeFor[proxy.ServersTransport]()
+	options, err := g.options(fresh(t))
+	if err != nil {
+		return err
+	}
+	about, err := g.comments.ofType(t)
+	if err != nil {
+		return err
+	}
+	p.line("## serversTransports")
+	p.paragraphs(about)
+	p.table(options, "", nameOf, notInFiles)
+	p.line("In a file these are below `http.serversTransports.NAME`, on a container below `fairway.http.serversTransports.NAME`; for all services " +
+		"that name none, below `serversTransport` of the [install configuration](install.md).")
 	return nil
 }
 

@@ -24,3 +24,31 @@ func Remove(h http.Header, name string) {
 		}
 	}
 }
+
+// Valid tells whether a name may be that of a header: a token (RFC 9110, section
+// 5.6.2).
+func Valid(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// RemoveHop deletes the fields that concern one connection only and are not passed
+// on (RFC 9110, section 7.6.1): those of old, and those that Connection names.
+func RemoveHop(h http.Header) {
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range []string{
+		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Http2-Settings",
+	} {
+		delete(h, name)
+	}
+}

@@ -111,8 +111,32 @@ func TestVerifier_SharesOneComputation(t *testing.T) {
 		if asked.Load() != 2 || accepted.Load() != 50 {
 			t.Errorf("got %d computations, %d accepted, want 2, 50", asked.Load(), accepted.Load())
 		}
-		if v.Verify("ann", "right"); asked.Load() != 3 {
-			t.Error("an answer was kept")
+	})
+}
+
+func TestVerifier_KnowsForAMinuteWhatWasRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		v := NewVerifier(Users{"ann": slowHash{&asked}, "bob": slowHash{&asked}})
+		for _, step := range []struct {
+			user, password string
+			ok             bool
+			asked          int32
+		}{
+			{"ann", "right", true, 1},
+			{"ann", "right", true, 1},
+			{"bob", "right", true, 2},
+			{"ann", "wrong", false, 3},
+			{"ann", "wrong", false, 4},
+			{"nobody", "right", false, 5},
+		} {
+			if ok := v.Verify(step.user, step.password); ok != step.ok || asked.Load() != step.asked {
+				t.Errorf("%s %s: got %v, %d computations", step.user, step.password, ok, asked.Load())
+			}
+		}
+		time.Sleep(keepFor)
+		if v.Verify("ann", "right"); asked.Load() != 6 {
+			t.Error("it is known for longer")
 		}
 	})
 }

@@ -1,22 +1,34 @@
 package htpasswd
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"fairway/internal/remember"
+)
 
 // maxPassword bounds the work one request can ask for: the hashes take time in
 // proportion to the length of what the client sent.
 const maxPassword = 4096
 
+// A password that was right is taken for right again for a time, and for so many
+// users at most.
+const (
+	keepFor  = time.Minute
+	keepMost = 10000
+)
+
 // Verifier checks passwords. Requests that ask about the same user and password at
 // the same time share one computation: a page that loads forty files hashes once.
-// Nothing is kept beyond that.
+// For a minute it is known which passwords were right, by a keyed hash of them. That
+// a password was wrong is not kept.
 type Verifier struct {
 	users  Users
 	decoy  Hash
+	right  *remember.Cache[struct{}]
 	mu     sync.Mutex
-	flying map[credentials]*flight
+	flying map[remember.Key]*flight
 }
-
-type credentials struct{ user, password string }
 
 // flight is a computation under way; ok may be read once done is closed.
 type flight struct {
@@ -26,7 +38,7 @@ type flight struct {
 
 // NewVerifier returns a Verifier for users, which must not change afterwards.
 func NewVerifier(users Users) *Verifier {
-	v := &Verifier{users: users, flying: map[credentials]*flight{}}
+	v := &Verifier{users: users, right: remember.New[struct{}](keepMost), flying: map[remember.Key]*flight{}}
 	for _, h := range users {
 		if v.decoy == nil || h.Cost() > v.decoy.Cost() {
 			v.decoy = h
@@ -40,7 +52,10 @@ func (v *Verifier) Verify(user, password string) bool {
 	if len(password) > maxPassword || v.decoy == nil {
 		return false
 	}
-	key := credentials{user, password}
+	key := v.right.Key(user, password)
+	if _, ok := v.right.Get(key); ok {
+		return true
+	}
 	v.mu.Lock()
 	if f, ok := v.flying[key]; ok {
 		v.mu.Unlock()
@@ -57,7 +72,9 @@ func (v *Verifier) Verify(user, password string) bool {
 		v.mu.Unlock()
 		close(f.done)
 	}()
-	f.ok = v.compare(user, password)
+	if f.ok = v.compare(user, password); f.ok {
+		v.right.Put(key, struct{}{}, keepFor)
+	}
 	return f.ok
 }
 

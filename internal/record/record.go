@@ -19,10 +19,12 @@ type Record struct {
 	Unlisted   bool       // Peer is not added to X-Forwarded-For
 	Router     string     // qualified name; empty when no route matched
 	Service    string
-	Server     string // URL of the server that was tried last
-	User       string // who authenticated, if anybody did
-	Cause      string // why the gateway itself answered, or why forwarding failed
-	Status     int    // status sent to the client
+	Server     string    // URL of the server that was tried last
+	Sent       time.Time // when that server was given the request; where that matters
+	RequestID  string    // of the middleware requestID
+	User       string    // who authenticated, if anybody did
+	Cause      string    // why the gateway itself answered, or why forwarding failed
+	Status     int       // status sent to the client
 
 	values [4]string // see Value
 	used   int

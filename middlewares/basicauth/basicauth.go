@@ -3,13 +3,16 @@
 package basicauth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
+	"fairway/internal/freshfile"
 	"fairway/internal/headername"
 	"fairway/internal/htpasswd"
 	"fairway/internal/record"
@@ -24,7 +27,8 @@ type Config struct {
 	// is written twice. At least one user, here or in usersFile, is required.
 	Users []secret.String `json:"users,omitempty"`
 	// UsersFile is the path of a file with one "name:hash" per line. A user that users
-	// lists as well has the hash given there.
+	// lists as well has the hash given there. The file is read again within a second of
+	// a change; while what is in it is not usable, its last good content stays in force.
 	UsersFile string `json:"usersFile,omitempty"`
 	// Realm is the name of the protected area that browsers show when they ask for the
 	// password. Default "traefik".
@@ -43,7 +47,7 @@ const defaultRealm = "traefik"
 func (c *Config) SetDefaults() { c.Realm = defaultRealm }
 
 type handler struct {
-	users        *htpasswd.Verifier
+	users        func() *htpasswd.Verifier
 	challenge    string
 	removeHeader bool
 	headerField  string
@@ -51,8 +55,8 @@ type handler struct {
 }
 
 // New implements middlewares.Config.
-func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (http.Handler, error) {
-	users, err := c.load()
+func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
+	users, err := c.users(env.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +65,7 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 		realm = defaultRealm
 	}
 	return &handler{
-		users:        htpasswd.NewVerifier(users),
+		users:        users,
 		challenge:    `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `"`,
 		removeHeader: c.RemoveHeader,
 		headerField:  c.HeaderField,
@@ -69,32 +73,43 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 	}, nil
 }
 
-func (c *Config) load() (htpasswd.Users, error) {
-	users := htpasswd.Users{}
-	if c.UsersFile != "" {
-		if err := readFile(users, c.UsersFile); err != nil {
-			return nil, fmt.Errorf("usersFile: %w", err)
-		}
+// users returns the function that has the users at any time.
+func (c *Config) users(log logrus.FieldLogger) (func() *htpasswd.Verifier, error) {
+	if c.UsersFile == "" {
+		v, err := c.verifier(nil)
+		return func() *htpasswd.Verifier { return v }, err
 	}
-	for i, line := range c.Users {
-		if err := users.Add(line.Reveal()); err != nil {
-			return nil, fmt.Errorf("users: entry %d: %w", i+1, err)
-		}
+	// Mistakes in users are told as such, not as those of the file.
+	if err := c.add(htpasswd.Users{}); err != nil {
+		return nil, err
+	}
+	file, err := freshfile.Open(c.UsersFile, c.verifier, log)
+	if err != nil {
+		return nil, fmt.Errorf("usersFile: %w", err)
+	}
+	return file.Value, nil
+}
+
+// verifier is made of the content of usersFile and of the users beside it.
+func (c *Config) verifier(file []byte) (*htpasswd.Verifier, error) {
+	users := htpasswd.Users{}
+	if err := users.Read(bytes.NewReader(file)); err != nil {
+		return nil, err
+	}
+	if err := c.add(users); err != nil {
+		return nil, err
 	}
 	if len(users) == 0 {
 		return nil, errors.New("users or usersFile must name one user at least")
 	}
-	return users, nil
+	return htpasswd.NewVerifier(users), nil
 }
 
-func readFile(users htpasswd.Users, name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	if err := users.Read(f); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+func (c *Config) add(users htpasswd.Users) error {
+	for i, line := range c.Users {
+		if err := users.Add(line.Reveal()); err != nil {
+			return fmt.Errorf("users: entry %d: %w", i+1, err)
+		}
 	}
 	return nil
 }
@@ -105,7 +120,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "basicAuth: no credentials were sent")
 		return
 	}
-	if !h.users.Verify(user, password) {
+	if !h.users().Verify(user, password) {
 		h.refuse(w, r, "basicAuth: wrong user or password")
 		return
 	}

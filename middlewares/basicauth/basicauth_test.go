@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"fairway/internal/record"
 	"fairway/internal/secret"
@@ -40,6 +44,37 @@ func TestBasicAuth_NotesWhoCameIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBasicAuth_ReadsItsFileAgain(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "users")
+	write := func(text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		write(ann)
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		h, err := (&Config{UsersFile: name}).New(t.Context(), middlewarestest.Env("test"), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			content string
+			status  int
+		}{{ann, 200}, {"ann:plain password", 200}, {"", 200}, {"bob" + ann[3:], 401}, {"# ann is back\n" + ann, 200}} {
+			write(step.content)
+			time.Sleep(time.Second)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.SetBasicAuth("ann", "secret")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != step.status {
+				t.Errorf("with %q: got %d, want %d", step.content, w.Code, step.status)
+			}
+		}
+	})
 }
 
 func TestBasicAuth_ShowsNoHash(t *testing.T) {

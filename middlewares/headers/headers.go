@@ -5,7 +5,7 @@
 // config.go is what the operator writes. A request passes cors.go (is it a
 // preflight, to be answered here?), then custom.go (request headers), then guard.go
 // (allowed host, redirection to https). The response headers are worked out once,
-// in New, as a list of edits, which writer.go applies just before they are sent:
+// in New, as a list of edits, which are applied just before they are sent:
 // security first, then the operator's own, then CORS, so that the later wins.
 package headers
 
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"fairway/internal/responsehead"
 	"fairway/middlewares"
 )
 
@@ -56,9 +57,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serve(w, r)
 		return
 	}
-	rw := &writer{ResponseWriter: w, edit: func(header http.Header) { h.editResponse(header, r, origin) }}
+	rw := responsehead.New(w, func(header http.Header) { h.editResponse(header, r, origin) })
 	h.serve(rw, r)
-	rw.begin() // the handler may have left it to the server to send the headers
+	rw.Finish() // the handler may have left it to the server to send the headers
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {

@@ -110,8 +110,12 @@ func passingExamples(t *testing.T, dir string, typ reflect.Type) []*example {
 
 func (ex *example) build(ctx context.Context, t *testing.T, next http.Handler) http.Handler {
 	t.Helper()
-	enterFiles(t, ex.archive)
-	name, cfg := decode(t, ex.labels, reflect.New(ex.typ).Interface().(middlewares.Config))
+	return ex.buildFrom(ctx, t, enter(t, ex.archive), next)
+}
+
+func (ex *example) buildFrom(ctx context.Context, t *testing.T, around *surroundings, next http.Handler) http.Handler {
+	t.Helper()
+	name, cfg := decode(t, around.inside(ex.labels), reflect.New(ex.typ).Interface().(middlewares.Config))
 	handler, err := cfg.New(ctx, Env(name), next)
 	if err != nil {
 		t.Fatal(err)
@@ -121,10 +125,11 @@ func (ex *example) build(ctx context.Context, t *testing.T, next http.Handler) h
 
 // leavesNothing checks that an instance ends with its context.
 func (ex *example) leavesNothing(t *testing.T) {
+	around := enter(t, ex.archive)
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(t.Context())
-	handler := ex.build(ctx, t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	_, r := parseRequest(t, ex.request)
+	handler := ex.buildFrom(ctx, t, around, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	_, r := parseRequest(t, signed(t, handler, ex.request))
 	r.RemoteAddr = "127.0.0.1:1"
 	handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
 	cancel()

@@ -29,6 +29,7 @@ func Env(name string) middlewares.Env {
 		Service: func(name string) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }), nil
 		},
+		Keep: func(first func() any) any { return first() },
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r = r.Clone(r.Context())

@@ -8,11 +8,13 @@
 //	-- upstream --     the request that reaches the service, or "none"
 //	-- response --     what the client gets
 //
-// Optional are "-- service --", the raw response of the service (else 200 "ok"), and
-// "-- error --", the error of New, which replaces request, upstream and response. A
-// section of any other name is a file that lies in the working directory. The
-// working directory is a temporary one. `go test -update` writes upstream, response
-// and error.
+// Optional are "-- service --", the raw response of the service (else 200 "ok"),
+// "-- error --", the error of New, which replaces request, upstream and response, and
+// "-- server NAME --", the raw response of another server, which the labels name so;
+// what it was asked is then in "-- asked --". "-- client.pem --" is the
+// certificate of a client over TLS. A section of any other name is a file that lies in the working directory. The
+// working directory is a temporary one. `go test -update` writes asked, upstream,
+// response and error.
 //
 // A chain finds middlewares under every name; they note their name in the header
 // X-Passed. Any service name leads to a service that answers with that name.
@@ -60,7 +62,7 @@ func Golden(t *testing.T, newConfig func() middlewares.Config) {
 func check(t *testing.T, file string, ar *txtar.Archive, results map[string]string) {
 	t.Helper()
 	changed := false
-	for _, name := range []string{"upstream", "response", "error"} {
+	for _, name := range []string{"asked", "upstream", "response", "error"} {
 		got, ok := results[name]
 		if want, there := find(ar, name); ok != there || got != want {
 			if !*update {
@@ -80,8 +82,8 @@ func check(t *testing.T, file string, ar *txtar.Archive, results map[string]stri
 // run builds the middleware of the example and sends the request through it.
 func run(t *testing.T, ar *txtar.Archive, newConfig func() middlewares.Config) map[string]string {
 	t.Helper()
-	enterFiles(t, ar)
-	name, cfg := decode(t, section(t, ar, "labels"), newConfig())
+	around := enter(t, ar)
+	name, cfg := decode(t, around.inside(section(t, ar, "labels")), newConfig())
 	service := &service{answer: "HTTP/1.1 200 OK\n\nok"}
 	if answer, ok := find(ar, "service"); ok {
 		service.answer = answer
@@ -90,23 +92,13 @@ func run(t *testing.T, ar *txtar.Archive, newConfig func() middlewares.Config) m
 	if err != nil {
 		return map[string]string{"error": err.Error() + "\n"}
 	}
-	response := exchange(t, handler, section(t, ar, "request"))
-	return map[string]string{"upstream": service.seen(), "response": response}
-}
-
-// enterFiles makes the example's own files the working directory.
-func enterFiles(t *testing.T, ar *txtar.Archive) {
-	t.Helper()
-	dir := t.TempDir()
-	for _, f := range ar.Files {
-		if slices.Contains([]string{"labels", "request", "upstream", "response", "service", "error"}, f.Name) {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f.Name)), f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	handler = withCertificate(t, ar, handler)
+	response := exchange(t, handler, signed(t, handler, section(t, ar, "request")))
+	results := map[string]string{"upstream": unsigned(service.seen()), "response": unsigned(around.outside(response))}
+	if len(around.servers) > 0 {
+		results["asked"] = around.asked()
 	}
-	t.Chdir(dir)
+	return results
 }
 
 func find(ar *txtar.Archive, name string) (string, bool) {

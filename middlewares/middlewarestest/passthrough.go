@@ -90,11 +90,12 @@ func (ex *example) hijack(t *testing.T) {
 // next, and returns the connection for reading.
 func (ex *example) connect(t *testing.T, next http.HandlerFunc) *bufio.Reader {
 	t.Helper()
-	server := httptest.NewServer(ex.build(t.Context(), t, next))
+	handler := ex.build(t.Context(), t, next)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	conn := dial(t, server)
 	t.Cleanup(func() { _ = conn.Close() })
-	raw, _ := parseRequest(t, ex.request)
+	raw, _ := parseRequest(t, signed(t, handler, ex.request))
 	if _, err := conn.Write(raw); err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 		return err
 	}
 	lines := map[string]int{}
-	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares"} {
+	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports"} {
 		for _, name := range tree.Names("http", section) {
 			lines[kind+name] = tree.Line("http", section, name)
 		}
@@ -196,7 +196,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 // configuration puts the files together, in the order of their names. Of two
 // objects of one name the first stays.
 func (f *folder) configuration() *dynamic.Configuration {
-	out := &dynamic.HTTP{Routers: map[string]*dynamic.Router{}, Services: map[string]*dynamic.Service{}, Middlewares: map[string]*dynamic.Middleware{}}
+	out := dynamic.NewHTTP(0)
 	var problems []dynamic.Problem
 	if f.broken != nil {
 		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error()})
@@ -208,6 +208,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, add(out.Routers, d.http.Routers, dynamic.KindRouter, path, owner)...)
 			problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
 			problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
+			problems = append(problems, add(out.ServersTransports, d.http.ServersTransports, dynamic.KindTransport, path, owner)...)
 		}
 		for _, p := range d.problems {
 			// A mistake in an object that is not used costs no other file's.

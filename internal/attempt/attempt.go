@@ -1,0 +1,114 @@
+// Package attempt lets a request be tried again, or elsewhere, after an answer that is
+// not good enough: the answer is held up by its status, before any of it is sent.
+package attempt
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+)
+
+// Writer passes a response on, unless its status is refused: then nothing of it
+// reaches the client, and the writer below is as it was. Informational responses
+// pass. A connection may be taken over, which is passing, too.
+type Writer struct {
+	inner   http.ResponseWriter
+	refuse  func(status int) bool
+	header  http.Header // of this attempt
+	status  int
+	refused bool
+}
+
+// New returns a Writer in front of w that refuses some statuses.
+func New(w http.ResponseWriter, refuse func(status int) bool) *Writer {
+	return &Writer{inner: w, refuse: refuse, header: maps.Clone(w.Header())}
+}
+
+// Refused tells whether the response was held up, and with which status it came.
+func (w *Writer) Refused() (status int, refused bool) { return w.status, w.refused }
+
+// Begun tells whether a response has been passed on, or held up.
+func (w *Writer) Begun() bool { return w.status != 0 }
+
+// Status implements the contract of writers that know their status.
+func (w *Writer) Status() int { return w.status }
+
+// Header implements http.ResponseWriter.
+func (w *Writer) Header() http.Header {
+	if w.status != 0 && !w.refused {
+		return w.inner.Header() // for trailers
+	}
+	return w.header
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *Writer) WriteHeader(status int) {
+	switch {
+	case w.status != 0:
+		return
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		before := maps.Clone(w.inner.Header())
+		w.give(w.header)
+		w.inner.WriteHeader(status)
+		w.give(before)
+		return
+	}
+	w.status = status
+	if w.refused = w.refuse(status); w.refused {
+		return
+	}
+	w.give(w.header)
+	w.inner.WriteHeader(status)
+}
+
+// give makes the header map below say what h says.
+func (w *Writer) give(h http.Header) {
+	below := w.inner.Header()
+	clear(below)
+	maps.Copy(below, h)
+}
+
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.WriteHeader(http.StatusOK); w.refused {
+		return len(p), nil // it is read to its end, so that the connection can be used again
+	}
+	return w.inner.Write(p)
+}
+
+// ReadFrom lets the inner writer use splice, if it can.
+func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
+	if w.WriteHeader(http.StatusOK); w.refused {
+		return io.Copy(io.Discard, src)
+	}
+	return io.Copy(w.inner, src)
+}
+
+// Finish sends the headers of a response that the handler has left to the server to
+// send. It is called when the handler has returned.
+func (w *Writer) Finish() { w.WriteHeader(http.StatusOK) }
+
+// FlushError is the form of Flush that http.ResponseController looks for.
+func (w *Writer) FlushError() error {
+	if w.WriteHeader(http.StatusOK); w.refused {
+		return nil
+	}
+	return http.NewResponseController(w.inner).Flush()
+}
+
+// Flush implements http.Flusher, for handlers that ask for it directly.
+func (w *Writer) Flush() { _ = w.FlushError() }
+
+// Hijack implements http.Hijacker.
+func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.give(w.header)
+	conn, buf, err := http.NewResponseController(w.inner).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+	}
+	return conn, buf, err
+}
+
+// Unwrap is for the rest of http.ResponseController.
+func (w *Writer) Unwrap() http.ResponseWriter { return w.inner }

@@ -1,0 +1,122 @@
+package errors
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// catcher lets a response through, or drops it when its status is one that gets a
+// page. That is decided when the status is known, and the page is sent at once:
+// nobody waits for the end of a body that is dropped.
+type catcher struct {
+	inner    http.ResponseWriter
+	handler  *handler
+	request  *http.Request
+	before   http.Header // what was there already when the request came
+	begun    bool
+	caught   bool
+	broken   bool        // the page is not whole
+	hijacked bool        // there is no response any more
+	dropped  http.Header // takes what is said of a response that is dropped
+}
+
+// Header implements http.ResponseWriter.
+func (c *catcher) Header() http.Header {
+	if c.caught {
+		return c.dropped
+	}
+	return c.inner.Header()
+}
+
+// WriteHeader implements http.ResponseWriter. Informational responses pass.
+func (c *catcher) WriteHeader(status int) {
+	switch {
+	case c.caught:
+	case c.begun || status < 200:
+		c.begun = c.begun || status == http.StatusSwitchingProtocols
+		c.inner.WriteHeader(status)
+	case c.handler.status.have(status) && c.request.Context().Err() == nil:
+		c.catch(status)
+	default:
+		c.begun = true
+		c.inner.WriteHeader(status)
+	}
+}
+
+// begin is for a handler that says no status.
+func (c *catcher) begin() {
+	if !c.begun && !c.caught && !c.hijacked {
+		c.WriteHeader(http.StatusOK)
+	}
+}
+
+func (c *catcher) catch(status int) {
+	h := c.inner.Header()
+	c.caught, c.dropped = true, h.Clone()
+	for name := range h {
+		if _, ours := c.before[name]; !ours && !outlives(name) {
+			delete(h, name)
+		}
+	}
+	for name, values := range c.before {
+		if !outlives(name) {
+			h[name] = values
+		}
+	}
+	c.broken = !c.handler.serve(c.inner, c.request, status)
+}
+
+// outlives tells whether a field of a response that is dropped is about its status or
+// its client, and not about its content.
+func outlives(name string) bool {
+	switch name {
+	case "Www-Authenticate", "Proxy-Authenticate", "Retry-After", "Allow", "Set-Cookie", "Vary":
+		return true
+	}
+	return strings.HasPrefix(name, "Access-Control-")
+}
+
+func (c *catcher) Write(b []byte) (int, error) {
+	c.begin()
+	if c.caught {
+		return len(b), nil
+	}
+	return c.inner.Write(b)
+}
+
+// ReadFrom lets the inner writer use sendfile and splice, if it can.
+func (c *catcher) ReadFrom(src io.Reader) (int64, error) {
+	c.begin()
+	if c.caught {
+		return io.Copy(io.Discard, src)
+	}
+	return io.Copy(c.inner, src)
+}
+
+// FlushError is the form of Flush that http.ResponseController looks for.
+func (c *catcher) FlushError() error {
+	c.begin()
+	if c.caught {
+		return nil
+	}
+	return http.NewResponseController(c.inner).Flush()
+}
+
+// Flush implements http.Flusher, for handlers that ask for it directly.
+func (c *catcher) Flush() { _ = c.FlushError() }
+
+// Hijack implements http.Hijacker.
+func (c *catcher) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if c.caught {
+		return nil, nil, http.ErrNotSupported
+	}
+	conn, buf, err := http.NewResponseController(c.inner).Hijack()
+	c.hijacked = c.hijacked || err == nil
+	return conn, buf, err
+}
+
+// Unwrap is for the rest of http.ResponseController.
+func (c *catcher) Unwrap() http.ResponseWriter { return c.inner }

@@ -1,0 +1,109 @@
+package forwardauth
+
+import (
+	"maps"
+	"net/http"
+
+	"fairway/internal/clientip"
+	"fairway/internal/headername"
+)
+
+// decision is what an answer of 2xx says. Nobody changes it.
+type decision struct {
+	user    string
+	fields  http.Header // for the request
+	cookies []string    // values of Set-Cookie, for the response
+}
+
+// framing tells whether a field says how a message is sent, not what it says.
+func framing(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+func (h *handler) decide(res *http.Response) *decision {
+	headername.RemoveHop(res.Header)
+	d := &decision{fields: http.Header{}}
+	if h.userHeader != "" {
+		d.user = res.Header.Get(h.userHeader)
+	}
+	for _, name := range h.responseHeaders {
+		if values := res.Header[name]; len(values) > 0 {
+			d.fields[name] = values
+		}
+	}
+	if h.responseRegex != nil {
+		for name, values := range res.Header {
+			if !framing(name) && h.responseRegex.MatchString(name) {
+				d.fields[name] = values
+			}
+		}
+	}
+	if len(h.cookies) > 0 {
+		for _, line := range res.Header["Set-Cookie"] {
+			if name, ok := cookieName(line); ok && h.cookies[name] {
+				d.cookies = append(d.cookies, line)
+			}
+		}
+	}
+	return d
+}
+
+// withFields returns r with what the authentication server has said of it. Headers
+// that only the authentication server may set are removed first, under every
+// spelling, so that no client can say them instead.
+func (h *handler) withFields(r *http.Request, d *decision) *http.Request {
+	if len(h.responseHeaders) == 0 && h.responseRegex == nil {
+		return r
+	}
+	r2 := new(http.Request)
+	*r2 = *r
+	r2.Header = r.Header.Clone()
+	for _, name := range h.responseHeaders {
+		headername.Remove(r2.Header, name)
+	}
+	if h.responseRegex != nil {
+		for name := range r2.Header {
+			if !framing(name) && (h.responseRegex.MatchString(name) || h.responseRegex.MatchString(headername.Plain(name))) {
+				delete(r2.Header, name)
+			}
+		}
+	}
+	maps.Copy(r2.Header, d.fields)
+	return r2
+}
+
+// replaceCookies sets cookies in place of those of the same names.
+func replaceCookies(h http.Header, cookies []string) {
+	named := map[string]bool{}
+	for _, line := range cookies {
+		name, _ := cookieName(line)
+		named[name] = true
+	}
+	var lines []string
+	for _, line := range h["Set-Cookie"] {
+		if name, ok := cookieName(line); !ok || !named[name] {
+			lines = append(lines, line)
+		}
+	}
+	h["Set-Cookie"] = append(lines, cookies...)
+}
+
+// cookieName is the name in a Set-Cookie (RFC 6265, section 4.1).
+func cookieName(line string) (string, bool) {
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		return "", false
+	}
+	return c.Name, true
+}
+
+func peer(r *http.Request) string {
+	if addr := clientip.Peer(r); addr.IsValid() {
+		return addr.String()
+	}
+	return ""
+}
