@@ -9,11 +9,12 @@ type Transport struct {
 	// RespondingTimeouts bound how long clients may take.
 	RespondingTimeouts *RespondingTimeouts `json:"respondingTimeouts,omitempty"`
 	// KeepAliveMaxTime is the age from which a connection serves no further request,
-	// so that clients spread over gateways that were added. Default: 0s, no limit.
+	// so that clients spread over gateways that were added. Not by HTTP/3. Default: 0s,
+	// no limit.
 	KeepAliveMaxTime types.Duration `json:"keepAliveMaxTime,omitempty"`
 	// KeepAliveMaxRequests is how many requests a connection serves. The last response
-	// says that it ends; by HTTP/2, requests already under way are served, too.
-	// Default: 0, no limit.
+	// says that it ends; by HTTP/2, requests already under way are served, too. Not by
+	// HTTP/3. Default: 0, no limit.
 	KeepAliveMaxRequests int `json:"keepAliveMaxRequests,omitempty"`
 }
 
@@ -41,7 +42,8 @@ func (l *LifeCycle) SetDefaults() { l.GraceTimeOut = types.Duration(10 * second)
 type RespondingTimeouts struct {
 	// ReadHeaderTimeout is the longest time for what comes before a body: the PROXY
 	// header, the TLS handshake, the head of a request. 0s is the default: no honest
-	// client takes long for these. Default: 10s.
+	// client takes long for these. By HTTP/2 and HTTP/3 it counts until the connection
+	// stands; what is left unfinished after that ends with idleTimeout. Default: 10s.
 	ReadHeaderTimeout types.Duration `json:"readHeaderTimeout,omitempty"`
 	// ReadTimeout is the longest time for a whole request with its body.
 	// Default: 0s, no limit, so that slow uploads arrive.

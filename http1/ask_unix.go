@@ -48,7 +48,9 @@ func (c *upstreamConn) ask(out []byte) error {
 	}
 	c.mu.Unlock()
 	err := c.raw.Read(a.step)
-	c.openEyes()
+	if woken := c.openEyes(); woken && !a.asked {
+		err = nil // it was woken before it had begun
+	}
 	if a.out == nil {
 		if c.in.err == nil {
 			c.in.err = lasting(err)
@@ -68,14 +70,16 @@ func (c *upstreamConn) ask(out []byte) error {
 }
 
 // openEyes ends the blind wait. The sweeper may have ended it before by a deadline.
-func (c *upstreamConn) openEyes() {
+// It tells whether it has.
+func (c *upstreamConn) openEyes() (woken bool) {
 	c.mu.Lock()
-	woken := c.woken
+	woken = c.woken
 	c.blind, c.woken = false, false
 	c.mu.Unlock()
 	if woken {
 		_ = c.conn.SetReadDeadline(time.Time{})
 	}
+	return woken
 }
 
 // writeOrRead is called with the descriptor at once, and whenever it may be

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -675,5 +676,39 @@ func TestUpstreamConn_AskWritesAll(t *testing.T) {
 	}
 	if err := <-asked; err != nil {
 		t.Error(err)
+	}
+}
+
+// sweptRaw lets the sweeper look twice in the moment before a read begins.
+type sweptRaw struct {
+	syscall.RawConn
+	c *upstreamConn
+}
+
+func (r sweptRaw) Read(f func(uintptr) bool) error {
+	r.c.look(time.Now())
+	r.c.look(time.Now())
+	return r.RawConn.Read(f)
+}
+
+// A request is written although the sweeper has ended the wait before it began.
+func TestUpstreamConn_TheSweeperBeforeTheWrite(t *testing.T) {
+	client, server := tcpPair(t)
+	u := &Upstream{}
+	u.prepare()
+	c := newUpstreamConn(u, client, 0)
+	c.begin(t.Context())
+	c.raw = sweptRaw{c.raw, c}
+	if err := c.ask(append(takeBuffer(smallBuffer)[:0], "hello"...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(server, "HTTP/1.1 200"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.in.beginsWith("HTTP/1.1 200"); err != nil {
+		t.Errorf("read behind it: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -418,5 +419,83 @@ func TestStandard_NobodyReadsAfterTheEnd(t *testing.T) {
 	<-done
 	if res.StatusCode != http.StatusForbidden || !errors.Is(after, errBodyOver) {
 		t.Errorf("got %d, then %v", res.StatusCode, after)
+	}
+}
+
+// A client that does not read holds a server back by HTTP/2 as well: little of the
+// response waits in the gateway.
+func TestStandard_SlowReadersHoldServersBackByHTTP2(t *testing.T) {
+	var sent atomic.Int64
+	address := cleartext(t, func(w http.ResponseWriter, r *http.Request) {
+		part := make([]byte, 16<<10)
+		for r.Context().Err() == nil {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+			sent.Add(int64(len(part)))
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &blocked{ResponseRecorder: httptest.NewRecorder(), until: ctx.Done()}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }() // the client is cut off
+		_ = NewStandard().Forward(w, httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx), &Target{URL: u}, Options{})
+	}()
+	before := int64(-1)
+	for before == 0 || sent.Load() != before { // until it stands still
+		before = sent.Load()
+		time.Sleep(50 * time.Millisecond)
+	}
+	cancel()
+	<-done
+	if before > 256<<10 {
+		t.Errorf("the server could send %d KiB", before>>10)
+	}
+}
+
+// blocked is a client that reads nothing.
+type blocked struct {
+	*httptest.ResponseRecorder
+	until <-chan struct{}
+}
+
+func (b *blocked) Write([]byte) (int, error) {
+	<-b.until
+	return 0, io.ErrClosedPipe
+}
+
+// What the gateway says of the connection to a client has no part in a response that
+// changes the protocol.
+func TestStandard_AChangeOfProtocolKeepsItsOwnConnection(t *testing.T) {
+	server := rawUpstream(t, func(c net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n")
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.Header().Set("X-Kept", "1")
+		_ = NewStandard().Forward(w, r, &Target{URL: u}, Options{})
+	}))
+	t.Cleanup(g.Close)
+	c, err := net.Dial("tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Connection") != "Upgrade" || res.Header.Get("X-Kept") != "1" {
+		t.Errorf("got %+v, %v", res, err)
 	}
 }

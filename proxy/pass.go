@@ -166,6 +166,7 @@ var errInformational = errors.New("too many informational responses")
 type informer struct {
 	mu     sync.Mutex
 	client http.ResponseWriter
+	mute   bool // the client speaks HTTP/1.0, which has no such responses (RFC 9110, section 15.2)
 	count  int
 	over   bool
 }
@@ -176,7 +177,7 @@ func (i *informer) pass(status int, fields textproto.MIMEHeader) error {
 	if i.count++; i.count > mostInformational {
 		return errInformational
 	}
-	if i.over || status == http.StatusContinue {
+	if i.over || i.mute || status == http.StatusContinue {
 		return nil
 	}
 	h := i.client.Header()

@@ -49,7 +49,7 @@ const (
 	// streamBuffer is how much of a response waits here for a client that reads
 	// slowly. Then the server has to wait (RFC 9113, section 5.2). It bounds the speed
 	// of one response, too: to this in the time that a packet goes there and back.
-	streamBuffer = 512 << 10
+	streamBuffer = 64 << 10
 	// headBytes is the longest head of a response, as in HTTP/1.1.
 	headBytes = 64 << 10
 )
@@ -94,7 +94,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	body := shareBody(r)
-	inform := &informer{client: w}
+	inform := &informer{client: w, mute: !r.ProtoAtLeast(1, 1)}
 	out := outgoing(r, target, o)
 	t := s.transport(out, target)
 	out.Body = body.attempt(out)

@@ -36,6 +36,9 @@ func switchProtocol(w http.ResponseWriter, r *http.Request, res *http.Response, 
 	}
 	head := *res
 	head.Body = nil
+	for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Trailer"} {
+		more.Del(name) // the server's are those that count
+	}
 	maps.Copy(head.Header, more)
 	if err := errors.Join(head.Write(rw), rw.Flush()); err != nil {
 		_ = server.Close()

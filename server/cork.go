@@ -19,6 +19,7 @@ import (
 type corked struct {
 	net.Conn
 	corking atomic.Bool
+	cutOff  *atomic.Bool // nobody waits for slow clients any more
 
 	mu      sync.Mutex
 	room    sync.Cond     // for writers that wait, and for Close
@@ -36,10 +37,13 @@ type corked struct {
 const corkLimit = 64 << 10
 
 // lastWords is how long Close tries to send what is left.
+//
+// It waits for one connection after the other when the server closes all of them:
+// then there is no time for it, see cutOff.
 const lastWords = time.Second
 
-func newCorked(conn net.Conn) *corked {
-	c := &corked{Conn: conn}
+func newCorked(conn net.Conn, cutOff *atomic.Bool) *corked {
+	c := &corked{Conn: conn, cutOff: cutOff}
 	c.room.L = &c.mu
 	return c
 }
@@ -58,13 +62,13 @@ func (c *corked) Write(p []byte) (int, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && !c.shut && len(c.pending) > 0 && len(c.pending)+len(p) > corkLimit {
+	for c.err == nil && !c.shut && !c.cutOff.Load() && len(c.pending) > 0 && len(c.pending)+len(p) > corkLimit {
 		c.room.Wait()
 	}
 	switch {
 	case c.err != nil:
 		return 0, c.err
-	case c.shut:
+	case c.shut, c.cutOff.Load():
 		return 0, net.ErrClosed
 	}
 	first := len(c.pending) == 0
@@ -130,7 +134,11 @@ func (c *corked) Close() error {
 		c.mu.Lock()
 		if !c.closed {
 			c.closed, c.shut = true, true
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(lastWords))
+			end := time.Now()
+			if !c.cutOff.Load() {
+				end = end.Add(lastWords)
+			}
+			_ = c.Conn.SetWriteDeadline(end)
 			for c.err == nil && (len(c.pending) > 0 || c.sending) {
 				c.room.Wait()
 			}

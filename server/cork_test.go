@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -58,7 +59,7 @@ func (w *slowWriter) got() [][]byte {
 
 func TestCorked_SendsTogetherWhatIsWrittenMeanwhile(t *testing.T) {
 	w := newSlowWriter()
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	c.cork()
 	const writes = 50
 	for i := range writes {
@@ -86,7 +87,7 @@ func TestCorked_SendsTogetherWhatIsWrittenMeanwhile(t *testing.T) {
 
 func TestCorked_BeforeCorkItIsThePlainConnection(t *testing.T) {
 	w := newSlowWriter()
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	w.let <- struct{}{}
 	if _, err := c.Write([]byte("hello")); err != nil || len(w.got()) != 1 {
 		t.Errorf("got %q, %v", w.got(), err)
@@ -95,7 +96,7 @@ func TestCorked_BeforeCorkItIsThePlainConnection(t *testing.T) {
 
 func TestCorked_AWriterThatIsTooFastWaits(t *testing.T) {
 	w := newSlowWriter()
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	c.cork()
 	part := make([]byte, 16<<10)
 	var accepted sync.Mutex
@@ -136,7 +137,7 @@ func TestCorked_AWriterThatIsTooFastWaits(t *testing.T) {
 // crypto/tls sets a deadline that has passed before it closes.
 func TestCorked_ADeadlineThatHasPassedRefusesOnlyWhatComesAfter(t *testing.T) {
 	w := newSlowWriter()
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	c.cork()
 	if _, err := c.Write([]byte("bye")); err != nil {
 		t.Fatal(err)
@@ -159,7 +160,7 @@ func TestCorked_ADeadlineThatHasPassedRefusesOnlyWhatComesAfter(t *testing.T) {
 func TestCorked_AnErrorOfSendingEndsAllWriters(t *testing.T) {
 	w := newSlowWriter()
 	w.err = io.ErrClosedPipe
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	c.cork()
 	w.let <- struct{}{}
 	await(t, "an error", func() bool { _, err := c.Write(make([]byte, 1)); return errors.Is(err, io.ErrClosedPipe) })
@@ -171,13 +172,54 @@ func TestCorked_AnErrorOfSendingEndsAllWriters(t *testing.T) {
 // A client that does not read cannot hold Close for ever.
 func TestCorked_CloseGivesUpOnAClientThatDoesNotRead(t *testing.T) {
 	w := newSlowWriter()
-	c := newCorked(w)
+	c := newCorked(w, new(atomic.Bool))
 	c.cork()
 	if _, err := c.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stuck is a connection to a client that reads nothing, with all the time in the world.
+type stuck struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (s *stuck) Write([]byte) (int, error) {
+	<-s.closed
+	return 0, net.ErrClosed
+}
+
+func (s *stuck) SetWriteDeadline(t time.Time) error {
+	if !t.IsZero() && !t.After(time.Now()) {
+		close(s.closed)
+	}
+	return nil
+}
+
+func (s *stuck) Close() error { return nil }
+
+// When the time to let requests end is over, nobody waits for a client: there may be
+// hundreds, and they are closed one after the other.
+func TestCorked_CutOff(t *testing.T) {
+	cutOff := new(atomic.Bool)
+	c := newCorked(&stuck{closed: make(chan struct{})}, cutOff)
+	c.cork()
+	if _, err := c.Write(make([]byte, corkLimit)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(make([]byte, corkLimit)); err != nil {
+		t.Fatal(err)
+	}
+	cutOff.Store(true)
+	if _, err := c.Write([]byte("an alert")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got error %v", err)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,6 +32,7 @@ type entryPoint struct {
 	standard *http.Server
 	feed     *feed        // of standard
 	http3    *http3Server // nil unless it is turned on
+	cutOff   atomic.Bool  // the time to let requests end is over
 }
 
 // listen opens an entry point, by a socket that was given or one of its own.
@@ -118,7 +120,7 @@ func (e *entryPoint) welcome(conn *net.TCPConn) {
 	case arrivesTLS:
 		e.secure(client, end)
 	case arrivesHTTP2:
-		corked := newCorked(client)
+		corked := newCorked(client, &e.cutOff)
 		corked.cork()
 		e.feed.give(corked)
 	case arrivesHTTP:
@@ -138,7 +140,7 @@ func (e *entryPoint) plain(conn net.Conn) {
 
 // secure shakes hands, and serves the protocol that both sides chose (RFC 7301).
 func (e *entryPoint) secure(conn net.Conn, end time.Time) {
-	corked := newCorked(conn)
+	corked := newCorked(conn, &e.cutOff)
 	c := tls.Server(corked, e.tls)
 	ctx, cancel := context.WithDeadline(context.Background(), end)
 	err := c.HandshakeContext(ctx)
@@ -169,6 +171,7 @@ func (e *entryPoint) stop() {
 	}
 	running.Go(func() {
 		if err := e.standard.Shutdown(ctx); err != nil {
+			e.cutOff.Store(true)
 			_ = e.standard.Close()
 		}
 	})

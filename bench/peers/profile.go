@@ -53,7 +53,7 @@ func (b *bench) profileOne(w workload, out string) error {
 
 // fetch writes what is at an address to a file.
 func fetch(url, out string) error {
-	res, err := http.Get(url) //nolint:gosec,noctx // our own process; the load ends by itself
+	res, err := http.Get(url) // our own process; the load ends by itself
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"fairway/middlewares/encodedcharacters"
 	"fairway/middlewares/errors"
 	"fairway/middlewares/forwardauth"
+	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
@@ -163,6 +164,7 @@ type Middleware struct {
 	EncodedCharacters *encodedcharacters.Config `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Errors            *errors.Config            `json:"errors,omitempty"`
 	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
+	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`

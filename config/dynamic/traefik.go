@@ -23,7 +23,6 @@ var traefikOptions = []string{
 	"http.middlewares.*.buffering",
 	"http.middlewares.*.circuitbreaker",
 	"http.middlewares.*.compress",
-	"http.middlewares.*.grpcweb",
 	"http.middlewares.*.inflightreq",
 	"http.middlewares.*.plugin",
 	"http.middlewares.*.ratelimit",

@@ -44,7 +44,7 @@ func (r *Random[T]) Next(but []T) (chosen T, ok bool) {
 		return chosen, false
 	}
 	if len(but) == 0 {
-		at, _ := slices.BinarySearch(r.upTo, rand.Float64()*r.total)
+		at, _ := slices.BinarySearch(r.upTo, rand.Float64()*r.total) //nolint:gosec // a choice, not a secret
 		return r.of[min(at, len(r.of)-1)].Value, true
 	}
 	left := 0.0
@@ -54,7 +54,7 @@ func (r *Random[T]) Next(but []T) (chosen T, ok bool) {
 		}
 		// Each replaces what was chosen with the share that it has of all so far.
 		left += float64(c.Weight)
-		if rand.Float64()*left < float64(c.Weight) {
+		if rand.Float64()*left < float64(c.Weight) { //nolint:gosec // a choice, not a secret
 			chosen, ok = c.Value, true
 		}
 	}

@@ -1,10 +1,9 @@
 package balance
 
 import (
-	"crypto/sha1" //nolint:gosec // the name of a cookie, as clients have it already
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -52,7 +51,17 @@ func (c *Cookie) SetDefaults() { c.Path = "/" }
 // Stickiness is a Sticky at work. Names and values are those of Traefik, so that
 // clients keep their server when they move over.
 type Stickiness struct {
-	model http.Cookie
+	name    string
+	options Cookie
+	site    http.SameSite
+}
+
+func (k *Stickiness) cookie(value string) *http.Cookie {
+	o := &k.options
+	return &http.Cookie{ //nolint:gosec // as careful as the operator asks
+		Name: k.name, Value: value, Path: o.Path, Domain: o.Domain, MaxAge: o.MaxAge,
+		Secure: o.Secure, HttpOnly: o.HTTPOnly, SameSite: k.site,
+	}
 }
 
 var sameSites = map[string]http.SameSite{
@@ -76,16 +85,12 @@ func (s *Sticky) New(service string) (*Stickiness, error) {
 		}
 		return nil, reason
 	}
-	k := &Stickiness{model: http.Cookie{
-		Name: cookieName(c.Name, service), Path: c.Path, Domain: c.Domain, MaxAge: c.MaxAge,
-		Secure: c.Secure, HttpOnly: c.HTTPOnly, SameSite: site,
-	}}
-	if k.model.Path == "" {
-		k.model.Path = "/"
+	k := &Stickiness{name: cookieName(c.Name, service), options: *c, site: site}
+	if k.options.Path == "" {
+		k.options.Path = "/"
 	}
-	check := k.model
-	if check.Value = "x"; check.Valid() != nil {
-		return nil, errors.Join(errors.New("sticky.cookie"), check.Valid())
+	if err := k.cookie("x").Valid(); err != nil {
+		return nil, fmt.Errorf("sticky.cookie: %w", err)
 	}
 	return k, nil
 }
@@ -94,7 +99,7 @@ func (s *Sticky) New(service string) (*Stickiness, error) {
 // of the name of the service.
 func cookieName(given, service string) string {
 	if given == "" {
-		sum := sha1.Sum([]byte("_TRAEFIK_BACKEND_" + service)) //nolint:gosec // see the import
+		sum := sha1.Sum([]byte("_TRAEFIK_BACKEND_" + service))
 		return "_" + hex.EncodeToString(sum[:])[:5]
 	}
 	return strings.Map(func(c rune) rune {
@@ -125,7 +130,7 @@ func (k *Stickiness) Of(r *http.Request) string {
 	if len(r.Header["Cookie"]) == 0 {
 		return ""
 	}
-	c, err := r.Cookie(k.model.Name)
+	c, err := r.Cookie(k.name)
 	if err != nil {
 		return ""
 	}
@@ -135,9 +140,7 @@ func (k *Stickiness) Of(r *http.Request) string {
 // Give makes the response tell the client its value. Another one that was given to
 // this response before, for a server that failed, is taken back.
 func (k *Stickiness) Give(h http.Header, mark string) {
-	start := k.model.Name + "="
+	start := k.name + "="
 	h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(v string) bool { return strings.HasPrefix(v, start) })
-	c := k.model
-	c.Value = mark
-	h["Set-Cookie"] = append(h["Set-Cookie"], c.String())
+	h["Set-Cookie"] = append(h["Set-Cookie"], k.cookie(mark).String())
 }

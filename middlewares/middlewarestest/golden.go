@@ -11,9 +11,9 @@
 // Optional are "-- service --", the raw response of the service (else 200 "ok"),
 // "-- error --", the error of New, which replaces request, upstream and response, and
 // "-- server NAME --", the raw response of another server, which the labels name so;
-// what it was asked is then in "-- asked --". "-- client.pem --" is the
-// certificate of a client over TLS. A section of any other name is a file that lies in the working directory. The
-// working directory is a temporary one. `go test -update` writes asked, upstream,
+// what it was asked is then in "-- asked --". "-- client.pem --" is the certificate of
+// a client over TLS. A section of any other name is a file that lies in the working
+// directory, which is a temporary one. `go test -update` writes asked, upstream,
 // response and error.
 //
 // A chain finds middlewares under every name; they note their name in the header

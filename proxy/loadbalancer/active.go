@@ -131,7 +131,7 @@ func (p *probe) run() {
 		if c.UnhealthyInterval > 0 && !p.server.state.isWell() {
 			wait = time.Duration(c.UnhealthyInterval)
 		}
-		wait += time.Duration((rand.Float64() - 0.5) / 5 * float64(wait))
+		wait += time.Duration((rand.Float64() - 0.5) / 5 * float64(wait)) //nolint:gosec // a choice, not a secret
 	}
 }
 

@@ -235,7 +235,7 @@ func (b *balancer) first(in *selection, r *http.Request) *server {
 	if b.slowStart == 0 || s == nil || len(in.servers) == 1 {
 		return s
 	}
-	if share := s.state.warm(time.Now(), b.slowStart); share < 1 && rand.Float64() > share {
+	if share := s.state.warm(time.Now(), b.slowStart); share < 1 && rand.Float64() > share { //nolint:gosec // a choice, not a secret
 		// By lot: it must not be the turn of the others twice.
 		if other := drawn(in.servers, []*server{s}, func(s *server) float64 { return float64(s.weight) }); other != nil {
 			return other

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/traefik/paerser/types"
@@ -105,17 +106,8 @@ func (s Server) target() (*proxy.Target, int, error) {
 
 // oneOf tells in words that an option has a value that it cannot have.
 func oneOf(option, value string, allowed ...string) error {
-	text := fmt.Sprintf("%s: %q is none of", option, value)
-	for i, a := range allowed {
-		switch {
-		case i == 0:
-			text += " " + a
-		case i == len(allowed)-1:
-			text += " and " + a
-		default:
-			text += ", " + a
-		}
-	}
+	last := len(allowed) - 1
+	text := fmt.Sprintf("%s: %q is none of %s and %s", option, value, strings.Join(allowed[:last], ", "), allowed[last])
 	if near := nearest.Name(value, allowed); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}

@@ -150,8 +150,17 @@ func TestHealthCheck_RiseAndFall(t *testing.T) {
 		err  error
 		want health
 	}{
-		{nil, well}, {bad, well}, {bad, well}, {nil, well}, {bad, well}, {bad, well}, {bad, ill},
-		{nil, ill}, {bad, ill}, {nil, ill}, {nil, well},
+		{nil, well},
+		{bad, well},
+		{bad, well},
+		{nil, well},
+		{bad, well},
+		{bad, well},
+		{bad, ill},
+		{nil, ill},
+		{bad, ill},
+		{nil, ill},
+		{nil, well},
 	} {
 		if _, got := s.result(step.err, c); got != step.want {
 			t.Fatalf("step %d: got %d, want %d", i, got, step.want)

@@ -81,7 +81,7 @@ func drawn(servers, tried []*server, chance func(*server) float64) (chosen *serv
 		}
 		// Each replaces what was drawn with the share that it has of all so far.
 		total += c
-		if rand.Float64()*total < c {
+		if rand.Float64()*total < c { //nolint:gosec // a choice, not a secret
 			chosen = s
 		}
 	}
