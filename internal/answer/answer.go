@@ -19,20 +19,15 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, cause string) {
 	Text(w, r, status, cause, StatusText(status))
 }
 
-// Text is Refuse with a body of its own. Calls by gRPC get it as their message.
+// Text is Refuse with a body of its own. Calls by gRPC get it as their message,
+// browsers in a page, and clients that ask for JSON as a problem (RFC 9457).
 func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string) {
 	record.From(r.Context()).Fail(cause)
 	if kind := grpcType(r.Header); kind != "" {
 		grpc(w, r, kind, status, strings.TrimSpace(body))
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(body))
-	}
+	write(w, r, status, body)
 }
 
 // StatusText is the text of a status, also for 499, which net/http does not know.
