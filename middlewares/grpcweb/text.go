@@ -55,7 +55,7 @@ func (d *decoder) fill() {
 		}
 		d.in = d.in[len(whole):]
 	}
-	if d.err = err; err == io.EOF && len(d.in) > 0 { //nolint:errorlint // by the contract of io.Reader
+	if d.err = err; err == io.EOF && len(d.in) > 0 {
 		d.err = io.ErrUnexpectedEOF
 	}
 }

@@ -48,11 +48,13 @@ func TestPassTLSClientCert_TellsWhatIsWanted(t *testing.T) {
 		"no client": {Config{PEM: true, Info: &Info{SANs: true}}, nil, "", ""},
 		"subject": {
 			Config{Info: &Info{Subject: &Subject{true, true, true, true, true, true, true, true}}},
-			[]*x509.Certificate{certificate()}, "", `Subject="DC=org,DC=x,C=FR,C=DE,ST=P,L=L,O=O,OU=U,SN=7,CN=ann"`,
+			[]*x509.Certificate{certificate()},
+			"", `Subject="DC=org,DC=x,C=FR,C=DE,ST=P,L=L,O=O,OU=U,SN=7,CN=ann"`,
 		},
 		"issuer": {
 			Config{Info: &Info{Issuer: &Issuer{true, true, true, true, true, true, true}}},
-			[]*x509.Certificate{certificate()}, "", `Issuer="DC=org,DC=x,C=FR,C=DE,ST=P,L=L,O=O,SN=7,CN=ca"`,
+			[]*x509.Certificate{certificate()},
+			"", `Issuer="DC=org,DC=x,C=FR,C=DE,ST=P,L=L,O=O,SN=7,CN=ca"`,
 		},
 		"the rest, of two": {
 			Config{Info: &Info{NotAfter: true, NotBefore: true, SANs: true, SerialNumber: true, Subject: &Subject{CommonName: true}}},
