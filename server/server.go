@@ -192,7 +192,11 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	for _, e := range s.entryPoints {
 		running.Go(e.serve)
-		s.log.WithFields(logrus.Fields{"entryPoint": e.name, "address": e.listener.Addr().String()}).Info("entry point is open")
+		opened := s.log.WithFields(logrus.Fields{"entryPoint": e.name, "address": e.listener.Addr().String()})
+		if e.http3 != nil {
+			opened = opened.WithField("http3", "on")
+		}
+		opened.Info("entry point is open")
 	}
 	<-ctx.Done()
 	s.log.Info("stopping: requests under way may end")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"net"
 	"os"
 	"os/signal"
@@ -75,6 +76,8 @@ func runDemo(args []string) error {
 
 // serve runs a server until SIGTERM or SIGINT. ready is told the addresses.
 func serve(o server.Options, ready func(addresses map[string]string)) error {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(ofLibraries{o.Log})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
@@ -88,6 +91,15 @@ func serve(o server.Options, ready func(addresses map[string]string)) error {
 	floor := heapFloor()
 	defer runtime.KeepAlive(floor)
 	return s.Run(ctx)
+}
+
+// ofLibraries takes what libraries print about servers and clients: lines that the log
+// has in its own words, by request, where they matter.
+type ofLibraries struct{ log logrus.FieldLogger }
+
+func (o ofLibraries) Write(line []byte) (int, error) {
+	o.log.WithField("from", "a library").Debug(strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // heapFloor makes memory that is never touched, and so never resident, but counts as
