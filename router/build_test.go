@@ -36,8 +36,8 @@ func TestBuild_DisablesOnlyWhatIsWrong(t *testing.T) {
 		"middleware of two types": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {addPrefix: {prefix: /a}, stripPrefix: {prefixes: [/a]}}}", status: Disabled, want: []string{`several types are given, addPrefix and stripPrefix`}},
 		"middleware that refuses": {router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {stripPrefixRegex: {regex: ['(']}}}", status: Disabled, want: []string{`its middleware "m@file" is out of use: `}},
 		"middleware not there yet": {
-			router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {rateLimit: {average: 1}}}", status: Disabled,
-			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.rateLimit.average: is an option of Traefik's that fairway does not have yet`},
+			router: "{rule: 'Host(`a`)', service: s, middlewares: [m]}", middlewares: "{m: {plugin: {a: 1}}}", status: Disabled,
+			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.plugin.a: is an option of Traefik's that fairway does not have yet`},
 		},
 		"a mistyped option":       {router: "{rule: 'Host(`a`)', service: s, midlewares: [auth]}", status: Disabled, want: []string{`http.routers.r.midlewares: there is no option "midlewares" here (did you mean "http.routers.r.middlewares"?)`}},
 		"an option to come":       {router: "{rule: 'Host(`a`)', service: s, observability: {metrics: false}}", status: Warned, want: []string{"http.routers.r.observability.metrics: is an option of Traefik's"}},

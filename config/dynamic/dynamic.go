@@ -9,6 +9,7 @@ import (
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/chain"
+	"fairway/middlewares/compress"
 	"fairway/middlewares/contenttype"
 	"fairway/middlewares/digestauth"
 	"fairway/middlewares/encodedcharacters"
@@ -16,14 +17,17 @@ import (
 	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
+	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
 	"fairway/middlewares/passtlsclientcert"
+	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
 	"fairway/middlewares/replacepath"
 	"fairway/middlewares/replacepathregex"
 	"fairway/middlewares/requestid"
+	"fairway/middlewares/retry"
 	"fairway/middlewares/stripprefix"
 	"fairway/middlewares/stripprefixregex"
 	"fairway/proxy"
@@ -159,6 +163,7 @@ type Middleware struct {
 	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
 	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
 	Chain             *chain.Config             `json:"chain,omitempty"`
+	Compress          *compress.Config          `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	ContentType       *contenttype.Config       `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	DigestAuth        *digestauth.Config        `json:"digestAuth,omitempty"`
 	EncodedCharacters *encodedcharacters.Config `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -166,15 +171,18 @@ type Middleware struct {
 	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
 	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
+	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
+	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`
 	RedirectScheme    *redirectscheme.Config    `json:"redirectScheme,omitempty"`
 	ReplacePath       *replacepath.Config       `json:"replacePath,omitempty"`
 	ReplacePathRegex  *replacepathregex.Config  `json:"replacePathRegex,omitempty"`
 	RequestID         *requestid.Config         `json:"requestID,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Retry             *retry.Config             `json:"retry,omitempty"`
 	StripPrefix       *stripprefix.Config       `json:"stripPrefix,omitempty"`
 	StripPrefixRegex  *stripprefixregex.Config  `json:"stripPrefixRegex,omitempty"`
 }

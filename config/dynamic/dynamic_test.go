@@ -144,10 +144,12 @@ func TestProblem_String(t *testing.T) {
 
 func TestTraefikOption(t *testing.T) {
 	for path, want := range map[string]bool{
-		"http.middlewares.x.ratelimit":            true,
-		"http.middlewares.x.ratelimit.average":    true,
-		"http.middlewares.x.ratelimiter":          false,
-		"http.middlewares.ratelimit.addprefix":    false,
+		"http.middlewares.x.plugin":               true,
+		"http.middlewares.x.plugin.a.b":           true,
+		"http.middlewares.x.plugins":              false,
+		"http.middlewares.plugin.addprefix":       false,
+		"http.middlewares.x.ratelimit.redis.db":   true,
+		"http.middlewares.x.ratelimit.average":    false,
 		"http.routers.x.observability.tracing":    true,
 		"http.routers.x.observability[0]":         true,
 		"http":                                    false,

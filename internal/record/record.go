@@ -23,6 +23,8 @@ type Record struct {
 	Sent       time.Time // when that server was given the request; where that matters
 	RequestID  string    // of the middleware requestID
 	User       string    // who authenticated, if anybody did
+	Attempts   int       // of the middleware retry; 0 without it
+	Unsent     bool      // Cause kept the request from being sent to any server
 	Cause      string    // why the gateway itself answered, or why forwarding failed
 	Status     int       // status sent to the client
 
@@ -47,6 +49,14 @@ func (rec *Record) Value(v string) []string {
 func (rec *Record) Fail(cause string) {
 	if rec != nil && rec.Cause == "" {
 		rec.Cause = cause
+	}
+}
+
+// SetUnsent notes whether no server has been given anything of the request. It
+// accepts a nil Record.
+func (rec *Record) SetUnsent(unsent bool) {
+	if rec != nil {
+		rec.Unsent = unsent
 	}
 }
 

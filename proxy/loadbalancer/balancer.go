@@ -215,6 +215,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec.Fail(failed.Error())
+	rec.SetUnsent(failed.Unsent)
 	if !failed.Answered {
 		answer.Refuse(w, r, failed.Status, failed.Error())
 	}

@@ -1,0 +1,73 @@
+package sourcecriterion
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"fairway/internal/clientip"
+	"fairway/internal/record"
+)
+
+func request(addr, host, user string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("X-User", user)
+	ip, _ := netip.ParseAddr(addr)
+	r.RemoteAddr = addr
+	return r.WithContext(record.With(r.Context(), &record.Record{ClientIP: ip, Host: host}))
+}
+
+func TestResolver_TellsSourcesApart(t *testing.T) {
+	first := request("192.0.2.1", "a.test", "ann")
+	tests := map[string]struct {
+		criterion *Criterion
+		same      *http.Request
+		other     *http.Request
+	}{
+		"default":   {nil, request("192.0.2.1", "b.test", "bob"), request("192.0.2.2", "a.test", "ann")},
+		"no option": {&Criterion{}, request("192.0.2.1", "b.test", "bob"), request("192.0.2.2", "a.test", "ann")},
+		"address":   {&Criterion{IPStrategy: &clientip.Strategy{}}, request("::ffff:192.0.2.1", "b.test", "bob"), request("", "a.test", "ann")},
+		"host":      {&Criterion{RequestHost: true}, request("192.0.2.2", "a.test", "bob"), request("192.0.2.1", "b.test", "ann")},
+		"header":    {&Criterion{RequestHeaderName: "x-user"}, request("192.0.2.2", "b.test", "ann"), request("192.0.2.1", "a.test", "bob")},
+		"Host":      {&Criterion{RequestHeaderName: "host"}, request("192.0.2.2", "a.test", "bob"), request("192.0.2.1", "b.test", "ann")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			source, err := tt.criterion.Resolver(Criterion{IPStrategy: &clientip.Strategy{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if source(first) != source(tt.same) {
+				t.Error("requests of one source are taken for two")
+			}
+			if source(first) == source(tt.other) {
+				t.Error("requests of two sources are taken for one")
+			}
+		})
+	}
+}
+
+func TestResolver_HostWithoutARecord(t *testing.T) {
+	source, err := (&Criterion{RequestHost: true}).Resolver(Criterion{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := httptest.NewRequest(http.MethodGet, "http://a.test/", nil), httptest.NewRequest(http.MethodGet, "http://b.test/", nil)
+	if source(a) == source(b) {
+		t.Error("two hosts are taken for one source")
+	}
+}
+
+func TestResolver_NamesTheFaultyOption(t *testing.T) {
+	for want, c := range map[string]*Criterion{
+		"only one of":              {RequestHost: true, RequestHeaderName: "X"},
+		"requestHeaderName: \"a b": {RequestHeaderName: "a b"},
+		"ipStrategy: depth":        {IPStrategy: &clientip.Strategy{Depth: -1}},
+	} {
+		if _, err := c.Resolver(Criterion{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %s", err, want)
+		}
+	}
+}
