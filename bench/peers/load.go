@@ -19,7 +19,7 @@ type workload struct {
 	target  float64 // ratio that fairway has promised
 	against string  // compare with fairway's own figure for another workload, not with nginx
 	only    string  // the only proxy that takes part
-	setup   string  // variant of fairway's configuration
+	setup   string  // variant of fairway's configuration: many routers, or middlewares
 }
 
 var workloads = []workload{
@@ -31,6 +31,9 @@ var workloads = []workload{
 	{name: "tls-handshake", tool: "wrk", args: []string{"-c32", "-H", "Connection: close"}, path: "/1k", secure: true, target: 0.9},
 	{name: "http2-16x16", tool: "h2load", args: []string{"-c16", "-m16"}, path: "/1k", secure: true, target: 0.35},
 	{name: "10000-routers", tool: "wrk", args: []string{"-c64", "-H", "Host: r5000.test"}, path: "/1k", target: 0.95, against: "get-1k", only: "fairway", setup: "many"},
+	{name: "headers-ratelimit-compress", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.85, against: "get-1k", only: "fairway", setup: "headers, limit, compress"},
+	{name: "in-flight", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "inflight"},
+	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }
 
 // measurement is one run of one workload against one proxy.

@@ -203,13 +203,27 @@ backend o
 
 func fairwayConfig(b *bench, setup string) string {
 	var s strings.Builder
-	s.WriteString("http:\n  routers:\n    all: {rule: 'PathPrefix(`/`)', service: origin, entryPoints: [web]}\n    tls: {rule: 'PathPrefix(`/`)', service: origin, entryPoints: [websecure], tls: {}}\n")
+	chain := setup
+	if setup == "many" {
+		chain = ""
+	}
+	fmt.Fprintf(&s, `http:
+  middlewares:
+    headers: {headers: {customRequestHeaders: {X-Bench: 'yes'}, customResponseHeaders: {X-Bench: 'yes'}}}
+    limit: {rateLimit: {average: 1000000, burst: 1000000}}
+    compress: {compress: {}}
+    inflight: {inFlightReq: {amount: 1000}}
+    retry: {retry: {attempts: 2}}
+  services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%d'}]}}}
+  routers:
+    all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%s]}
+    tls: {rule: 'PathPrefix("/")', service: origin, entryPoints: [websecure], tls: {}}
+`, b.port, chain)
 	if setup == "many" {
 		for i := range 10000 {
 			fmt.Fprintf(&s, "    r%[1]d: {rule: 'Host(`r%[1]d.test`)', service: origin, entryPoints: [web]}\n", i)
 		}
 	}
-	fmt.Fprintf(&s, "  services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%d'}]}}}\n", b.port)
 	return s.String()
 }
 

@@ -125,7 +125,7 @@ func (s *service) try(w http.ResponseWriter, r *http.Request) {
 	held.Finish()
 	if _, refused := held.Refused(); refused {
 		if rec != nil {
-			rec.Cause = cause // the request has not failed yet
+			rec.Cause, rec.Unsent = cause, false // the request has not failed yet
 		}
 		s.fallback.ServeHTTP(w, body.Request(r))
 	}

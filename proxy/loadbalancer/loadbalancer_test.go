@@ -237,3 +237,20 @@ func TestNew_TakesServersByEveryScheme(t *testing.T) {
 		}
 	}
 }
+
+// What follows, as a retry, has to know whether any server has got the request.
+func TestLoadBalancer_NotesWhetherARequestWasSent(t *testing.T) {
+	breaks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	}))
+	t.Cleanup(breaks.Close)
+	for url, want := range map[string]bool{gone(t): true, breaks.URL: false} {
+		_, rec := send(build(t, &Config{Servers: []Server{{URL: url}}}, proxy.Env{Forwarder: proxy.NewEngine()}), http.MethodPost, "hello")
+		if rec.Cause == "" || rec.Unsent != want {
+			t.Errorf("cause %q: unsent %v, want %v", rec.Cause, rec.Unsent, want)
+		}
+	}
+}
