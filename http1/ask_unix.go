@@ -4,7 +4,6 @@ package http1
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"syscall"
@@ -87,7 +86,7 @@ func (c *upstreamConn) openEyes() (woken bool) {
 func (c *upstreamConn) writeOrRead(fd uintptr) bool {
 	a := &c.asking
 	if a.asked {
-		return c.readAnswer(int(fd))
+		return c.in.readArrived(int(fd), mediumBuffer)
 	}
 	a.asked = true
 	n, err := syscall.Write(int(fd), a.out)
@@ -104,28 +103,4 @@ func (c *upstreamConn) writeOrRead(fd uintptr) bool {
 	giveBuffer(a.out)
 	a.out = nil
 	return false
-}
-
-func (c *upstreamConn) readAnswer(fd int) bool {
-	buf := takeBuffer(mediumBuffer)
-	for {
-		n, err := syscall.Read(fd, buf)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == nil && n > 0:
-			c.in.buf, c.in.r, c.in.w = buf, 0, n
-			return true
-		}
-		giveBuffer(buf)
-		switch {
-		case err == syscall.EAGAIN:
-			return false
-		case err != nil:
-			c.in.err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
-		default:
-			c.in.err = io.EOF
-		}
-		return true
-	}
 }

@@ -30,15 +30,19 @@ func (c *conn) awaitRaw() error {
 
 // readArrived is called with the descriptor whenever it may be readable. It
 // returns false to wait on.
-func (c *conn) readArrived(fd uintptr) bool {
-	buf := takeBuffer(smallBuffer)
+func (c *conn) readArrived(fd uintptr) bool { return c.in.readArrived(int(fd), smallBuffer) }
+
+// readArrived reads what has come into a buffer from the pool of at least size bytes.
+// It returns false when nothing has, and holds no buffer then.
+func (in *input) readArrived(fd, size int) bool {
+	buf := takeBuffer(size)
 	for {
-		n, err := syscall.Read(int(fd), buf)
+		n, err := syscall.Read(fd, buf)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == nil && n > 0:
-			c.in.buf, c.in.r, c.in.w = buf, 0, n
+			in.buf, in.r, in.w = buf, 0, n
 			return true
 		}
 		giveBuffer(buf)
@@ -46,9 +50,9 @@ func (c *conn) readArrived(fd uintptr) bool {
 		case err == syscall.EAGAIN:
 			return false
 		case err != nil:
-			c.in.err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
+			in.err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
 		default:
-			c.in.err = io.EOF
+			in.err = io.EOF
 		}
 		return true
 	}
