@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+
+	"fairway/internal/responsehead"
 )
 
 // errBegun is returned when a response is to be forwarded behind another.
@@ -12,7 +14,6 @@ var errBegun = errors.New("the response has begun already")
 
 // WriteRaw answers with the response of an upstream, head and body, without
 // putting its fields into a map: the lines go out as they came in, in their order.
-// It is the short way for a proxy whose writer no middleware has wrapped.
 //
 // The fields in Header() are the gateway's: they are sent, too, and take the place
 // of the upstream's fields of the same name, Set-Cookie excepted; one without
@@ -47,6 +48,15 @@ func (w *Writer) WriteRaw(p *Response) error {
 		return fmt.Errorf("%w: %w", ErrClientGone, w.err)
 	}
 	return err
+}
+
+// Forward implements responsehead.Forwarder, by WriteRaw.
+func (w *Writer) Forward(r responsehead.Received) error {
+	p, ok := r.(*Response)
+	if !ok {
+		return responsehead.ErrInParts
+	}
+	return w.WriteRaw(p)
 }
 
 // takeRawFields writes the fields of the upstream and the gateway.

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -141,14 +142,49 @@ func (p *Response) dropNominated() {
 	}
 }
 
-// Header adds the fields that may be passed on to h, in canonical form.
+// Header adds the fields that may be passed on to h, in canonical form. What h has
+// already takes the place of fields of the same name, as in WriteRaw.
 func (p *Response) Header(h http.Header) {
+	ours := maps.Clone(h)
 	for i := range p.fields {
-		if f := &p.fields[i]; !f.hop {
-			name := http.CanonicalHeaderKey(f.name)
+		f := &p.fields[i]
+		if f.hop {
+			continue
+		}
+		name := http.CanonicalHeaderKey(f.name)
+		if _, ok := ours[name]; !ok || name == nameSetCookie {
 			h[name] = append(h[name], f.value)
 		}
 	}
+}
+
+// StatusCode implements responsehead.Received.
+func (p *Response) StatusCode() int { return p.Status }
+
+// Get implements responsehead.Received.
+func (p *Response) Get(name string) string {
+	for i := range p.fields {
+		if f := &p.fields[i]; f.is(name) {
+			return f.value
+		}
+	}
+	return ""
+}
+
+// Values implements responsehead.Received.
+func (p *Response) Values(name string) []string {
+	var values []string
+	for i := range p.fields {
+		if f := &p.fields[i]; f.is(name) {
+			values = append(values, f.value)
+		}
+	}
+	return values
+}
+
+// is tells whether a field may be passed on and has a name.
+func (f *field) is(name string) bool {
+	return len(f.name) == len(name) && !f.hop && strings.EqualFold(f.name, name)
 }
 
 // Length returns the length of the body as it was announced, or -1. The response

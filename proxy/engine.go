@@ -16,6 +16,7 @@ import (
 	"fairway/http1"
 	"fairway/internal/answer"
 	"fairway/internal/record"
+	"fairway/internal/responsehead"
 )
 
 // Engine forwards by fairway's own HTTP/1.1 client. Servers that are reached by
@@ -144,16 +145,14 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 			record.From(r.Context()).Fail(reason.Error())
 		}
 	}()
-	if raw, ok := w.(*http1.Writer); ok { // no middleware wants to see the response
-		if err := raw.WriteRaw(x.Response); err != nil {
-			broken(r, x, err, target)
-		}
+	switch err := responsehead.Forward(w, x.Response); {
+	case err == nil:
 		return nil
+	case !errors.Is(err, responsehead.ErrInParts):
+		broken(r, x, err, target)
 	}
 	h := w.Header()
-	ours := h["Alt-Svc"]
 	x.Response.Header(h)
-	replaceAltSvc(h, ours)
 	if x.Sends() {
 		keepReading(w, r)
 	}

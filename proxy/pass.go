@@ -38,22 +38,27 @@ func pass(w http.ResponseWriter, r *http.Request, res *http.Response, target *Ta
 	passTrailers(w, announced, res.Trailer)
 }
 
-// takeFields adds the fields of a response that may be passed on to h.
+// takeFields adds the fields of a response that may be passed on to h. What h has
+// already, cookies excepted, takes their place: its alternative services (Alt-Svc), for
+// one, for those of a server would lead around the gateway.
 func takeFields(h http.Header, res *http.Response) {
 	for _, list := range res.Header["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			res.Header.Del(strings.TrimSpace(name))
 		}
 	}
-	ours := h["Alt-Svc"]
 	for name, values := range res.Header {
+		_, ours := h[name]
 		switch name {
 		case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		default:
+		case "Set-Cookie":
 			h[name] = append(h[name], values...)
+		default:
+			if !ours {
+				h[name] = values
+			}
 		}
 	}
-	replaceAltSvc(h, ours)
 	if _, named := h["Content-Type"]; !named {
 		h["Content-Type"] = nil // a server that names no type has its reasons
 	}
@@ -70,14 +75,6 @@ func setLength(h http.Header, r *http.Request, res *http.Response) {
 	delete(h, "Content-Length")
 	if said && res.ContentLength >= 0 && (len(res.Trailer) == 0 || r.ProtoMajor != 1 || r.ProtoMinor == 0) {
 		h["Content-Length"] = []string{strconv.FormatInt(res.ContentLength, 10)}
-	}
-}
-
-// replaceAltSvc puts the gateway's own alternatives in place of those of a server,
-// which would lead around the gateway.
-func replaceAltSvc(h http.Header, ours []string) {
-	if ours != nil {
-		h["Alt-Svc"] = ours
 	}
 }
 

@@ -4,26 +4,46 @@ package attempt
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+
+	"fairway/internal/responsehead"
 )
+
+// Judge tells whether the answer with a status is not good enough.
+type Judge interface {
+	Refuses(status int) bool
+}
+
+// Func is a function that is a Judge.
+type Func func(status int) bool
+
+// Refuses implements Judge.
+func (f Func) Refuses(status int) bool { return f(status) }
 
 // Writer passes a response on, unless its status is refused: then nothing of it
 // reaches the client, and the writer below is as it was. Informational responses
 // pass. A connection may be taken over, which is passing, too.
 type Writer struct {
 	inner   http.ResponseWriter
-	refuse  func(status int) bool
-	header  http.Header // of this attempt
+	judge   Judge
+	header  http.Header // of this attempt; nil as long as nobody has asked for it
 	status  int
 	refused bool
+	told    bool // the writer below knows the status
 }
 
 // New returns a Writer in front of w that refuses some statuses.
-func New(w http.ResponseWriter, refuse func(status int) bool) *Writer {
-	return &Writer{inner: w, refuse: refuse, header: maps.Clone(w.Header())}
+func New(w http.ResponseWriter, judge Judge) *Writer {
+	return &Writer{inner: w, judge: judge}
+}
+
+// Init makes a Writer that is part of something else what New returns.
+func (w *Writer) Init(inner http.ResponseWriter, judge Judge) {
+	*w = Writer{inner: inner, judge: judge}
 }
 
 // Refused tells whether the response was held up, and with which status it came.
@@ -40,31 +60,56 @@ func (w *Writer) Header() http.Header {
 	if w.status != 0 && !w.refused {
 		return w.inner.Header() // for trailers
 	}
+	if w.header == nil {
+		w.header = http.Header{}
+		maps.Copy(w.header, w.inner.Header())
+	}
 	return w.header
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *Writer) WriteHeader(status int) {
-	switch {
-	case w.status != 0:
-		return
-	case status < 200 && status != http.StatusSwitchingProtocols:
+	if w.status == 0 && status < 200 && status != http.StatusSwitchingProtocols {
 		before := maps.Clone(w.inner.Header())
 		w.give(w.header)
 		w.inner.WriteHeader(status)
 		w.give(before)
 		return
 	}
-	w.status = status
-	if w.refused = w.refuse(status); w.refused {
-		return
+	if w.decide(status) && !w.told {
+		w.told = true
+		w.inner.WriteHeader(status)
 	}
-	w.give(w.header)
-	w.inner.WriteHeader(status)
 }
 
-// give makes the header map below say what h says.
+// decide judges a status, the first one, and tells whether the response passes.
+func (w *Writer) decide(status int) bool {
+	if w.status != 0 {
+		return !w.refused
+	}
+	w.status = status
+	if w.refused = w.judge.Refuses(status); w.refused {
+		return false
+	}
+	w.give(w.header)
+	return true
+}
+
+// Forward implements responsehead.Forwarder.
+func (w *Writer) Forward(r responsehead.Received) error {
+	if w.status != 0 || !w.decide(r.StatusCode()) {
+		return responsehead.ErrInParts // one that is refused is read to its end
+	}
+	err := responsehead.Forward(w.inner, r)
+	w.told = !errors.Is(err, responsehead.ErrInParts)
+	return err
+}
+
+// give makes the header map below say what h says. nil: what it says already.
 func (w *Writer) give(h http.Header) {
+	if h == nil {
+		return
+	}
 	below := w.inner.Header()
 	clear(below)
 	maps.Copy(below, h)
@@ -105,7 +150,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.give(w.header)
 	conn, buf, err := http.NewResponseController(w.inner).Hijack()
 	if err == nil {
-		w.status = http.StatusSwitchingProtocols
+		w.status, w.told = http.StatusSwitchingProtocols, true
 	}
 	return conn, buf, err
 }

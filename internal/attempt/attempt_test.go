@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"fairway/internal/responsehead"
 )
 
 func badGateway(status int) bool { return status == http.StatusBadGateway }
@@ -14,7 +16,7 @@ func badGateway(status int) bool { return status == http.StatusBadGateway }
 func TestWriter_HoldsUpWhatIsRefused(t *testing.T) {
 	out := httptest.NewRecorder()
 	out.Header().Set("X-Outer", "stays")
-	w := New(out, badGateway)
+	w := New(out, Func(badGateway))
 	w.Header().Set("X-Bad", "1")
 	w.Header().Del("X-Outer")
 	w.WriteHeader(http.StatusBadGateway)
@@ -29,7 +31,7 @@ func TestWriter_HoldsUpWhatIsRefused(t *testing.T) {
 	if status, refused := w.Refused(); status != http.StatusBadGateway || !refused {
 		t.Errorf("got %d, %v", status, refused)
 	}
-	second := New(out, badGateway)
+	second := New(out, Func(badGateway))
 	second.Header().Set("X-Good", "1")
 	_, _ = io.WriteString(second, "fine")
 	got := out.Result()
@@ -46,7 +48,7 @@ func TestWriter_PassesTheRest(t *testing.T) {
 		"flush":   func(w *Writer) { w.WriteHeader(http.StatusTeapot); w.Flush() },
 	} {
 		out := httptest.NewRecorder()
-		w := New(out, badGateway)
+		w := New(out, Func(badGateway))
 		respond(w)
 		w.Finish()
 		if _, refused := w.Refused(); refused || out.Code != http.StatusTeapot || w.Status() != http.StatusTeapot {
@@ -59,7 +61,7 @@ func TestWriter_PassesInformationOn(t *testing.T) {
 	var informed http.Header
 	s := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("X-Outer", "1")
-		w := New(out, badGateway)
+		w := New(out, Func(badGateway))
 		w.Header().Set("Link", "</style.css>")
 		w.WriteHeader(http.StatusEarlyHints)
 		informed = out.Header().Clone()
@@ -110,5 +112,56 @@ func TestReadBody_Limits(t *testing.T) {
 	none := httptest.NewRequest(http.MethodGet, "/", nil)
 	if b, err := ReadBody(none, 0); err != nil || b.Request(none).Body != none.Body {
 		t.Errorf("without a body: %v", err)
+	}
+}
+
+// forwarder is a writer that can, or cannot, send a response on as it came.
+type forwarder struct {
+	*httptest.ResponseRecorder
+	err   error
+	asked bool
+}
+
+func (f *forwarder) Forward(responsehead.Received) error {
+	f.asked = true
+	return f.err
+}
+
+type received struct{ responsehead.Received }
+
+func (received) StatusCode() int { return http.StatusTeapot }
+
+func TestWriter_ForwardsWhatPasses(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		inner   error
+		refuses bool
+		want    error
+		asked   bool
+		code    int // of what is then written in parts
+	}{
+		{name: "passes", asked: true, code: 200}, // the recorder's own, for it was not written to
+		{name: "the writer below cannot", inner: responsehead.ErrInParts, want: responsehead.ErrInParts, asked: true, code: http.StatusTeapot},
+		{name: "refused", refuses: true, want: responsehead.ErrInParts, code: 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out := &forwarder{ResponseRecorder: httptest.NewRecorder(), err: tt.inner}
+			judged := 0
+			w := New(out, Func(func(int) bool { judged++; return tt.refuses }))
+			w.Header().Set("X-Ours", "1")
+			if err := responsehead.Forward(w, received{}); !errors.Is(err, tt.want) || out.asked != tt.asked {
+				t.Errorf("got %v, asked %v", err, out.asked)
+			}
+			if tt.want != nil {
+				w.WriteHeader(http.StatusTeapot)
+			}
+			w.Finish()
+			if status, refused := w.Refused(); status != http.StatusTeapot || refused != tt.refuses || judged != 1 || out.Code != tt.code {
+				t.Errorf("got %d, refused %v, judged %d times, sent %d", status, refused, judged, out.Code)
+			}
+			if ours := out.Header().Get("X-Ours") != ""; ours == tt.refuses {
+				t.Errorf("the fields of the attempt reach the client: %v", ours)
+			}
+		})
 	}
 }

@@ -10,27 +10,60 @@ import (
 	"net/http"
 )
 
+// Editor changes the head of a response.
+type Editor interface {
+	EditHead(h Head)
+}
+
+// Picky is an Editor that cannot work on every response that is sent on as it came.
+type Picky interface {
+	// InParts tells whether a response is to be written in the common way.
+	InParts(r Received) bool
+}
+
+// Edit is a function that is an Editor.
+type Edit func(Head)
+
+// EditHead implements Editor.
+func (e Edit) EditHead(h Head) { e(h) }
+
 // Writer edits the headers of a response once, just before they are sent.
 // Informational responses pass as they are. What the inner writer can do stays
 // reachable, through the methods here or through Unwrap.
 type Writer struct {
 	http.ResponseWriter
-	edit  func(http.Header)
-	begun bool
+	editor Editor
+	begun  bool
 }
 
 // New returns a Writer in front of w. Whoever made it calls Finish in the end.
-func New(w http.ResponseWriter, edit func(http.Header)) *Writer {
-	return &Writer{ResponseWriter: w, edit: edit}
+func New(w http.ResponseWriter, editor Editor) *Writer {
+	return &Writer{ResponseWriter: w, editor: editor}
+}
+
+// Init makes a Writer that is part of something else what New returns.
+func (w *Writer) Init(inner http.ResponseWriter, editor Editor) {
+	*w = Writer{ResponseWriter: inner, editor: editor}
 }
 
 // Finish edits the headers of a response that the handler has left to the server to
 // send.
-func (w *Writer) Finish() {
+func (w *Writer) Finish() { w.begin(nil) }
+
+func (w *Writer) begin(r Received) {
 	if !w.begun {
 		w.begun = true
-		w.edit(w.Header())
+		w.editor.EditHead(HeadOf(w.Header(), r))
 	}
+}
+
+// Forward implements Forwarder.
+func (w *Writer) Forward(r Received) error {
+	if picky, ok := w.editor.(Picky); ok && picky.InParts(r) {
+		return ErrInParts
+	}
+	w.begin(r)
+	return Forward(w.ResponseWriter, r)
 }
 
 // WriteHeader implements http.ResponseWriter.

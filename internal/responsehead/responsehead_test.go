@@ -18,7 +18,7 @@ func TestWriter_EditsOnceWhateverBeginsTheResponse(t *testing.T) {
 	for name, begin := range tests {
 		t.Run(name, func(t *testing.T) {
 			rec := httptest.NewRecorder()
-			w := New(rec, func(h http.Header) { h.Add("X-Edited", "once") })
+			w := New(rec, Edit(func(h Head) { h.Add("X-Edited", "once") }))
 			begin(w)
 			_, _ = w.Write([]byte("more"))
 			w.Finish()
@@ -31,7 +31,7 @@ func TestWriter_EditsOnceWhateverBeginsTheResponse(t *testing.T) {
 
 func TestWriter_LeavesInformationalResponses(t *testing.T) {
 	edited := 0
-	w := New(httptest.NewRecorder(), func(http.Header) { edited++ })
+	w := New(httptest.NewRecorder(), Edit(func(Head) { edited++ }))
 	w.WriteHeader(http.StatusEarlyHints)
 	if edited != 0 {
 		t.Error("103 was edited")

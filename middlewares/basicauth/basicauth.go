@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -140,7 +141,7 @@ func (h *handler) forward(r *http.Request, user string) *http.Request {
 	}
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	if h.removeHeader {
 		r2.Header.Del("Authorization")
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/responsehead"
 	"fairway/middlewares"
 )
 
@@ -100,7 +101,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // fit tells whether a response is one to compress, if it is long enough.
-func (h *handler) fit(status int, header http.Header) bool {
+func (h *handler) fit(status int, header responsehead.Head) bool {
 	switch status {
 	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent, http.StatusNotModified:
 		return false
@@ -108,7 +109,7 @@ func (h *handler) fit(status int, header http.Header) bool {
 	if header.Get("Content-Encoding") != "" || header.Get("Content-Range") != "" {
 		return false
 	}
-	for _, line := range header["Cache-Control"] {
+	for _, line := range header.Values("Cache-Control") {
 		if strings.Contains(strings.ToLower(line), "no-transform") {
 			return false
 		}

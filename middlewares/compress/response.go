@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"fairway/internal/responsehead"
 )
 
 // response is undecided until the length of its body is known, or known to be enough:
@@ -36,20 +38,40 @@ func (w *response) WriteHeader(status int) {
 	}
 	w.status = status
 	h := w.inner.Header()
-	if !w.handler.fit(status, h) {
-		w.pass()
-		return
+	length, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err != nil {
+		length = -1
 	}
-	length, err := strconv.Atoi(h.Get("Content-Length"))
 	switch {
-	case err == nil && (length < w.handler.least || length == 0):
+	case w.passes(status, responsehead.HeadOf(h, nil), length):
 		w.pass()
-	case w.encoding == "":
-		vary(h)
-		w.pass()
-	case err == nil:
+	case length >= 0:
 		w.compress()
 	}
+}
+
+// passes tells of a response that it goes out as it is; if it depends on the client,
+// its head says so then. length is that of its body, or below 0.
+func (w *response) passes(status int, h responsehead.Head, length int64) bool {
+	switch {
+	case !w.handler.fit(status, h):
+		return true
+	case length >= 0 && (length < int64(w.handler.least) || length == 0):
+		return true
+	case w.encoding == "":
+		vary(h)
+		return true
+	}
+	return false
+}
+
+// Forward implements responsehead.Forwarder.
+func (w *response) Forward(r responsehead.Received) error {
+	if w.decided || w.status != 0 || !w.passes(r.StatusCode(), responsehead.HeadOf(w.inner.Header(), r), r.Length()) {
+		return responsehead.ErrInParts
+	}
+	w.status, w.decided = r.StatusCode(), true
+	return responsehead.Forward(w.inner, r)
 }
 
 // pass sends the head of a response that is not compressed.
@@ -61,7 +83,7 @@ func (w *response) pass() {
 // compress sends the head of a response that is.
 func (w *response) compress() {
 	h := w.inner.Header()
-	vary(h)
+	vary(responsehead.HeadOf(h, nil))
 	w.decided = true
 	var err error
 	if w.body, err = w.handler.compressors.take(w.encoding, w.inner); err != nil {
@@ -80,8 +102,8 @@ func (w *response) compress() {
 }
 
 // vary says that the response depends on what the client takes.
-func vary(h http.Header) {
-	for _, line := range h["Vary"] {
+func vary(h responsehead.Head) {
+	for _, line := range h.Values("Vary") {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Accept-Encoding") {
 				return

@@ -20,16 +20,21 @@ type Config struct {
 // New implements middlewares.Config.
 func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rw := responsehead.New(w, detect)
+		rw := responsehead.New(w, detector{})
 		next.ServeHTTP(rw, r)
 		rw.Finish()
 	}), nil
 }
 
-// detect lets the HTTP engine look at the body, which it does where the field is not
+type detector struct{}
+
+// EditHead lets the HTTP engine look at the body, which it does where the field is not
 // there at all (WHATWG MIME Sniffing, as http.DetectContentType has it).
-func detect(h http.Header) {
-	if values, there := h["Content-Type"]; there && len(values) == 0 {
-		delete(h, "Content-Type")
+func (detector) EditHead(h responsehead.Head) {
+	if values, there := h.Header["Content-Type"]; there && len(values) == 0 {
+		delete(h.Header, "Content-Type")
 	}
 }
+
+// InParts implements responsehead.Picky.
+func (detector) InParts(r responsehead.Received) bool { return r.Get("Content-Type") == "" }

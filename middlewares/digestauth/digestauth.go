@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -200,7 +201,7 @@ func (h *handler) forward(r *http.Request, user string) *http.Request {
 	}
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	if h.removeHeader {
 		r2.Header.Del("Authorization")
 	}

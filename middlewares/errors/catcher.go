@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"fairway/internal/responsehead"
 )
 
 // catcher lets a response through, or drops it when its status is one that gets a
@@ -38,12 +40,25 @@ func (c *catcher) WriteHeader(status int) {
 	case c.begun || status < 200:
 		c.begun = c.begun || status == http.StatusSwitchingProtocols
 		c.inner.WriteHeader(status)
-	case c.handler.status.have(status) && c.request.Context().Err() == nil:
+	case c.catches(status):
 		c.catch(status)
 	default:
 		c.begun = true
 		c.inner.WriteHeader(status)
 	}
+}
+
+func (c *catcher) catches(status int) bool {
+	return c.handler.status.have(status) && c.request.Context().Err() == nil
+}
+
+// Forward implements responsehead.Forwarder.
+func (c *catcher) Forward(r responsehead.Received) error {
+	if c.begun || c.caught || c.catches(r.StatusCode()) {
+		return responsehead.ErrInParts
+	}
+	c.begun = true
+	return responsehead.Forward(c.inner, r)
 }
 
 // begin is for a handler that says no status.

@@ -6,6 +6,7 @@ import (
 
 	"fairway/internal/clientip"
 	"fairway/internal/headername"
+	"fairway/internal/responsehead"
 )
 
 // decision is what an answer of 2xx says. Nobody changes it.
@@ -61,7 +62,7 @@ func (h *handler) withFields(r *http.Request, d *decision) *http.Request {
 	}
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	for _, name := range h.responseHeaders {
 		headername.Remove(r2.Header, name)
 	}
@@ -76,21 +77,28 @@ func (h *handler) withFields(r *http.Request, d *decision) *http.Request {
 	return r2
 }
 
-// replaceCookies sets cookies in place of those of the same names.
-func replaceCookies(h http.Header, cookies []string) {
+// cookies of an answer of the authentication service that the client gets.
+type cookies []string
+
+// EditHead sets them in place of those of the same names.
+func (c cookies) EditHead(h responsehead.Head) {
 	named := map[string]bool{}
-	for _, line := range cookies {
+	for _, line := range c {
 		name, _ := cookieName(line)
 		named[name] = true
 	}
 	var lines []string
-	for _, line := range h["Set-Cookie"] {
+	for _, line := range h.Header["Set-Cookie"] {
 		if name, ok := cookieName(line); !ok || !named[name] {
 			lines = append(lines, line)
 		}
 	}
-	h["Set-Cookie"] = append(lines, cookies...)
+	h.Put("Set-Cookie", append(lines, c...))
 }
+
+// InParts implements responsehead.Picky: cookies cannot be taken out of what is sent on
+// as it came.
+func (c cookies) InParts(responsehead.Received) bool { return true }
 
 // cookieName is the name in a Set-Cookie (RFC 6265, section 4.1).
 func cookieName(line string) (string, bool) {

@@ -174,7 +174,7 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, d *decision) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	rw := responsehead.New(w, func(head http.Header) { replaceCookies(head, d.cookies) })
+	rw := responsehead.New(w, cookies(d.cookies))
 	h.next.ServeHTTP(rw, r)
 	rw.Finish()
 }

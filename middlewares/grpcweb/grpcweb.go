@@ -10,6 +10,7 @@ package grpcweb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,7 +80,7 @@ func kindOf(contentType string) (suffix string, text, ok bool) {
 func asGRPC(r *http.Request, suffix string, text bool) *http.Request {
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	r2.Header["Content-Type"] = []string{grpcType + suffix}
 	r2.Header["Te"] = []string{"trailers"} // servers by gRPC do not talk to who cannot receive them
 	if text && r.Body != nil && r.ContentLength != 0 {

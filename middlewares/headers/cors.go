@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fairway/internal/responsehead"
 )
 
 // cors answers preflight requests and adds the headers by which a browser lets
@@ -77,7 +79,7 @@ func (cs *cors) preflight(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // edit adds the headers of any other response.
-func (cs *cors) edit(h http.Header, origin string) {
+func (cs *cors) edit(h responsehead.Head, origin string) {
 	if allowed := cs.allowed(origin); allowed != "" {
 		h.Set("Access-Control-Allow-Origin", allowed)
 	}
@@ -106,8 +108,8 @@ func (cs *cors) allowed(origin string) string {
 	return ""
 }
 
-func addVaryOrigin(h http.Header) {
-	vary := strings.Join(h["Vary"], ",")
+func addVaryOrigin(h responsehead.Head) {
+	vary := strings.Join(h.Values("Vary"), ",")
 	for name := range strings.SplitSeq(vary, ",") {
 		if name = strings.TrimSpace(name); strings.EqualFold(name, "Origin") || name == "*" {
 			return

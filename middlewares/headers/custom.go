@@ -5,19 +5,33 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"fairway/internal/responsehead"
 )
 
 const forwardedFor = "X-Forwarded-For"
 
-// edit sets one header, or removes it when value is empty.
-type edit struct{ name, value string }
+// edit sets one header, or removes it when there are no values. They are shared by all
+// messages.
+type edit struct {
+	name   string
+	values []string
+}
+
+// newEdit removes the header when the value is empty.
+func newEdit(name, value string) edit {
+	if value == "" {
+		return edit{name: name}
+	}
+	return edit{name, []string{value}}
+}
 
 // edits puts the operator's map into a fixed order, so that two spellings of one
 // name always give the same result.
 func edits(values map[string]string) []edit {
 	list := make([]edit, 0, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		list = append(list, edit{http.CanonicalHeaderKey(name), values[name]})
+		list = append(list, newEdit(http.CanonicalHeaderKey(name), values[name]))
 	}
 	return list
 }
@@ -26,7 +40,7 @@ func edits(values map[string]string) []edit {
 func requestEdits(values map[string]string) (list []edit, host string) {
 	for _, e := range edits(values) {
 		if e.name == "Host" {
-			host = e.value
+			host = strings.Join(e.values, "")
 			continue
 		}
 		list = append(list, e)
@@ -34,12 +48,12 @@ func requestEdits(values map[string]string) (list []edit, host string) {
 	return list, strings.TrimSpace(host)
 }
 
-func apply(header http.Header, list []edit) {
+func apply(header responsehead.Head, list []edit) {
 	for _, e := range list {
-		if e.value == "" {
-			delete(header, e.name)
+		if e.values == nil {
+			header.Del(e.name)
 		} else {
-			header[e.name] = []string{e.value}
+			header.Put(e.name, e.values)
 		}
 	}
 }
@@ -55,8 +69,8 @@ func (h *handler) editRequest(r *http.Request) *http.Request {
 		r2.Host = h.host
 	}
 	if len(h.request) > 0 {
-		r2.Header = r.Header.Clone()
-		apply(r2.Header, h.request)
+		r2.Header = maps.Clone(r.Header) // the values are shared: none is changed in its place
+		apply(responsehead.HeadOf(r2.Header, nil), h.request)
 		h.keepForwardedForOut(r2.Header)
 	}
 	return r2
@@ -65,7 +79,9 @@ func (h *handler) editRequest(r *http.Request) *http.Request {
 // keepForwardedForOut leaves a nil entry when the operator removes
 // X-Forwarded-For: by Go's convention the forwarder then does not add one either.
 func (h *handler) keepForwardedForOut(header http.Header) {
-	if slices.Contains(h.request, edit{forwardedFor, ""}) {
-		header[forwardedFor] = nil
+	for _, e := range h.request {
+		if e.name == forwardedFor && e.values == nil {
+			header[forwardedFor] = nil
+		}
 	}
 }

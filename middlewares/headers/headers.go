@@ -57,9 +57,31 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serve(w, r)
 		return
 	}
-	rw := responsehead.New(w, func(header http.Header) { h.editResponse(header, r, origin) })
+	rw := &response{handler: h, request: r, origin: origin}
+	rw.Init(w, rw)
 	h.serve(rw, r)
 	rw.Finish() // the handler may have left it to the server to send the headers
+}
+
+// response is that to one request.
+type response struct {
+	responsehead.Writer
+	handler *handler
+	request *http.Request
+	origin  string
+}
+
+// EditHead implements responsehead.Editor.
+func (rw *response) EditHead(header responsehead.Head) {
+	h := rw.handler
+	apply(header, h.security)
+	if len(h.onTLS) > 0 && h.guard.overTLS(rw.request) {
+		apply(header, h.onTLS)
+	}
+	apply(header, h.response)
+	if h.cors != nil {
+		h.cors.edit(header, rw.origin)
+	}
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
@@ -71,15 +93,4 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) changesResponse() bool {
 	return h.cors != nil || len(h.security)+len(h.onTLS)+len(h.response) > 0
-}
-
-func (h *handler) editResponse(header http.Header, r *http.Request, origin string) {
-	apply(header, h.security)
-	if len(h.onTLS) > 0 && h.guard.overTLS(r) {
-		apply(header, h.onTLS)
-	}
-	apply(header, h.response)
-	if h.cors != nil {
-		h.cors.edit(header, origin)
-	}
 }

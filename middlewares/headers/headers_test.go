@@ -83,7 +83,7 @@ func TestHeaders_WrapsTheWriterOnlyForResponseHeaders(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := build(t, &tt.config, func(w http.ResponseWriter, _ *http.Request) {
-				if _, wraps := w.(*responsehead.Writer); wraps != tt.wraps {
+				if _, wraps := w.(responsehead.Forwarder); wraps != tt.wraps {
 					t.Errorf("wraps: got %v, want %v", wraps, tt.wraps)
 				}
 			})

@@ -16,24 +16,24 @@ func securityEdits(c *Config) (always, onTLS []edit) {
 		nosniff = "nosniff"
 	}
 	always = set(
-		edit{"X-Frame-Options", frame},
-		edit{"X-Content-Type-Options", nosniff},
-		edit{"X-Xss-Protection", xss},
-		edit{"Content-Security-Policy", c.ContentSecurityPolicy},
-		edit{"Content-Security-Policy-Report-Only", c.ContentSecurityPolicyReportOnly},
-		edit{"Referrer-Policy", c.ReferrerPolicy},
-		edit{"Feature-Policy", c.FeaturePolicy},
-		edit{"Permissions-Policy", c.PermissionsPolicy},
+		newEdit("X-Frame-Options", frame),
+		newEdit("X-Content-Type-Options", nosniff),
+		newEdit("X-Xss-Protection", xss),
+		newEdit("Content-Security-Policy", c.ContentSecurityPolicy),
+		newEdit("Content-Security-Policy-Report-Only", c.ContentSecurityPolicyReportOnly),
+		newEdit("Referrer-Policy", c.ReferrerPolicy),
+		newEdit("Feature-Policy", c.FeaturePolicy),
+		newEdit("Permissions-Policy", c.PermissionsPolicy),
 	)
 	if c.IsDevelopment {
 		return always, nil
 	}
-	sts := edit{"Strict-Transport-Security", transportSecurity(c)}
+	sts := newEdit("Strict-Transport-Security", transportSecurity(c))
 	if c.ForceSTSHeader {
 		always = append(always, set(sts)...)
-		sts.value = ""
+		sts.values = nil
 	}
-	return always, set(sts, edit{"Public-Key-Pins", c.PublicKey})
+	return always, set(sts, newEdit("Public-Key-Pins", c.PublicKey))
 }
 
 func transportSecurity(c *Config) string {
@@ -54,7 +54,7 @@ func transportSecurity(c *Config) string {
 func set(list ...edit) []edit {
 	var kept []edit
 	for _, e := range list {
-		if e.value != "" {
+		if e.values != nil {
 			kept = append(kept, e)
 		}
 	}

@@ -41,6 +41,8 @@ func Conform(t *testing.T, name string, cfg middlewares.Config) {
 			t.Run("flush", ex.flush)
 			t.Run("informational", ex.informational)
 			t.Run("hijack", ex.hijack)
+			t.Run("response sent on as it came", ex.forwards)
+			t.Run("request left alone", ex.leavesTheRequest)
 			t.Run("no goroutine left", ex.leavesNothing)
 		})
 	}

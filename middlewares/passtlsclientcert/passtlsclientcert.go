@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -106,7 +107,7 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	headername.Remove(r2.Header, certHeader)
 	headername.Remove(r2.Header, infoHeader)
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {

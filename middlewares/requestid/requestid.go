@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"fairway/internal/headername"
@@ -67,12 +68,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	value := []string{id}
 	r2 := new(http.Request)
 	*r2 = *r
-	r2.Header = r.Header.Clone()
+	r2.Header = maps.Clone(r.Header)
 	headername.Remove(r2.Header, h.header)
 	r2.Header[h.header] = value
 	// The service may repeat the identifier, or have one of its own; the client gets
 	// the one that is in the log.
-	rw := responsehead.New(w, func(head http.Header) { head[h.header] = value })
+	rw := responsehead.New(w, responsehead.Edit(func(head responsehead.Head) { head.Put(h.header, value) }))
 	h.next.ServeHTTP(rw, r2)
 	rw.Finish()
 }

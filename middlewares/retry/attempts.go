@@ -16,9 +16,10 @@ type attempts struct {
 	*handler
 	request *http.Request
 	rec     *record.Record
-	body    *body
-	began   time.Time
+	body    *body     // nil: there is none
+	began   time.Time // zero when it does not matter
 	made    int
+	first   response // of the first attempt, most often the only one
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +29,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(record.With(r.Context(), rec))
 	}
 	h.budget.earn(h.percent)
-	a := &attempts{handler: h, request: r, rec: rec, body: newBody(r, h.maxBody), began: time.Now()}
+	a := &attempts{handler: h, request: r, rec: rec, body: newBody(r, h.maxBody)}
+	if h.timeout > 0 {
+		a.began = time.Now()
+	}
 	defer a.body.end(w)
 	cause, status := rec.Cause, rec.Status
 	for a.try(w) {
@@ -44,7 +48,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *attempts) try(w http.ResponseWriter) (again bool) {
 	a.made++
 	a.rec.Attempts = a.made
-	held := response{attempt.New(w, a.refuses)}
+	held := &a.first
+	if a.made > 1 {
+		held = new(response) // somebody may still have the other one
+	}
+	held.Init(w, a)
 	defer func() {
 		reason := recover()
 		_, again = held.Refused()
@@ -61,19 +69,19 @@ func (a *attempts) try(w http.ResponseWriter) (again bool) {
 }
 
 // response is that of one attempt.
-type response struct{ *attempt.Writer }
+type response struct{ attempt.Writer }
 
 // SetReadDeadline is how a service stops reading a body when it is done. It may not do
 // so when another attempt reads on.
-func (w response) SetReadDeadline(t time.Time) error {
+func (w *response) SetReadDeadline(t time.Time) error {
 	if _, refused := w.Refused(); refused {
 		return http.ErrNotSupported
 	}
 	return http.NewResponseController(w.Unwrap()).SetReadDeadline(t)
 }
 
-// refuses tells whether an answer is not good enough, and another attempt may be made.
-func (a *attempts) refuses(status int) bool {
+// Refuses tells whether an answer is not good enough, and another attempt may be made.
+func (a *attempts) Refuses(status int) bool {
 	return a.made < a.attempts && a.failed(status) &&
 		(a.nonIdempotent || idempotent(a.request.Method) || a.rec.Cause != "" && a.rec.Unsent) &&
 		a.body.whole() &&

@@ -16,7 +16,7 @@ type body struct {
 	limit int64
 
 	reading sync.Mutex // held while the client is waited for
-	inner   io.Reader  // nil: there is none
+	inner   io.Reader
 	kept    []byte
 	err     error
 
@@ -25,30 +25,35 @@ type body struct {
 	lost    bool    // it has read more than may be kept
 }
 
+// newBody returns nil for a request without one, which nil stands for in all that
+// follows.
 func newBody(r *http.Request, limit int64) *body {
-	b := &body{limit: limit}
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		b.inner = r.Body
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
 	}
-	return b
+	return &body{limit: limit, inner: r.Body}
 }
 
-// request returns a copy of r for an attempt, with header and body of its own.
+// request returns r for an attempt, with a body of its own. Nobody changes anything
+// else of it.
 func (b *body) request(r *http.Request) *http.Request {
+	if b == nil {
+		return r
+	}
 	out := new(http.Request)
 	*out = *r
-	out.Header = r.Header.Clone()
-	if b.inner != nil {
-		b.state.Lock()
-		defer b.state.Unlock()
-		b.current = &reader{body: b}
-		out.Body = b.current
-	}
+	b.state.Lock()
+	defer b.state.Unlock()
+	b.current = &reader{body: b}
+	out.Body = b.current
 	return out
 }
 
 // whole tells whether another attempt would get the body from its start.
 func (b *body) whole() bool {
+	if b == nil {
+		return true
+	}
 	b.state.Lock()
 	defer b.state.Unlock()
 	return !b.lost
@@ -57,6 +62,9 @@ func (b *body) whole() bool {
 // rewind ends the reading of the attempt that is being made, and tells whether another
 // one gets the body from its start.
 func (b *body) rewind() bool {
+	if b == nil {
+		return true
+	}
 	b.state.Lock()
 	defer b.state.Unlock()
 	b.current = nil
@@ -82,6 +90,9 @@ func (b *body) keep(rd *reader, n int) bool {
 // end lets nobody read any more, and stops who does: what comes after the body belongs
 // to the client's next request.
 func (b *body) end(w http.ResponseWriter) {
+	if b == nil {
+		return
+	}
 	b.rewind()
 	if !b.reading.TryLock() {
 		if http.NewResponseController(w).SetReadDeadline(time.Now()) != nil {

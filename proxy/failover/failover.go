@@ -120,7 +120,7 @@ func (s *service) try(w http.ResponseWriter, r *http.Request) {
 	if rec != nil {
 		cause = rec.Cause
 	}
-	held := attempt.New(w, s.bad.Has)
+	held := attempt.New(w, attempt.Func(s.bad.Has))
 	s.main.ServeHTTP(held, body.Request(r))
 	held.Finish()
 	if _, refused := held.Refused(); refused {

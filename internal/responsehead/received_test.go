@@ -1,0 +1,53 @@
+package responsehead
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+)
+
+type upstream struct{ http.Header }
+
+func (u upstream) StatusCode() int { return http.StatusOK }
+func (u upstream) Length() int64   { return -1 }
+
+func TestHead_StandsInFrontOfWhatAServerSaid(t *testing.T) {
+	server := upstream{http.Header{"Vary": {"A"}, "Set-Cookie": {"a=1"}, "X-Gone": {"1"}, "X-New": {"theirs"}}}
+	for name, h := range map[string]Head{
+		"apart":    HeadOf(http.Header{}, server),
+		"together": HeadOf(server.Clone(), nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h.Add("Vary", "B")
+			h.Add("Set-Cookie", "b=2")
+			h.Del("X-Gone")
+			h.Set("X-New", "ours")
+			for name, want := range map[string][]string{"Vary": {"A", "B"}, "Set-Cookie": {"a=1", "b=2"}, "X-Gone": nil, "X-New": {"ours"}, "X-None": nil} {
+				if got := h.Values(name); !slices.Equal(got, want) {
+					t.Errorf("%s: got %q, want %q", name, got, want)
+				}
+				if len(want) > 0 && h.Get(name) != want[0] || len(want) == 0 && h.Get(name) != "" {
+					t.Errorf("%s: the first one is %q", name, h.Get(name))
+				}
+			}
+		})
+	}
+	if len(server.Values("Vary")) != 1 {
+		t.Error("the server's fields are changed")
+	}
+}
+
+type knowing struct{ http.ResponseWriter }
+
+func (knowing) Status() int { return http.StatusTeapot }
+
+func TestStatusOf_LooksThroughWriters(t *testing.T) {
+	w := httptest.NewRecorder()
+	if _, known := StatusOf(New(w, Edit(func(Head) {}))); known {
+		t.Error("known, though nobody knows it")
+	}
+	if status, known := StatusOf(New(knowing{w}, Edit(func(Head) {}))); status != http.StatusTeapot || !known {
+		t.Errorf("got %d, %v", status, known)
+	}
+}
