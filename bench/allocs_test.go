@@ -12,13 +12,20 @@ import (
 )
 
 // A request on a route without middlewares allocates twice: once for the copy of
-// its head, once for that of the response. Everything else is used again.
+// its head, once for that of the response. Everything else is used again. What
+// middlewares add is few: a copy of the request with its URL where the path changes, a
+// writer where a response is looked at.
 func TestRoute_Allocates(t *testing.T) {
 	const (
 		requests = 10_000
-		most     = 2.05 // the program does a little beside
+		beside   = 0.05 // the program does a little on its own
 	)
-	for _, w := range ways[:2] {
+	allowed := map[string]float64{"GET": 2, "POST": 2, "middlewares": 5, "limits": 4, "retry": 3}
+	for _, w := range ways {
+		most, gated := allowed[w.name]
+		if !gated {
+			continue
+		}
 		t.Run(w.name, func(t *testing.T) {
 			c := w.open(t)
 			for range 100 { // fill the pools
@@ -33,7 +40,7 @@ func TestRoute_Allocates(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			got := float64(after.Mallocs-before.Mallocs) / requests
 			t.Logf("%.3f allocations, %d bytes a request", got, (after.TotalAlloc-before.TotalAlloc)/requests)
-			if got > most {
+			if got > most+beside {
 				t.Errorf("%.3f allocations a request, want at most %v", got, most)
 			}
 		})

@@ -40,20 +40,28 @@ var ways = []way{
 	{name: "GET", path: "/"},
 	{name: "POST", path: "/", body: 16 << 10},
 	{name: "middlewares", path: "/changed/"},
+	{name: "limits", path: "/limited/"},
+	{name: "retry", path: "/retried/"},
 	{name: "TLS", path: "/", secure: true},
 	{name: "std", path: "/", options: []string{"--entrypoints.web.engine=std"}},
 }
 
-// routes has one route without middlewares, in plain text and by TLS, and one with.
+// routes has one route without middlewares, in plain text and by TLS, and some with.
 const routes = `
 http:
   routers:
     plain: {rule: "Host(` + "`a.test`" + `)", service: all}
     secure: {rule: "Host(` + "`a.test`" + `)", service: all, tls: {}}
     changed: {rule: "Host(` + "`a.test`) && PathPrefix(`/changed`" + `)", service: all, middlewares: [strip, headers]}
+    limited: {rule: "Host(` + "`a.test`) && PathPrefix(`/limited`" + `)", service: all, middlewares: [headers, limit, inflight, compress]}
+    retried: {rule: "Host(` + "`a.test`) && PathPrefix(`/retried`" + `)", service: all, middlewares: [retry]}
   middlewares:
     strip: {stripPrefix: {prefixes: [/changed]}}
     headers: {headers: {customRequestHeaders: {X-Asked: by}, customResponseHeaders: {X-Answered: by}}}
+    limit: {rateLimit: {average: 100000000, burst: 100000000}}
+    inflight: {inFlightReq: {amount: 100}}
+    compress: {compress: {}}
+    retry: {retry: {attempts: 2}}
   services:
     all: {loadBalancer: {servers: [{url: "http://%s"}]}}
 `

@@ -16,6 +16,10 @@ import (
 // instance is retired, so background goroutines hang on it and there is no Close.
 // An error disables every router that uses the middleware, and is shown to the
 // operator as it is: it says what is wrong with which option.
+//
+// A handler finds the request as it was when the next one has returned. In between, the
+// header map may be edited in its place: who has a request served twice at the same time
+// gives each one a map of its own.
 type Config interface {
 	New(ctx context.Context, env Env, next http.Handler) (http.Handler, error)
 }

@@ -25,14 +25,15 @@ func Rewrite(r *http.Request, escaped string) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unescape path: %w", err)
 	}
-	u := new(url.URL)
-	*u = *r.URL
+	both := &struct { // one allocation
+		request http.Request
+		url     url.URL
+	}{*r, *r.URL}
+	r2, u := &both.request, &both.url
 	u.Path, u.RawPath = path, ""
 	if escaped = Canonical(escaped); u.EscapedPath() != escaped {
 		u.RawPath = escaped
 	}
-	r2 := new(http.Request)
-	*r2 = *r
 	r2.URL = u
 	r2.RequestURI = u.RequestURI()
 	return r2, nil

@@ -101,6 +101,9 @@ func (w *response) compress() {
 	w.inner.WriteHeader(w.status)
 }
 
+// accepts is the Vary of most responses, which nobody changes.
+var accepts = []string{"Accept-Encoding"}
+
 // vary says that the response depends on what the client takes.
 func vary(h responsehead.Head) {
 	for _, line := range h.Values("Vary") {
@@ -109,6 +112,10 @@ func vary(h responsehead.Head) {
 				return
 			}
 		}
+	}
+	if len(h.Values("Vary")) == 0 {
+		h.Put("Vary", accepts)
+		return
 	}
 	h.Add("Vary", "Accept-Encoding")
 }

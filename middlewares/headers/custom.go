@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/responsehead"
 )
 
@@ -58,30 +59,33 @@ func apply(header responsehead.Head, list []edit) {
 	}
 }
 
-// editRequest returns a copy of r with the operator's headers.
-func (h *handler) editRequest(r *http.Request) *http.Request {
-	if len(h.request) == 0 && h.host == "" {
+// forHost returns r, or a copy of it that asks for the operator's host.
+func (h *handler) forHost(r *http.Request) *http.Request {
+	if h.host == "" {
 		return r
 	}
 	r2 := new(http.Request)
 	*r2 = *r
-	if h.host != "" {
-		r2.Host = h.host
-	}
-	if len(h.request) > 0 {
-		r2.Header = maps.Clone(r.Header) // the values are shared: none is changed in its place
-		apply(responsehead.HeadOf(r2.Header, nil), h.request)
-		h.keepForwardedForOut(r2.Header)
-	}
+	r2.Host = h.host
 	return r2
 }
 
-// keepForwardedForOut leaves a nil entry when the operator removes
-// X-Forwarded-For: by Go's convention the forwarder then does not add one either.
-func (h *handler) keepForwardedForOut(header http.Header) {
+// editRequest edits the headers of a request for the time that it is served further
+// in. The caller puts back what was there.
+func (h *handler) editRequest(header http.Header, was []requesthead.Field) []requesthead.Field {
 	for _, e := range h.request {
-		if e.name == forwardedFor && e.values == nil {
-			header[forwardedFor] = nil
+		switch {
+		case e.values == nil && e.name != forwardedFor:
+			was = append(was, requesthead.Remove(header, e.name))
+		default: // X-Forwarded-For without values: by Go's convention the forwarder adds none
+			was = append(was, requesthead.Set(header, e.name, e.values))
 		}
+	}
+	return was
+}
+
+func putBack(was []requesthead.Field) {
+	for _, wa := range slices.Backward(was) {
+		wa.PutBack()
 	}
 }

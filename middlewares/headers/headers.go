@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/responsehead"
 	"fairway/middlewares"
 )
@@ -52,7 +53,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	origin := r.Header.Get("Origin")
-	r = h.editRequest(r)
+	r = h.forHost(r)
+	if len(h.request) > 0 {
+		var room [4]requesthead.Field
+		was := h.editRequest(r.Header, room[:0])
+		defer putBack(was) // also when the response is broken off
+	}
 	if !h.changesResponse() {
 		h.serve(w, r)
 		return

@@ -47,7 +47,7 @@ func TestHeaders_SendsStrictTransportSecurityOverTLS(t *testing.T) {
 func TestHeaders_LeavesTheCallersRequestAlone(t *testing.T) {
 	c := &Config{CustomRequestHeaders: map[string]string{"X-One": "1", "X-Gone": "", "Host": "inner"}}
 	var seen *http.Request
-	h := build(t, c, func(_ http.ResponseWriter, r *http.Request) { seen = r })
+	h := build(t, c, func(_ http.ResponseWriter, r *http.Request) { seen = r.Clone(r.Context()) })
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("X-Gone", "x")
 	h.ServeHTTP(httptest.NewRecorder(), r)

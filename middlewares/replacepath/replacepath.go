@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/urlpath"
 	"fairway/middlewares"
 )
@@ -30,8 +31,7 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 			middlewares.Refuse(w, r, http.StatusInternalServerError, "replacePath: "+err.Error())
 			return
 		}
-		r2.Header = r.Header.Clone()
-		r2.Header.Add("X-Replaced-Path", r.URL.EscapedPath())
+		defer requesthead.Add(r.Header, "X-Replaced-Path", r.URL.EscapedPath()).PutBack()
 		next.ServeHTTP(w, r2)
 	}), nil
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/urlpath"
 	"fairway/middlewares"
 )
@@ -61,7 +62,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		middlewares.Refuse(w, r, http.StatusBadRequest, "replacePathRegex: the replaced path is not clean")
 		return
 	}
-	r2.Header = r.Header.Clone()
-	r2.Header.Add("X-Replaced-Path", path)
+	defer requesthead.Add(r.Header, "X-Replaced-Path", path).PutBack()
 	h.next.ServeHTTP(w, r2)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/urlpath"
 	"fairway/middlewares"
 )
@@ -44,7 +45,6 @@ func strip(w http.ResponseWriter, r *http.Request, prefix string, next http.Hand
 		middlewares.Refuse(w, r, http.StatusBadRequest, "stripPrefix: the path is not clean without the prefix")
 		return
 	}
-	r2.Header = r.Header.Clone()
-	r2.Header.Add("X-Forwarded-Prefix", prefix)
+	defer requesthead.Add(r.Header, "X-Forwarded-Prefix", prefix).PutBack()
 	next.ServeHTTP(w, r2)
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fairway/internal/requesthead"
 	"fairway/internal/urlpath"
 	"fairway/middlewares"
 )
@@ -59,7 +60,6 @@ func (h *handler) strip(w http.ResponseWriter, r *http.Request, n int) {
 		middlewares.Refuse(w, r, http.StatusBadRequest, "stripPrefixRegex: the path is not clean without the prefix")
 		return
 	}
-	r2.Header = r.Header.Clone()
-	r2.Header.Add("X-Forwarded-Prefix", r.URL.Path[:n])
+	defer requesthead.Add(r.Header, "X-Forwarded-Prefix", r.URL.Path[:n]).PutBack()
 	h.next.ServeHTTP(w, r2)
 }
