@@ -8,7 +8,9 @@ import (
 	"fairway/middlewares"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/basicauth"
+	"fairway/middlewares/buffering"
 	"fairway/middlewares/chain"
+	"fairway/middlewares/circuitbreaker"
 	"fairway/middlewares/compress"
 	"fairway/middlewares/contenttype"
 	"fairway/middlewares/digestauth"
@@ -162,7 +164,9 @@ func (s *Service) Parts() (names []string) {
 type Middleware struct {
 	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
 	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
+	Buffering         *buffering.Config         `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain             *chain.Config             `json:"chain,omitempty"`
+	CircuitBreaker    *circuitbreaker.Config    `json:"circuitBreaker,omitempty"`
 	Compress          *compress.Config          `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	ContentType       *contenttype.Config       `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	DigestAuth        *digestauth.Config        `json:"digestAuth,omitempty"`
@@ -174,7 +178,7 @@ type Middleware struct {
 	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
-	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty"`
+	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`

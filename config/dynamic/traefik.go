@@ -20,8 +20,6 @@ func Listed(patterns []string, path string) bool {
 var traefikOptions = []string{
 	"http.routers.*.observability",
 	"http.routers.*.parentrefs",
-	"http.middlewares.*.buffering",
-	"http.middlewares.*.circuitbreaker",
 	"http.middlewares.*.plugin",
 	"http.middlewares.*.ratelimit.redis",
 	"http.serverstransports.*.spiffe",
