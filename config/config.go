@@ -22,6 +22,11 @@ type Configuration struct {
 	// ServersTransport says how servers are talked to, where services do not name another
 	// way.
 	ServersTransport *proxy.ServersTransport `json:"serversTransport,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// ErrorPages is the name of an errors middleware, with its provider, as in
+	// pages@docker. Its pages are for the errors of all routers, and for requests that no
+	// router matches. A middleware of a router's own comes first; what fairway serves
+	// itself, as the API, has no pages. Default: none.
+	ErrorPages string `json:"errorPages,omitempty"`
 	// API shows what is routed where.
 	API *API `json:"api,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Ping answers health checks at /ping.

@@ -39,6 +39,10 @@ type EntryPointHTTP struct {
 	// many servers take for the same as one with a hyphen: keep them, delete them, or
 	// reject the request with 400. Default: keep.
 	UnderscoreHeadersStrategy string `json:"underscoreHeadersStrategy,omitempty"`
+	// ProxyStatus names the class of what went wrong in the answers that fairway makes
+	// itself, in the header Proxy-Status (RFC 9209), as in "fairway;
+	// error=connection_refused". The cause in words is in the log only. Default: false.
+	ProxyStatus bool `json:"proxyStatus,omitempty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.

@@ -79,8 +79,12 @@ func (l *Loaded) judge(faults []decode.Fault, places func(string) (string, int))
 				f.Path = path
 			}
 		}
-		if f.Kind == decode.NotYet {
+		switch f.Kind {
+		case decode.NotYet:
 			l.Warnings = append(l.Warnings, fmt.Sprintf("option %s %s; it is ignored", f.Path, f.Reason))
+			continue
+		case decode.Deprecated:
+			l.Warnings = append(l.Warnings, fmt.Sprintf("option %s %s", f.Path, f.Reason))
 			continue
 		}
 		wrong = append(wrong, f)

@@ -237,6 +237,7 @@ func TestLoad_Errors(t *testing.T) {
 		"all that is wrong":                 {args: yml("log: {levle: x, format: xml}\nping: {entryPoint: nowhere}\n"), want: []string{"c.yml:1: option log.levle: ", `c.yml:1: option log.format: "xml" is neither`, `c.yml:2: option ping.entryPoint: there is no entry point "nowhere"`}},
 		"an entry point without options":    {args: yml("entryPoints:\n  web:\n"), want: []string{"c.yml:2: option entryPoints.web: has no options"}},
 		"a section that is a number":        {args: yml("ping: 5\n"), want: []string{`c.yml:1: option ping: "5" is not an object`}},
+		"pages without a provider":          {args: []string{"--errorpages=pages"}, want: []string{`flag --errorpages: "pages" needs the provider of the middleware, as in pages@docker`}},
 		"two dots":                          {args: []string{"--log..level=x"}, want: []string{"flag --log..level: has an empty part"}},
 	}
 	for name, tt := range tests {

@@ -26,6 +26,9 @@ func (c *Configuration) validate(known []decode.Fault) (faults []decode.Fault) {
 			wrong(path, "the entry point %q is for UDP", name)
 		}
 	}
+	if c.ErrorPages != "" && !strings.Contains(c.ErrorPages, "@") {
+		wrong("errorPages", "%q needs the provider of the middleware, as in %s@docker", c.ErrorPages, c.ErrorPages)
+	}
 	for _, name := range sortedKeys(c.EntryPoints) {
 		e := c.EntryPoints[name]
 		at := func(option, format string, args ...any) { wrong("entryPoints."+name+"."+option, format, args...) }

@@ -40,4 +40,7 @@ type Env struct {
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
 	// been made for other options.
 	Keep func(fresh func() any) any
+	// InFront tells that it stands in front of all routes: what they have done
+	// themselves comes first.
+	InFront bool
 }

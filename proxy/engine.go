@@ -226,6 +226,7 @@ func failure(ctx context.Context, err error, target *Target) *Error {
 	default:
 		err = unexpected(err)
 	}
+	e.Class = classOf(err, e)
 	e.Err = fmt.Errorf("%s %s: %w", doing, target.URL.Redacted(), err)
 	return e
 }

@@ -47,6 +47,7 @@ func explain(r *http.Request, err, cause error, target *Target, body *sharedBody
 		e.Again = body.repeatable() && isIdempotent(r.Method)
 		err = unexpected(err)
 	}
+	e.Class = classOf(err, e)
 	e.Err = fmt.Errorf("%s %s: %w", doing, target.URL.Redacted(), err)
 	return e
 }

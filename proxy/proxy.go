@@ -107,6 +107,9 @@ type Error struct {
 	Unsent   bool // no byte of the request has reached the server: another may be tried
 	Again    bool // no byte of an answer came, and sending it to one other server does no harm
 	Answered bool // the response had begun; nothing more can be said to the client
+	// Class of the error: an error type of RFC 9209, section 2.3. Empty: the status
+	// says enough.
+	Class string
 }
 
 func (e *Error) Error() string { return e.Err.Error() }

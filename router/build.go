@@ -44,6 +44,7 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	for name, c := range cfg.HTTP.Routers {
 		b.router(name, c)
 	}
+	b.errorPages()
 	b.index()
 	slices.SortStableFunc(b.next.problems, func(x, y dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(x.Source, y.Source), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Key, y.Key),

@@ -18,9 +18,10 @@ import (
 // as long as all of it is the same.
 type chaining struct {
 	*building
-	uses   []use
-	within []string // chains that are being built, to find circles
-	built  int      // middlewares so far
+	uses    []use
+	within  []string // chains that are being built, to find circles
+	built   int      // middlewares so far
+	inFront bool     // it stands in front of all routes
 }
 
 // use is one thing that was looked at when a chain was built.
@@ -146,6 +147,7 @@ func (m *chaining) middleware(ctx context.Context, name string, next http.Handle
 		Log:     m.env.Log.WithField("middleware", name),
 		Service: func(s string) (http.Handler, error) { return m.handler(dynamic.Qualify(s, provider)) },
 		Keep:    def.kept.keep,
+		InFront: m.inFront,
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return m.wrap(ctx, names, provider, next)
 		},

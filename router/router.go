@@ -10,7 +10,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/config/dynamic"
-	"fairway/internal/answer"
 	"fairway/internal/record"
 	"fairway/proxy"
 	"fairway/router/rule"
@@ -32,6 +31,9 @@ type Env struct {
 	// Internal are services that the gateway itself answers, by their names
 	// without "@internal".
 	Internal map[string]http.Handler
+	// ErrorPages is the errors middleware that stands in front of everything; empty:
+	// there is none.
+	ErrorPages string
 }
 
 // Router holds the table in force.
@@ -70,12 +72,16 @@ var requests = sync.Pool{New: func() any { return new(rule.Request) }}
 // Handler returns the handler of an entry point.
 func (r *Router) Handler(entryPoint string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		route := r.table.Load().Lookup(entryPoint, req)
-		if route == nil {
-			answer.Text(w, req, http.StatusNotFound, "no router matches", "404 page not found\n")
-			return
+		table := r.table.Load()
+		route := table.Lookup(entryPoint, req)
+		switch {
+		case table.pages.covers(route):
+			table.pages.serve(w, req, route)
+		case route == nil:
+			noRoute(w, req)
+		default:
+			route.ServeHTTP(w, req)
 		}
-		route.ServeHTTP(w, req)
 	})
 }
 

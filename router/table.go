@@ -22,6 +22,7 @@ type Table struct {
 	middlewares map[string]*Middleware
 	transports  map[string]*transport
 	entryPoints map[string]*entryPointRoutes
+	pages       *pages // nil: nobody asked for them
 	problems    []dynamic.Problem
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then
@@ -170,6 +171,9 @@ func (t *Table) retireFrom(previous *Table) {
 		rt.retire()
 	}
 	t.replaced = nil
+	if previous.pages != nil && previous.pages != t.pages {
+		previous.pages.retire()
+	}
 	t.closeIdleFrom(previous)
 	for name, s := range previous.services {
 		if t.services[name] != s {
@@ -190,6 +194,9 @@ func (s *Slot) retire() {
 func (t *Table) Retire() {
 	for _, rt := range t.routes {
 		rt.retire()
+	}
+	if t.pages != nil {
+		t.pages.retire()
 	}
 	for _, s := range t.services {
 		s.retire()

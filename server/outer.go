@@ -29,6 +29,7 @@ type outer struct {
 	pace       *pace
 	passes     *passes
 	next       http.Handler
+	classes    bool         // clients are told the classes of failures
 	altSvc     []string     // tells of HTTP/3, to clients that speak TLS
 	active     atomic.Int64 // requests under way
 }
@@ -40,7 +41,7 @@ func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, next http
 	}
 	return &outer{
 		entryPoint: entryPoint, log: log, forwarded: f, intake: newIntake(c.HTTP), keepAlive: newKeepAlive(c.Transport),
-		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, next: next,
+		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, next: next, classes: c.HTTP.ProxyStatus,
 	}, nil
 }
 
@@ -96,7 +97,7 @@ func (o *outer) begin(r *http.Request) (*http.Request, *record.Record) {
 		rec = &record.Record{}
 		r = r.WithContext(record.With(r.Context(), rec))
 	}
-	rec.Start, rec.EntryPoint, rec.Host = time.Now(), o.entryPoint, rule.CleanHost(r.Host)
+	rec.Start, rec.EntryPoint, rec.Host, rec.Classes = time.Now(), o.entryPoint, rule.CleanHost(r.Host), o.classes
 	if rec.Peer == "" {
 		rec.ClientIP = clientip.Peer(r)
 		rec.Peer = rec.ClientIP.String()
@@ -141,6 +142,9 @@ func (o *outer) line(r *http.Request, rec *record.Record) {
 	log := o.log
 	if rec.RequestID != "" {
 		log = log.WithField("requestID", rec.RequestID)
+	}
+	if rec.Attempts > 1 {
+		log = log.WithField("attempts", rec.Attempts)
 	}
 	log.WithFields(logrus.Fields{
 		"method": r.Method, "host": r.Host, "path": r.URL.Path, "client": rec.ClientIP.String(),

@@ -60,7 +60,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.router = router.New(router.Env{Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all)})
+	s.router = router.New(router.Env{Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all), ErrorPages: o.Config.ErrorPages})
 	s.watch = &providers.Watch{
 		Providers: all, Log: o.Log, Apply: s.apply,
 		Throttle: time.Duration(o.Config.Providers.ProvidersThrottleDuration),
@@ -230,10 +230,10 @@ func (s *Server) apply(cfg *dynamic.Configuration) {
 	fresh, mended := s.history.update(table.Problems())
 	for _, p := range fresh {
 		entry := s.log.WithFields(fields(p))
-		switch p.Severity {
-		case dynamic.Error:
+		switch {
+		case p.Severity == dynamic.Error:
 			entry.Error(p.String())
-		case dynamic.Warning:
+		case p.Severity == dynamic.Warning || p.Key != "": // somebody wrote that key for a purpose
 			entry.Warn(p.String())
 		default:
 			entry.Info(p.String())

@@ -62,8 +62,11 @@ func start(t *testing.T, routes string, options ...string) *running {
 		t.Fatal(err)
 	}
 	var cfg dynamic.Configuration
-	if faults := tree.Into(&cfg, nil); faults != nil {
-		t.Fatal(faults)
+	for _, f := range tree.Into(&cfg, nil) {
+		if f.Kind != decode.Deprecated {
+			t.Fatal(f)
+		}
+		cfg.Problems = append(cfg.Problems, cfg.HTTP.Blame(f))
 	}
 	log, text := newLog()
 	s, err := New(Options{Config: loaded, Log: log, Version: "test", Extra: map[string]providers.Provider{"file": static{&cfg}}})

@@ -103,6 +103,7 @@ func TestBlame_FindsTheObject(t *testing.T) {
 		"a middleware":        {decode.Fault{Path: "HTTP.Middlewares.m.x"}, Problem{Kind: KindMiddleware, Name: "m", Disables: true}},
 		"a service":           {decode.Fault{Path: "http.services.s.x"}, Problem{Kind: KindService, Name: "s"}},
 		"an option to come":   {decode.Fault{Path: "http.routers.web.x", Kind: decode.NotYet}, Problem{Severity: Warning, Kind: KindRouter, Name: "Web"}},
+		"a deprecated option": {decode.Fault{Path: "http.routers.web.x", Kind: decode.Deprecated}, Problem{Severity: Notice, Kind: KindRouter, Name: "Web"}},
 		"an option twice":     {decode.Fault{Path: "http.routers.web.rule", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
 		"a router twice":      {decode.Fault{Path: "http.routers.web", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web"}},
 		"a section":           {decode.Fault{Path: "http.routerz.web.x"}, Problem{}},

@@ -12,8 +12,11 @@ import (
 // was not understood is out of use, a service goes on without the option.
 func (h *HTTP) Blame(f decode.Fault) Problem {
 	p := Problem{Severity: Error, Line: f.Line, Key: f.Path, Reason: f.Reason, Nearest: f.Nearest}
-	if f.Kind == decode.NotYet {
+	switch f.Kind {
+	case decode.NotYet:
 		p.Severity = Warning
+	case decode.Deprecated:
+		p.Severity = Notice
 	}
 	parts := strings.SplitN(f.Path, ".", 4)
 	if len(parts) < 3 || parts[2] == "" || !strings.EqualFold(parts[0], "http") {
@@ -34,7 +37,7 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		return p
 	}
 	again := f.Kind == decode.Twice && len(parts) == 3 // a whole object, of which the first stays as it is
-	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet && !again
+	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet && f.Kind != decode.Deprecated && !again
 	return p
 }
 

@@ -22,7 +22,9 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, cause string) {
 // Text is Refuse with a body of its own. Calls by gRPC get it as their message,
 // browsers in a page, and clients that ask for JSON as a problem (RFC 9457).
 func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string) {
-	record.From(r.Context()).Fail(cause)
+	rec := record.From(r.Context())
+	rec.Fail(cause)
+	tellClass(w.Header(), rec, status)
 	if kind := grpcType(r.Header); kind != "" {
 		grpc(w, r, kind, status, strings.TrimSpace(body))
 		return

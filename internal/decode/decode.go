@@ -16,7 +16,7 @@ import (
 	"github.com/traefik/paerser/parser"
 )
 
-// A Fault is one key that could not be used.
+// A Fault is one key that could not be used, or (Deprecated) should not be.
 type Fault struct {
 	Path    string // the key as the operator wrote it, without the root: "http.routers.web.entrypoint"
 	Source  string // where the key was written, as in "flag --log.levle", or the file; may be empty
@@ -30,11 +30,12 @@ type Fault struct {
 type FaultKind int
 
 const (
-	Unknown  FaultKind = iota // no option of this name
-	BadValue                  // the option exists, the value does not fit
-	NotYet                    // an option of Traefik's that fairway does not have yet
-	NotHere                   // an option that this source (a label) may not set
-	Twice                     // a key that is there already; the first one stays
+	Unknown    FaultKind = iota // no option of this name
+	BadValue                    // the option exists, the value does not fit
+	NotYet                      // an option of Traefik's that fairway does not have yet
+	NotHere                     // an option that this source (a label) may not set
+	Twice                       // a key that is there already; the first one stays
+	Deprecated                  // an option that is used, though there is something better
 )
 
 func (f Fault) Error() string {

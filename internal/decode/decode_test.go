@@ -23,6 +23,7 @@ type box struct {
 	Items    []sub             `json:"items"`
 	Servers  []sub             `json:"servers" label-slice-as-struct:"server"`
 	FileOnly string            `json:"fileOnly" label:"-"`
+	Old      string            `json:"old" deprecated:"use name"`
 }
 
 type sub struct {
@@ -54,6 +55,12 @@ func TestKeys(t *testing.T) {
 			name: "plain values in any case",
 			keys: map[string]string{"NAME": "x", "open": "TRUE", "Count": "3", "wait": "10", "tags": "a, b"},
 			want: box{Name: "x", Open: true, Count: 3, Wait: types.Duration(10 * time.Second), Tags: []string{"a", "b"}},
+		},
+		{
+			name:   "a deprecated option is used all the same",
+			keys:   map[string]string{"old": "x"},
+			want:   box{Old: "x"},
+			faults: []string{"old: is deprecated: use name"},
 		},
 		{
 			name: "indexed form of a plain list, in numeric order",
@@ -185,7 +192,7 @@ func TestDocument_NamesTheLine(t *testing.T) {
 		{"json key given twice", ".json", "{\"name\": \"x\",\n\"name\": \"y\"}", `2: name: is given twice: line 1 has it already, and that one stays`},
 		{"second document", ".yml", "name: x\n---\nname: y\n", `2: : a second document begins here, which is not read: put it into a file of its own`},
 		{"object of a map without options", ".yml", "boxes:\n  a: {name: x}\n  b:\n", `3: boxes.b: has no options`},
-		{"object of a map that is a number", ".yml", "boxes:\n  b: 5\n", `2: boxes.b: "5" is not an object: it needs an option below it, one of name, open, count, wait, tags, codes, headers, boxes, sub, marker, items, servers, fileOnly`},
+		{"object of a map that is a number", ".yml", "boxes:\n  b: 5\n", `2: boxes.b: "5" is not an object: it needs an option below it, one of name, open, count, wait, tags, codes, headers, boxes, sub, marker, items, servers, fileOnly, old`},
 		{"object that is a text", ".yml", "sub: x\n", `1: sub: "x" is not an object: it needs an option below it, one of port, url`},
 		{"object that is a list", ".yml", "sub: [x]\n", `1: sub: a list is not an object: it needs an option below it, one of port, url`},
 		{"switch that is a number", ".yml", "marker: 5\n", `1: marker: "5" is not an object: it needs an option below it, one of mode`},

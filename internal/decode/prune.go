@@ -55,7 +55,13 @@ func (p *pruner) children(t reflect.Type, node *parser.Node, path string) {
 			return true
 		}
 		seen[field.Name] = child
-		return !p.fits(field, child, childPath)
+		if !p.fits(field, child, childPath) {
+			return true
+		}
+		if instead, deprecated := field.Tag.Lookup("deprecated"); deprecated {
+			p.fault(child, childPath, Deprecated, "is deprecated: "+instead, "")
+		}
+		return false
 	})
 }
 

@@ -4,6 +4,7 @@ package record
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -19,17 +20,26 @@ type Record struct {
 	Unlisted   bool       // Peer is not added to X-Forwarded-For
 	Router     string     // qualified name; empty when no route matched
 	Service    string
-	Server     string    // URL of the server that was tried last
-	Sent       time.Time // when that server was given the request; where that matters
-	RequestID  string    // of the middleware requestID
-	User       string    // who authenticated, if anybody did
-	Attempts   int       // of the middleware retry; 0 without it
-	Unsent     bool      // Cause kept the request from being sent to any server
-	Cause      string    // why the gateway itself answered, or why forwarding failed
-	Status     int       // status sent to the client
+	Server     string       // URL of the server that was tried last
+	Sent       time.Time    // when that server was given the request; where that matters
+	Found      http.Handler // what serves the request, when pages for errors stand between; nil: nothing
+	Paged      bool         // the response is a page of the middleware errors
+	RequestID  string       // of the middleware requestID
+	User       string       // who authenticated, if anybody did
+	Attempts   int          // of the middleware retry; 0 without it
+	Status     int          // status sent to the client
+	Classes    bool         // the client is told the class of a failure
+	Failure
 
 	values [4]string // see Value
 	used   int
+}
+
+// Failure is why the gateway itself answered, or why forwarding failed.
+type Failure struct {
+	Cause  string // in words; empty: there was none
+	Class  string // error type of RFC 9209, section 2.3, where the status does not tell it
+	Unsent bool   // it kept the request from being sent to any server
 }
 
 // Value returns a list of one value for a header map, without allocating it where
@@ -49,6 +59,14 @@ func (rec *Record) Value(v string) []string {
 func (rec *Record) Fail(cause string) {
 	if rec != nil && rec.Cause == "" {
 		rec.Cause = cause
+	}
+}
+
+// Classify notes the class of a failure that is going to be noted with its cause, which
+// comes too late if there is one. It accepts a nil Record.
+func (rec *Record) Classify(class string) {
+	if rec != nil && rec.Cause == "" {
+		rec.Class = class
 	}
 }
 

@@ -100,19 +100,3 @@ func (h Head) Del(name string) {
 	}
 	h.Header[name] = nil
 }
-
-// StatusOf returns the status of the response that w has sent, or 0 when none has been
-// sent or it is not known. The engine's writer knows it, and so has each writer to know
-// that holds responses back.
-func StatusOf(w http.ResponseWriter) (status int, known bool) {
-	for {
-		switch v := w.(type) {
-		case interface{ Status() int }:
-			return v.Status(), true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return 0, false
-		}
-	}
-}

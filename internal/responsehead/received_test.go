@@ -2,7 +2,6 @@ package responsehead
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 )
@@ -35,19 +34,5 @@ func TestHead_StandsInFrontOfWhatAServerSaid(t *testing.T) {
 	}
 	if len(server.Values("Vary")) != 1 {
 		t.Error("the server's fields are changed")
-	}
-}
-
-type knowing struct{ http.ResponseWriter }
-
-func (knowing) Status() int { return http.StatusTeapot }
-
-func TestStatusOf_LooksThroughWriters(t *testing.T) {
-	w := httptest.NewRecorder()
-	if _, known := StatusOf(New(w, Edit(func(Head) {}))); known {
-		t.Error("known, though nobody knows it")
-	}
-	if status, known := StatusOf(New(knowing{w}, Edit(func(Head) {}))); status != http.StatusTeapot || !known {
-		t.Errorf("got %d, %v", status, known)
 	}
 }

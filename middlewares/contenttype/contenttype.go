@@ -14,7 +14,7 @@ import (
 // without Content-Type stays so.
 type Config struct {
 	// Deprecated: AutoDetect has no effect, to have the middleware is enough.
-	AutoDetect *bool `json:"autoDetect,omitempty"`
+	AutoDetect *bool `json:"autoDetect,omitempty" deprecated:"it has no effect, to have the middleware is enough"`
 }
 
 // New implements middlewares.Config.

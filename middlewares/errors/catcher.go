@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"fairway/internal/record"
 	"fairway/internal/responsehead"
 )
 
@@ -49,6 +50,11 @@ func (c *catcher) WriteHeader(status int) {
 }
 
 func (c *catcher) catches(status int) bool {
+	if c.handler.yields {
+		if rec := record.From(c.request.Context()); rec != nil && rec.Paged {
+			return false
+		}
+	}
 	return c.handler.status.have(status) && c.request.Context().Err() == nil
 }
 
@@ -80,6 +86,9 @@ func (c *catcher) catch(status int) {
 		if !outlives(name) {
 			h[name] = values
 		}
+	}
+	if rec := record.From(c.request.Context()); rec != nil {
+		rec.Paged = true
 	}
 	c.broken = !c.handler.serve(c.inner, c.request, status)
 }

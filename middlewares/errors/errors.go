@@ -45,6 +45,7 @@ type handler struct {
 	rewrites map[span]int
 	query    string
 	headers  []string
+	yields   bool // to the page of another errors middleware
 	next     http.Handler
 }
 
@@ -56,7 +57,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	if c.Service == "" {
 		return nil, errors.New("service is required")
 	}
-	h := &handler{name: c.Service, rewrites: map[span]int{}, query: "/" + strings.TrimPrefix(c.Query, "/"), next: next}
+	h := &handler{name: c.Service, rewrites: map[span]int{}, query: "/" + strings.TrimPrefix(c.Query, "/"), yields: env.InFront, next: next}
 	for _, text := range c.Status {
 		s, err := parseSpan(text)
 		if err != nil {

@@ -99,7 +99,7 @@ type TLS struct {
 	// InsecureSkipVerify accepts any certificate of the server. Default false.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 	// Deprecated: CAOptional has no effect.
-	CAOptional bool `json:"caOptional,omitempty"`
+	CAOptional bool `json:"caOptional,omitempty" deprecated:"it has no effect"`
 }
 
 const (

@@ -83,17 +83,17 @@ type Config struct {
 	IsDevelopment bool `json:"isDevelopment,omitempty"`
 
 	// Deprecated: FeaturePolicy is the value of Feature-Policy; use permissionsPolicy.
-	FeaturePolicy string `json:"featurePolicy,omitempty"`
+	FeaturePolicy string `json:"featurePolicy,omitempty" deprecated:"use permissionsPolicy"`
 	// Deprecated: SSLRedirect sends clients that did not come over TLS to https; use
 	// redirectScheme or the redirection of the entry point.
-	SSLRedirect bool `json:"sslRedirect,omitempty"`
+	SSLRedirect bool `json:"sslRedirect,omitempty" deprecated:"use redirectScheme, or the redirection of the entry point"`
 	// Deprecated: SSLTemporaryRedirect answers 307 instead of 301; use redirectScheme.
-	SSLTemporaryRedirect bool `json:"sslTemporaryRedirect,omitempty"`
+	SSLTemporaryRedirect bool `json:"sslTemporaryRedirect,omitempty" deprecated:"use redirectScheme"`
 	// Deprecated: SSLHost is the host sslRedirect sends to; use redirectRegex.
-	SSLHost string `json:"sslHost,omitempty"`
+	SSLHost string `json:"sslHost,omitempty" deprecated:"use redirectRegex"`
 	// Deprecated: SSLForceHost sends requests for any other host to sslHost; use
 	// redirectRegex.
-	SSLForceHost bool `json:"sslForceHost,omitempty"`
+	SSLForceHost bool `json:"sslForceHost,omitempty" deprecated:"use redirectRegex"`
 }
 
 // empty reports whether no option is set at all; an empty list is not set.

@@ -37,6 +37,9 @@ func documented(t *testing.T, module string, typ reflect.Type, seen map[reflect.
 		if !strings.EqualFold(option, f.Name) || option[:1] != strings.ToLower(option[:1]) || !strings.Contains(rest, "omitempty") {
 			t.Errorf("%s.%s has the tag json:%q", typ, f.Name, f.Tag.Get("json"))
 		}
+		if _, tagged := f.Tag.Lookup("deprecated"); tagged != strings.HasPrefix(fieldDocs[f.Name], "Deprecated:") {
+			t.Errorf("%s.%s: the comment and the tag do not agree whether it is deprecated", typ, f.Name)
+		}
 		documented(t, module, f.Type, seen)
 	}
 }

@@ -34,9 +34,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.began = time.Now()
 	}
 	defer a.body.end(w)
-	cause, status := rec.Cause, rec.Status
+	before, status := rec.Failure, rec.Status
 	for a.try(w) {
-		rec.Cause, rec.Status, rec.Unsent = cause, status, false // it has not failed yet
+		rec.Failure, rec.Status = before, status // it has not failed yet
 		if !a.wait() {
 			middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "retry: the client went away between two attempts")
 			return

@@ -23,7 +23,7 @@ type Config struct {
 	Prefixes []string `json:"prefixes,omitempty"`
 	// Deprecated: ForceSlash has no effect, the remaining path always begins with a
 	// slash.
-	ForceSlash bool `json:"forceSlash,omitempty"`
+	ForceSlash bool `json:"forceSlash,omitempty" deprecated:"it has no effect"`
 }
 
 // New implements middlewares.Config.

@@ -116,16 +116,16 @@ func (s *service) try(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec := record.From(r.Context())
-	cause := ""
+	var before record.Failure
 	if rec != nil {
-		cause = rec.Cause
+		before = rec.Failure
 	}
 	held := attempt.New(w, attempt.Func(s.bad.Has))
 	s.main.ServeHTTP(held, body.Request(r))
 	held.Finish()
 	if _, refused := held.Refused(); refused {
 		if rec != nil {
-			rec.Cause, rec.Unsent = cause, false // the request has not failed yet
+			rec.Failure = before // the request has not failed yet
 		}
 		s.fallback.ServeHTTP(w, body.Request(r))
 	}

@@ -214,6 +214,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failed == nil {
 		return
 	}
+	rec.Classify(failed.Class)
 	rec.Fail(failed.Error())
 	rec.SetUnsent(failed.Unsent)
 	if !failed.Answered {
