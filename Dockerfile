@@ -2,13 +2,13 @@
 # `make image` builds bin/fairway first.
 FROM scratch
 
+COPY image /
 COPY bin/fairway /fairway
 
-# Not root. Docker lets every user of a container bind port 80 and above: its
-# containers have net.ipv4.ip_unprivileged_port_start=0. To read the Docker socket,
-# add its group (`group_add`), or better, use a socket proxy: see SECURITY.md.
-USER 65532:65532
-
+# As root, as Traefik's image does: so a stack that mounts the socket of Docker and a
+# volume for certificates runs unchanged. Who may read that socket is root of the host
+# anyway. With a socket proxy (SECURITY.md) take `user: fairway`: containers may bind port
+# 80 and above as any user.
 EXPOSE 80 443 8080
 
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/fairway", "healthcheck"]

@@ -31,8 +31,7 @@ type Config struct {
 	MaxRequestBodyBytes int64 `json:"maxRequestBodyBytes,omitempty"`
 	// MemRequestBodyBytes is how much of a request's body is kept in memory; what is
 	// longer goes to a temporary file, which has no name and goes with the request. The
-	// folder for it is that of the variable TMPDIR, else /tmp; in the container image a
-	// volume or tmpfs has to be mounted there. Default 1048576 (1 MiB).
+	// folder for it is that of the variable TMPDIR, else /tmp. Default 1048576 (1 MiB).
 	MemRequestBodyBytes int64 `json:"memRequestBodyBytes,omitempty"`
 	// MaxResponseBodyBytes is how long the body of a response may be. Instead of a
 	// longer one the client gets 500. Default 0: no limit.

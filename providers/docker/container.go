@@ -29,7 +29,8 @@ func (e *endpoint) understand(f facts, old known) known {
 		leaving = false
 	}
 	control := labels.ReadControl(f.labels)
-	why, reached, problems := unready(f, leaving), "", []dynamic.Problem(nil)
+	self := e.own != "" && strings.HasPrefix(f.id, e.own)
+	why, reached, problems := unready(f, leaving, self), "", []dynamic.Problem(nil)
 	if why == "" {
 		reached, problems = e.reach(f, control.Network)
 	}
@@ -39,21 +40,22 @@ func (e *endpoint) understand(f facts, old known) known {
 	w := &labels.Workload{
 		ID: f.id, Container: f.name, Group: f.labels[composeProject], Source: "container " + f.name, Name: f.name,
 		Created: f.created, Labels: f.labels, Control: control, Ports: e.ports(f),
-		Self:    e.own != "" && strings.HasPrefix(f.id, e.own),
+		Self:    self,
 		Address: reached, Problems: problems, Why: why, Ready: why == "",
 	}
 	if service, project := f.labels[composeService], f.labels[composeProject]; service != "" && project != "" {
 		w.Name = service + "_" + project
 	}
-	w.Running = !leaving && (f.state == container.StateRunning || f.state == container.StatePaused)
+	w.Running = self || !leaving && (f.state == container.StateRunning || f.state == container.StatePaused)
 	return known{facts: f, workload: w}
 }
 
 const whyLeaving = "it was told to stop"
 
 // unready says why a container cannot take requests, or "".
-func unready(f facts, leaving bool) string {
+func unready(f facts, leaving, self bool) string {
 	switch {
+	case self: // it runs, whatever the engine has noticed so far
 	case f.state != container.StateRunning:
 		return "it is " + f.state
 	case leaving:

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
@@ -366,5 +367,28 @@ func TestRun_PanicEndsTheProviderOnly(t *testing.T) {
 	err = p.Run(t.Context(), func(*dynamic.Configuration) { panic("ouch") })
 	if err == nil || err.Error() != "panic: ouch" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The gateway's own container has labels as well: for the dashboard, and middlewares
+// that others use. Its health check has not passed when it starts, and it is told to
+// stop while requests under way are still served.
+func TestUnderstand_TheGatewayItselfIsAlwaysThere(t *testing.T) {
+	for name, f := range map[string]facts{
+		"starting":  {id: "self1", state: container.StateRunning, health: container.Starting},
+		"unhealthy": {id: "self1", state: container.StateRunning, health: container.Unhealthy},
+		"leaving":   {id: "self1", state: container.StateRunning},
+	} {
+		e := &endpoint{own: "self", config: &Config{}, leaving: map[string]time.Time{}}
+		if name == "leaving" {
+			e.leaving["self1"], e.leaving["other"] = time.Now(), time.Now()
+		}
+		if w := e.understand(f, known{}).workload; !w.Self || !w.Ready || !w.Running || w.Why != "" {
+			t.Errorf("%s: got %+v", name, w)
+		}
+		f.id = "other"
+		if w := e.understand(f, known{}).workload; w.Ready || w.Self {
+			t.Errorf("%s, another container: got %+v", name, w)
+		}
 	}
 }

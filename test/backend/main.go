@@ -40,6 +40,7 @@ func main() {
 		echo(w, r)
 	})
 	mux.HandleFunc("/events", events)
+	kinds(mux)
 	mux.Handle("/ws", websocket.Handler(func(c *websocket.Conn) { _, _ = io.Copy(c, c) }))
 	for _, port := range ports {
 		go func() {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// kinds are answers that middlewares have something to do with.
+func kinds(mux *http.ServeMux) {
+	mux.HandleFunc("/auth", auth)
+	mux.HandleFunc("/text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("worth compressing ", 500)) })
+	mux.HandleFunc("/untyped", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = nil
+		fmt.Fprint(w, "<!doctype html><title>no type</title>")
+	})
+	mux.HandleFunc("/status/{status}", func(w http.ResponseWriter, r *http.Request) {
+		if status, err := strconv.Atoi(r.PathValue("status")); err == nil && status >= 200 && status < 600 {
+			w.WriteHeader(status)
+		}
+		fmt.Fprint(w, "as you like")
+	})
+	mux.Handle("/flaky", &flaky{tries: map[string]int{}})
+}
+
+// auth lets those pass who say the word.
+func auth(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Word please" {
+		w.Header().Set("WWW-Authenticate", "Word")
+		http.Error(w, "who is "+r.Header.Get("X-Forwarded-Host")+r.Header.Get("X-Forwarded-Uri")+" for?", http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("X-User", "ann")
+}
+
+// flaky fails the first two requests of each query: with 503, or, with drop in it, by
+// hanging up.
+type flaky struct {
+	mu    sync.Mutex
+	tries map[string]int
+}
+
+func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	f.tries[r.URL.RawQuery]++
+	try := f.tries[r.URL.RawQuery]
+	f.mu.Unlock()
+	w.Header().Set("X-Try", strconv.Itoa(try))
+	switch {
+	case try > 2:
+		echo(w, r)
+	case strings.Contains(r.URL.RawQuery, "drop"):
+		panic(http.ErrAbortHandler)
+	default:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
