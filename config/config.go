@@ -9,6 +9,7 @@ import (
 	"fairway/providers/docker"
 	"fairway/providers/file"
 	"fairway/proxy"
+	"fairway/tls/acme"
 )
 
 // Configuration is the install configuration.
@@ -19,6 +20,8 @@ type Configuration struct {
 	// Providers know what to route to. Default: the Docker engine of this machine,
 	// if it answers and nothing else is configured.
 	Providers *Providers `json:"providers,omitempty"`
+	// CertificatesResolvers get certificates for routers that name them, by name.
+	CertificatesResolvers map[string]*CertificatesResolver `json:"certificatesResolvers,omitempty"`
 	// ServersTransport says how servers are talked to, where services do not name another
 	// way.
 	ServersTransport *proxy.ServersTransport `json:"serversTransport,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -35,6 +38,12 @@ type Configuration struct {
 	Log *Log `json:"log,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Global has options that concern the whole program.
 	Global *Global `json:"global,omitempty" label:"allowEmpty" file:"allowEmpty"`
+}
+
+// CertificatesResolver gets certificates.
+type CertificatesResolver struct {
+	// ACME gets them from an authority by ACME (RFC 8555), as Let's Encrypt.
+	ACME *acme.Config `json:"acme,omitempty"`
 }
 
 // Providers know what to route to.

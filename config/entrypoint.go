@@ -23,6 +23,9 @@ type EntryPoint struct {
 	ForwardedHeaders *ForwardedHeaders `json:"forwardedHeaders,omitempty"`
 	// Transport has the limits of connections.
 	Transport *Transport `json:"transport,omitempty"`
+	// AllowACMEByPass changes nothing: a challenge that no resolver has asked for goes to
+	// the routers in any case.
+	AllowACMEByPass bool `json:"allowACMEByPass,omitempty"`
 	// HTTP says which requests are served and how, and has defaults for the routers
 	// of this entry point.
 	HTTP *EntryPointHTTP `json:"http,omitempty"`

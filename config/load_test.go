@@ -179,7 +179,7 @@ func TestLoad_Flags(t *testing.T) {
 		"a value with an equals sign":              {[]string{"--providers.docker.constraints=Label(`a`,`b=c`)"}, func(l *Loaded) bool { return l.Providers.Docker.Constraints == "Label(`a`,`b=c`)" }, 0},
 		"an empty value":                           {[]string{"--providers.docker.network="}, func(l *Loaded) bool { return l.Providers.Docker != nil && l.Providers.Docker.Network == "" }, 0},
 		"options of Traefik's that change nothing": {[]string{"--global.checknewversion", "--global.sendanonymoususage=false"}, func(l *Loaded) bool { return l.Global.CheckNewVersion }, 0},
-		"options to come":                          {[]string{"--metrics.prometheus=true", "--certificatesresolvers.le.acme.email=a@b.c", "--certificatesresolvers.le.acme.tlschallenge"}, func(*Loaded) bool { return true }, 2},
+		"options to come":                          {[]string{"--metrics.prometheus=true", "--tracing.otlp.http.endpoint=x", "--tracing.otlp.http.insecure"}, func(*Loaded) bool { return true }, 2},
 		"one dash":                                 {[]string{"-ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 	}
 	for name, tt := range tests {
@@ -238,6 +238,7 @@ func TestLoad_Errors(t *testing.T) {
 		"an entry point without options":    {args: yml("entryPoints:\n  web:\n"), want: []string{"c.yml:2: option entryPoints.web: has no options"}},
 		"a section that is a number":        {args: yml("ping: 5\n"), want: []string{`c.yml:1: option ping: "5" is not an object`}},
 		"pages without a provider":          {args: []string{"--errorpages=pages"}, want: []string{`flag --errorpages: "pages" needs the provider of the middleware, as in pages@docker`}},
+		"a challenge at no entry point":     {args: []string{"--certificatesresolvers.le.acme.httpchallenge.entrypoint=wbe"}, want: []string{`flag --certificatesresolvers.le.acme.httpchallenge.entrypoint: there is no entry point "wbe"`}},
 		"two dots":                          {args: []string{"--log..level=x"}, want: []string{"flag --log..level: has an empty part"}},
 	}
 	for name, tt := range tests {
@@ -317,11 +318,11 @@ func TestLoadOptions_ReadsNoFile(t *testing.T) {
 
 func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	nowhere(t)
-	file := "--configFile=" + write(t, "c.yml", "accessLog: {filePath: x, format: json}\ncertificatesResolvers: {le: {acme: {email: a@b.c, storage: x, httpChallenge: {entryPoint: web}}}}\nexperimental: {http3: true}\n")
+	file := "--configFile=" + write(t, "c.yml", "accessLog: {filePath: x, format: json}\ntracing: {otlp: {http: {endpoint: x, insecure: true}}}\nexperimental: {http3: true}\n")
 	l := load(t, []string{file, "--metrics.prometheus=true", "--ping"}, nil)
 	const later = " is an option of Traefik's that fairway does not have yet; it is ignored"
 	want := []string{
-		"option accessLog" + later, "option certificatesResolvers.le.acme" + later,
+		"option accessLog" + later, "option tracing.otlp.http" + later,
 		"option experimental.http3 was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3; it is ignored",
 		"option metrics.prometheus" + later,
 	}

@@ -36,9 +36,8 @@ func traefikOption(path string) bool { return dynamic.Listed(traefikOptions, pat
 var traefikOptions = strings.Fields(`
 accesslog
 api.dashboardname api.disabledashboardad
-certificatesresolvers
+certificatesresolvers.*.tailscale
 core
-entrypoints.*.allowacmebypass
 entrypoints.*.forwardedheaders.addxforwardedschemeheaders
 entrypoints.*.observability
 entrypoints.*.udp

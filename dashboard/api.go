@@ -18,12 +18,15 @@ import (
 
 // Source is where the API reads from.
 type Source struct {
-	Version   string
-	Started   time.Time
-	Install   *config.Configuration
-	Table     func() *router.Table
-	Since     func(dynamic.Problem) time.Time // when a problem was first seen
-	Providers []string
+	Version  string
+	Started  time.Time
+	Install  *config.Configuration
+	Table    func() *router.Table
+	Problems func() []dynamic.Problem        // nil: those of the table
+	Since    func(dynamic.Problem) time.Time // when a problem was first seen
+	// Certificates are those of the operator and of the resolvers.
+	Certificates func() []Certificate
+	Providers    []string
 }
 
 // api answers below its base path.
@@ -34,6 +37,9 @@ type api struct {
 
 // New makes the handler of the API and, where it is turned on, the dashboard's page.
 func New(s Source) http.Handler {
+	if s.Problems == nil {
+		s.Problems = func() []dynamic.Problem { return s.Table().Problems() }
+	}
 	a := &api{Source: s, base: "/"}
 	if s.Install.API != nil {
 		a.base = "/" + strings.Trim(s.Install.API.BasePath, "/")
@@ -53,6 +59,7 @@ func New(s Source) http.Handler {
 		"/api/http/middlewares":        listOf(a.middlewares),
 		"/api/http/middlewares/{name}": oneOf(a.middlewares, "middleware"),
 		"/api/problems":                a.problems,
+		"/api/certificates":            a.certificates,
 		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
 	} {
 		mux.Handle(a.base+path, answer(h))
@@ -173,7 +180,7 @@ type problemView struct {
 func (a *api) problems(r *http.Request) (any, error) {
 	search := strings.ToLower(r.URL.Query().Get("search"))
 	views := []problemView{}
-	for _, p := range a.Table().Problems() {
+	for _, p := range a.Problems() {
 		if search == "" || strings.Contains(strings.ToLower(p.String()+" "+p.Provider+" "+p.Name), search) {
 			views = append(views, problemView{p, a.Since(p)})
 		}

@@ -47,7 +47,7 @@ func (a *api) overview(*http.Request) (any, error) {
 		Providers: a.Providers,
 		Problems:  map[string]int{},
 	}
-	for _, p := range a.Table().Problems() {
+	for _, p := range a.Problems() {
 		view.Problems[string(p.Severity)]++
 	}
 	return view, nil

@@ -35,6 +35,8 @@ type conn struct {
 	readPace, writePace meter
 	answering           atomic.Bool // to a request with a body: the client may well wait before it sends more
 
+	bound map[*Upstream]*upstreamConn // connections that are for this client only
+
 	watch watch
 	links
 }
@@ -88,6 +90,7 @@ func (c *conn) serve() {
 			c.srv.conns.remove(c)
 			_ = c.rwc.Close()
 		}
+		c.unbind()
 		c.in.reset(nil)
 	}()
 	c.limitRead(c.srv.ReadHeaderTimeout)

@@ -39,7 +39,13 @@ var ErrClientGone = errClientGone
 func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exchange, error) {
 	u.prepare()
 	ctx := r.Context()
-	c := u.take(time.Now())
+	var c *upstreamConn
+	if u.binds.Load() {
+		c = u.boundTo(w)
+	}
+	if c == nil {
+		c = u.take(time.Now())
+	}
 	for again := false; ; again = true {
 		if c == nil {
 			fresh, err := u.dial(ctx)
@@ -50,6 +56,9 @@ func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exc
 		}
 		c.exchange = Exchange{conn: c, client: w}
 		x := &c.exchange
+		if authenticates(r) {
+			c.bound = true
+		}
 		progress, err := x.do(ctx, r, o)
 		if err == nil {
 			return x, nil
@@ -284,7 +293,16 @@ func (x *Exchange) End() error {
 	if x.sending != nil {
 		setUserTimeout(c.conn, unacknowledged)
 	}
-	c.upstream.give(c)
+	switch {
+	case !c.bound && !c.res.byConnection:
+		c.upstream.give(c)
+	default:
+		c.bound = true
+		c.upstream.binds.Store(true)
+		if !c.bind(x.client) {
+			c.close()
+		}
+	}
 	return nil
 }
 

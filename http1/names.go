@@ -9,6 +9,7 @@ const (
 	nameContentLength    = "Content-Length"
 	nameTransferEncoding = "Transfer-Encoding"
 	nameSetCookie        = "Set-Cookie"
+	nameWWWAuthenticate  = "Www-Authenticate"
 	nameTrailer          = "Trailer"
 	nameUpgrade          = "Upgrade"
 	nameExpect           = "Expect"

@@ -61,9 +61,13 @@ func (w *Writer) Forward(r responsehead.Received) error {
 
 // takeRawFields writes the fields of the upstream and the gateway.
 func (w *Writer) takeRawFields(p *Response) {
+	lengths := uint64(0) // of the names of our own: most fields need no look into the map
+	for name := range w.header {
+		lengths |= 1 << (len(name) & 63)
+	}
 	for i := range p.fields {
 		f := &p.fields[i]
-		if f.hop || w.overrides(f.name) {
+		if f.hop || lengths>>(len(f.name)&63)&1 == 1 && w.overrides(f.name) {
 			continue
 		}
 		w.out = append(append(append(append(w.out, f.name...), ": "...), f.value...), "\r\n"...)
@@ -85,7 +89,7 @@ func (w *Writer) takeRawFields(p *Response) {
 // overrides tells whether the gateway has a field of that name. A cookie of its own
 // says nothing about those of the upstream.
 func (w *Writer) overrides(name string) bool {
-	if len(w.header) == 0 || len(name) == len(nameSetCookie) && strings.EqualFold(name, nameSetCookie) {
+	if len(name) == len(nameSetCookie) && strings.EqualFold(name, nameSetCookie) {
 		return false
 	}
 	if _, ok := w.header[name]; ok {

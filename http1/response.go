@@ -22,6 +22,8 @@ type Response struct {
 	upgrade string // value of Upgrade
 	trailer bool   // the Trailer field announces some
 	dated   bool   // there is a Date
+
+	byConnection bool // the server asks for credentials that are for the connection
 }
 
 // parse takes in a whole head, answering a request with method. It copies raw once.
@@ -103,6 +105,10 @@ func (p *Response) take(name, value string) error {
 		hop = true
 	case nameDate:
 		p.dated = true
+	default:
+		if len(name) == len(nameWWWAuthenticate) && strings.EqualFold(name, nameWWWAuthenticate) {
+			p.byConnection = p.byConnection || ByConnection(value)
+		}
 	}
 	p.fields = append(p.fields, field{name, value, hop})
 	return nil

@@ -38,6 +38,7 @@ type Upstream struct {
 	idle   atomic.Int32
 	closed atomic.Bool // no new connections
 	ending atomic.Bool // no free connections
+	binds  atomic.Bool // some connections are for one client each
 	limits Limits
 
 	mu    sync.Mutex

@@ -23,6 +23,7 @@ type upstreamConn struct {
 	freed    time.Time // since when it is free
 	reused   bool      // it has carried a request before
 	doubtful bool      // its last response may have been longer than it should be
+	bound    bool      // to one client, by what it has shown to the server
 	asking   ask
 
 	mu      sync.Mutex

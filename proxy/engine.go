@@ -166,7 +166,10 @@ func answerWith(w http.ResponseWriter, r *http.Request, x *http1.Exchange, targe
 		h.Add("Trailer", name)
 	}
 	w.WriteHeader(x.Response.Status)
-	if err := passBody(w, x, x.Waits(), func(int) bool { return x.Waits() }); err != nil {
+	switch err := passBody(w, x, x.Waits(), func(int) bool { return x.Waits() }); {
+	case errors.Is(err, responsehead.ErrDropped):
+		return nil // a middleware has something better
+	case err != nil:
 		broken(r, x, err, target)
 	}
 	passTrailers(w, x.Announced(), x.Trailer())

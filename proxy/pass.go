@@ -13,6 +13,7 @@ import (
 
 	"fairway/http1"
 	"fairway/internal/record"
+	"fairway/internal/responsehead"
 )
 
 // pass answers with the response of a transport, the body as it comes, with the
@@ -30,7 +31,10 @@ func pass(w http.ResponseWriter, r *http.Request, res *http.Response, target *Ta
 		left -= int64(n)
 		return left != 0
 	}
-	if err := passBody(w, res.Body, left < 0, waits); err != nil {
+	switch err := passBody(w, res.Body, left < 0, waits); {
+	case errors.Is(err, responsehead.ErrDropped):
+		return // a middleware has something better
+	case err != nil:
 		noteBroken(r, err, body.failure(), target)
 		// The client must not take the part for the whole.
 		panic(http.ErrAbortHandler)
@@ -91,20 +95,23 @@ func keepReading(w http.ResponseWriter, r *http.Request) {
 // writeError is an error of the client's side of a response.
 type writeError struct{ error }
 
-// passBody copies what comes, and sends it on before it waits for more. first
+// passBody copies what comes, and sends it on before it waits for more, unless nobody
+// wants it (ErrDropped). first
 // tells whether it will wait for the first part, waits whether for another one
 // behind n more bytes.
 func passBody(w http.ResponseWriter, from io.Reader, first bool, waits func(n int) bool) error {
 	flush := http.NewResponseController(w)
 	buf := http1.TakeBuffer()
 	defer http1.GiveBuffer(buf)
-	if first {
-		_ = flush.Flush()
+	if first && errors.Is(flush.Flush(), responsehead.ErrDropped) {
+		return responsehead.ErrDropped
 	}
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			if _, werr := w.Write(buf[:n]); werr != nil {
+			if _, werr := w.Write(buf[:n]); errors.Is(werr, responsehead.ErrDropped) {
+				return werr
+			} else if werr != nil {
 				return writeError{werr}
 			}
 		}
@@ -113,8 +120,8 @@ func passBody(w http.ResponseWriter, from io.Reader, first bool, waits func(n in
 			return nil
 		case err != nil:
 			return err
-		case waits(n):
-			_ = flush.Flush()
+		case waits(n) && errors.Is(flush.Flush(), responsehead.ErrDropped):
+			return responsehead.ErrDropped
 		}
 	}
 }

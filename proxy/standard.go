@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"time"
 
 	"fairway/http1"
@@ -97,6 +98,8 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	inform := &informer{client: w, mute: !r.ProtoAtLeast(1, 1)}
 	out := outgoing(r, target, o)
 	t := s.transport(out, target)
+	// Credentials that are for a connection would let in whoever comes on it next.
+	out.Close = out.Close || slices.ContainsFunc(out.Header["Authorization"], http1.ByConnection)
 	out.Body = body.attempt(out)
 	out = out.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		Got1xxResponse: inform.pass,

@@ -3,16 +3,12 @@ package proxy
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/traefik/paerser/types"
 
-	"fairway/internal/nearest"
+	"fairway/tls/certs"
 )
 
 // ServersTransport says how servers are talked to.
@@ -126,25 +122,25 @@ func (c *ServersTransport) tls() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify} //nolint:gosec // as the operator asks
 	var err error
 	if c.MinVersion != "" {
-		if cfg.MinVersion, err = tlsVersion("minVersion", c.MinVersion); err != nil {
+		if cfg.MinVersion, err = certs.Version("minVersion", c.MinVersion); err != nil {
 			return nil, err
 		}
 	}
 	if c.MaxVersion != "" {
-		if cfg.MaxVersion, err = tlsVersion("maxVersion", c.MaxVersion); err != nil {
+		if cfg.MaxVersion, err = certs.Version("maxVersion", c.MaxVersion); err != nil {
 			return nil, err
 		}
 		if cfg.MaxVersion < cfg.MinVersion {
 			return nil, fmt.Errorf("maxVersion %s is below the lowest version, %s", c.MaxVersion, tls.VersionName(cfg.MinVersion))
 		}
 	}
-	if cfg.CipherSuites, err = cipherSuites(c.CipherSuites); err != nil {
+	if cfg.CipherSuites, err = certs.CipherSuites(c.CipherSuites); err != nil {
 		return nil, err
 	}
 	if len(c.RootCAs) > 0 {
 		cfg.RootCAs = x509.NewCertPool()
 		for i, ca := range c.RootCAs {
-			pem, err := pemOf(ca)
+			pem, err := certs.PEM(ca)
 			if err != nil {
 				return nil, fmt.Errorf("rootCAs[%d]: %w", i, err)
 			}
@@ -167,26 +163,15 @@ func (c *ServersTransport) tls() (*tls.Config, error) {
 }
 
 func (p ClientCertificate) load() (tls.Certificate, error) {
-	cert, err := pemOf(p.CertFile)
+	cert, err := certs.PEM(p.CertFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("certFile: %w", err)
 	}
-	key, err := pemOf(p.KeyFile)
+	key, err := certs.PEM(p.KeyFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("keyFile: %w", err)
 	}
 	return tls.X509KeyPair(cert, key)
-}
-
-// pemOf returns PEM text itself, or reads the file that is named instead.
-func pemOf(fileOrText string) ([]byte, error) {
-	if strings.Contains(fileOrText, "-----BEGIN") {
-		return []byte(fileOrText), nil
-	}
-	if fileOrText == "" {
-		return nil, errors.New("is empty")
-	}
-	return os.ReadFile(fileOrText)
 }
 
 // verifyURI makes the settings ask for a URI among the names of a certificate, in
@@ -212,37 +197,4 @@ func verifyURI(cfg *tls.Config, uri string) {
 			UnverifiedCertificates: state.PeerCertificates, Err: fmt.Errorf("the certificate is not for %s", uri),
 		}
 	}
-}
-
-var tlsVersions = map[string]uint16{
-	"VersionTLS10": tls.VersionTLS10, "VersionTLS11": tls.VersionTLS11, "VersionTLS12": tls.VersionTLS12, "VersionTLS13": tls.VersionTLS13,
-}
-
-func tlsVersion(option, name string) (uint16, error) {
-	if v, ok := tlsVersions[name]; ok {
-		return v, nil
-	}
-	return 0, fmt.Errorf("%s: %q is none of VersionTLS10, VersionTLS11, VersionTLS12 and VersionTLS13", option, name)
-}
-
-// cipherSuites finds suites by their names, the unsafe ones, too: who names one has
-// an old server to reach.
-func cipherSuites(names []string) (ids []uint16, err error) {
-	all := slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites())
-	known := make([]string, len(all))
-	for i, s := range all {
-		known[i] = s.Name
-	}
-	for _, name := range names {
-		at := slices.Index(known, name)
-		if at < 0 {
-			reason := fmt.Errorf("cipherSuites: there is no %q", name)
-			if near := nearest.Name(name, known); near != "" {
-				reason = fmt.Errorf("%w; did you mean %q?", reason, near)
-			}
-			return nil, reason
-		}
-		ids = append(ids, all[at].ID)
-	}
-	return ids, nil
 }

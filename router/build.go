@@ -22,7 +22,7 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		previous = &Table{}
 	}
 	if cfg.HTTP == nil {
-		cfg = &dynamic.Configuration{HTTP: &dynamic.HTTP{}, Problems: cfg.Problems}
+		cfg = &dynamic.Configuration{HTTP: &dynamic.HTTP{}, TLS: cfg.TLS, Problems: cfg.Problems, Origin: cfg.Origin}
 	}
 	b := &building{env: env, cfg: cfg, previous: previous, next: &Table{
 		cfg:         cfg,
@@ -34,16 +34,18 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	b.blame()
 	b.middlewares()
 	b.transports()
+	b.tlsOptions()
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
 	}
 	for name, c := range cfg.HTTP.Services {
 		b.service(name, c)
 	}
-	b.moved = b.moved || len(b.next.services) != len(previous.services)
+	b.moved = b.moved || len(b.next.services) != len(previous.services) || !maps.Equal(b.next.options, previous.options)
 	for name, c := range cfg.HTTP.Routers {
 		b.router(name, c)
 	}
+	b.hosts()
 	b.errorPages()
 	b.index()
 	slices.SortStableFunc(b.next.problems, func(x, y dynamic.Problem) int {

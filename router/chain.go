@@ -30,8 +30,9 @@ type use struct {
 	middleware *Middleware // nil: there was none
 	slot       *Slot       // nil: there was none
 	transport  *transport  // nil: there was none
+	options    *tlsOptions // nil: there were none
 
-	isSlot, isTransport bool
+	isSlot, isTransport, isOptions bool
 }
 
 // same tells whether all that a chain was built from is as it was.
@@ -41,6 +42,8 @@ func (b *building) same(uses []use) bool {
 		switch {
 		case u.isTransport:
 			same = b.next.transports[u.name] == u.transport
+		case u.isOptions:
+			same = b.next.options[u.name] == u.options
 		case u.isSlot:
 			slot, err := b.slot(u.name)
 			same = err == nil && slot == u.slot

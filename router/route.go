@@ -191,21 +191,6 @@ func (m *making) rule() {
 	}
 }
 
-// tls says what is not there yet. Options may demand client certificates: a
-// router that asks for them is not opened without.
-func (m *making) tls() {
-	t := m.route.TLS
-	if t == nil {
-		return
-	}
-	if t.Options != "" && t.Options != "default" {
-		m.fail(fmt.Sprintf("tls.options %q is an option of Traefik's that fairway does not have yet; the router is out of use, since the options may be what keeps strangers out", t.Options), "")
-	}
-	if t.CertResolver != "" {
-		m.warn(fmt.Sprintf("tls.certResolver %q is an option of Traefik's that fairway does not have yet: the self-signed default certificate is served", t.CertResolver), "")
-	}
-}
-
 // chain builds the handler: the middlewares in their order, then the service.
 func (m *making) chain(c *dynamic.Router) {
 	rt := m.route

@@ -34,6 +34,8 @@ type Env struct {
 	// ErrorPages is the errors middleware that stands in front of everything; empty:
 	// there is none.
 	ErrorPages string
+	// Resolvers are the names of the certificate resolvers; nil: they are not known.
+	Resolvers []string
 }
 
 // Router holds the table in force.
@@ -75,6 +77,7 @@ func (r *Router) Handler(entryPoint string) http.Handler {
 		table := r.table.Load()
 		route := table.Lookup(entryPoint, req)
 		switch {
+		case route != nil && table.guarded && req.TLS != nil && !table.guard(w, req, route):
 		case table.pages.covers(route):
 			table.pages.serve(w, req, route)
 		case route == nil:

@@ -11,6 +11,7 @@ import (
 	"fairway/proxy"
 	"fairway/router/index"
 	"fairway/router/rule"
+	"fairway/tls/certs"
 )
 
 // Table is all that is routed, at one moment. It does not change; the services
@@ -23,6 +24,13 @@ type Table struct {
 	transports  map[string]*transport
 	entryPoints map[string]*entryPointRoutes
 	pages       *pages // nil: nobody asked for them
+	options     map[string]*tlsOptions
+	plain       *certs.Policy            // of options that nobody has set
+	standard    *certs.Policy            // of hosts without options of their own
+	anyHost     *certs.Policy            // of hosts that are not in byHost
+	byHost      map[string]*certs.Policy // those that are not the standard; "*.x" for wildcards
+	together    map[string]*certs.Policy // of hosts with several
+	guarded     bool                     // not every connection is for every route
 	problems    []dynamic.Problem
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then
@@ -57,7 +65,8 @@ type Route struct {
 	TLS         *dynamic.RouterTLS
 	Rule        *rule.Rule
 
-	of      string // name of the router that it was made of
+	policy  *certs.Policy // by TLS; nil: the standard
+	of      string        // name of the router that it was made of
 	handler http.Handler
 	uses    []use
 	said    []string          // problems that came with the configuration

@@ -36,9 +36,9 @@ type entryPoint struct {
 }
 
 // listen opens an entry point, by a socket that was given or one of its own.
-func listen(name string, c *config.EntryPoint, handler http.Handler, passes *passes, certificate *tls.Certificate, given sockets, log logrus.FieldLogger) (*entryPoint, error) {
+func listen(name string, c *config.EntryPoint, handler http.Handler, passes *passes, https *https, secure *tls.Config, given sockets, log logrus.FieldLogger) (*entryPoint, error) {
 	log = log.WithField("entryPoint", name)
-	o, err := newOuter(name, c, passes, handler, log)
+	o, err := newOuter(name, c, passes, https, handler, log)
 	if err != nil {
 		return nil, fmt.Errorf("entry point %s: %w", name, err)
 	}
@@ -51,10 +51,7 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, passes *pas
 		return nil, err
 	}
 	e := &entryPoint{name: name, log: log, config: c, outer: o, proxied: p, listener: l, feed: newFeed(l.Addr())}
-	e.tls = &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
-	}
+	e.tls = secure
 	e.standard = e.standardServer()
 	if c.Engine != "std" {
 		e.engine = e.engineServer()
@@ -149,7 +146,11 @@ func (e *entryPoint) secure(conn net.Conn, end time.Time) {
 		_ = conn.Close()
 		return
 	}
-	if c.ConnectionState().NegotiatedProtocol == "h2" {
+	switch c.ConnectionState().NegotiatedProtocol {
+	case "acme-tls/1": // an authority that has seen what it wanted (RFC 8737)
+		_ = c.Close()
+		return
+	case "h2":
 		corked.cork()
 		e.feed.give(c)
 		return

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -52,5 +54,23 @@ func TestServer_DeprecatedOptionsAreLoggedAsWarnings(t *testing.T) {
 	r := start(t, "http: {middlewares: {m: {stripPrefix: {prefixes: [/a], forceSlash: true}}}}")
 	if text := r.log.String(); !strings.Contains(text, "level=warning") || !strings.Contains(text, "forceSlash: is deprecated: it has no effect") {
 		t.Errorf("the log has:\n%s", text)
+	}
+}
+
+// Cookies of a server are sent on as they came, unless a middleware is about them.
+func TestServer_CookiesOfServersCanBeTakenAway(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
+	}))
+	t.Cleanup(s.Close)
+	for value, want := range map[string]string{"": "[]", "mine=1": "[mine=1]"} {
+		routes := strings.Replace(routeTo(s.URL), "service: all}", "service: all, middlewares: [m]}", 1) +
+			"  middlewares: {m: {headers: {customResponseHeaders: {set-cookie: '" + value + "'}}}}\n"
+		ways(t, routes, nil, func(t *testing.T, _ *running, client *http.Client) {
+			res, _ := fetch(t, client, ask(t, "GET", "/", nil))
+			if got := fmt.Sprint(res.Header["Set-Cookie"]); got != want {
+				t.Errorf("set to %q: got %s, want %s", value, got, want)
+			}
+		})
 	}
 }

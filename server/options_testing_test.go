@@ -21,7 +21,7 @@ func outerOf(t *testing.T, next http.Handler, options ...string) *outer {
 		t.Fatal(err)
 	}
 	log, _ := newLog()
-	o, err := newOuter("web", loaded.EntryPoints["web"], newPasses(), next, log)
+	o, err := newOuter("web", loaded.EntryPoints["web"], newPasses(), nil, next, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,20 +28,21 @@ type outer struct {
 	keepAlive  keepAlive
 	pace       *pace
 	passes     *passes
+	https      *https
 	next       http.Handler
 	classes    bool         // clients are told the classes of failures
 	altSvc     []string     // tells of HTTP/3, to clients that speak TLS
 	active     atomic.Int64 // requests under way
 }
 
-func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, next http.Handler, log logrus.FieldLogger) (*outer, error) {
+func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, https *https, next http.Handler, log logrus.FieldLogger) (*outer, error) {
 	f, err := newForwarded(c.ForwardedHeaders)
 	if err != nil {
 		return nil, fmt.Errorf("forwardedHeaders: %w", err)
 	}
 	return &outer{
 		entryPoint: entryPoint, log: log, forwarded: f, intake: newIntake(c.HTTP), keepAlive: newKeepAlive(c.Transport),
-		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, next: next, classes: c.HTTP.ProxyStatus,
+		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, https: https, next: next, classes: c.HTTP.ProxyStatus,
 	}, nil
 }
 
@@ -64,6 +65,9 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer.Refuse(sw, r, status, cause)
 			return
 		}
+	}
+	if o.https.serveChallenge(sw, r) {
+		return
 	}
 	taken, status, err := o.take(r, rec)
 	if err != nil {

@@ -17,7 +17,7 @@ func TestOuter_TheLineOfAFailureNamesTheRequest(t *testing.T) {
 		log := logrus.New()
 		log.SetOutput(&text)
 		o := &outer{log: log}
-		o.line(httptest.NewRequest("GET", "/", nil), &record.Record{RequestID: id, Status: 502, Failure: record.Failure{Cause: "refused"}})
+		o.line(httptest.NewRequest("GET", "/", nil), &record.Record{RequestID: id, Outcome: record.Outcome{Status: 502, Cause: "refused"}})
 		if !strings.Contains(text.String(), "request failed") || strings.Contains(text.String(), "requestID=abc-1") != want {
 			t.Errorf("id %q: got %s", id, text.String())
 		}

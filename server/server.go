@@ -22,7 +22,6 @@ import (
 	"fairway/providers"
 	"fairway/proxy"
 	"fairway/router"
-	"fairway/tls/certs"
 )
 
 // Server is a gateway at work.
@@ -30,6 +29,7 @@ type Server struct {
 	config      *config.Loaded
 	log         logrus.FieldLogger
 	router      *router.Router
+	https       *https
 	watch       *providers.Watch
 	entryPoints []*entryPoint
 	forwarder   *proxy.Engine
@@ -60,7 +60,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.router = router.New(router.Env{Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all), ErrorPages: o.Config.ErrorPages})
+	if s.https, err = newHTTPS(acmeConfigs(o.Config.CertificatesResolvers), o.Log, s.tellProblems); err != nil {
+		return nil, err
+	}
+	s.router = router.New(router.Env{
+		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
+		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names,
+	})
 	s.watch = &providers.Watch{
 		Providers: all, Log: o.Log, Apply: s.apply,
 		Throttle: time.Duration(o.Config.Providers.ProvidersThrottleDuration),
@@ -124,7 +130,7 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 	if c := s.config.API; c != nil {
 		handlers["api"] = dashboard.New(dashboard.Source{
 			Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: names,
-			Table: func() *router.Table { return s.router.Table() }, Since: s.history.since,
+			Table: func() *router.Table { return s.router.Table() }, Since: s.history.since, Problems: s.problems, Certificates: func() []dashboard.Certificate { return s.https.list() },
 		})
 		if c.Dashboard {
 			handlers["dashboard"] = handlers["api"]
@@ -142,10 +148,6 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 // listen binds the entry points. One that nobody asked for is left out when that
 // fails.
 func (s *Server) listen() error {
-	certificate, err := certs.NewDefault()
-	if err != nil {
-		return err
-	}
 	passes := newPasses()
 	given := takeSockets(os.Getpid(), s.log)
 	defer given.closeRest(s.log)
@@ -156,7 +158,7 @@ func (s *Server) listen() error {
 			s.log.WithField("entryPoint", name).Warn("a UDP entry point is not opened: there is nothing yet that would route datagrams")
 			continue
 		}
-		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, certificate, given, s.log)
+		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, s.https, s.https.config(s.router.Table), given, s.log)
 		if err != nil && slices.Contains(s.config.Implied, name) {
 			s.log.WithError(err).Warn("an entry point that is there by default is left out")
 			continue
@@ -184,6 +186,8 @@ func (s *Server) Run(ctx context.Context) error {
 	following, unfollow := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { s.watch.Run(following) })
+	running.Go(func() { s.https.run(following) })
+	running.Go(func() { s.keepTelling(following) })
 	select {
 	case <-s.watch.Heard():
 	case <-time.After(longestWait):
@@ -226,8 +230,24 @@ func (s *Server) Addresses() map[string]string {
 // apply puts a configuration in force and tells what is new about it.
 func (s *Server) apply(cfg *dynamic.Configuration) {
 	began := time.Now()
+	s.https.set(cfg.TLS)
 	table := s.router.Apply(cfg)
-	fresh, mended := s.history.update(table.Problems())
+	s.https.want(table, cfg.TLS)
+	s.tellProblems()
+	s.log.WithFields(logrus.Fields{
+		"routers": len(table.Routes()), "services": len(table.Services()), "middlewares": len(table.Middlewares()),
+		"problems": len(s.problems()), "took": time.Since(began).Round(time.Microsecond).String(),
+	}).Info("configuration is in force")
+}
+
+// problems are those of the table in force, and of certificates.
+func (s *Server) problems() []dynamic.Problem {
+	return append(slices.Clip(s.router.Table().Problems()), s.https.problems(time.Now())...)
+}
+
+// tellProblems logs what is new about them.
+func (s *Server) tellProblems() {
+	fresh, mended := s.history.update(s.problems())
 	for _, p := range fresh {
 		entry := s.log.WithFields(fields(p))
 		switch {
@@ -242,10 +262,20 @@ func (s *Server) apply(cfg *dynamic.Configuration) {
 	for _, p := range mended {
 		s.log.WithFields(fields(p)).Info("mended: " + p.String())
 	}
-	s.log.WithFields(logrus.Fields{
-		"routers": len(table.Routes()), "services": len(table.Services()), "middlewares": len(table.Middlewares()),
-		"problems": len(table.Problems()), "took": time.Since(began).Round(time.Microsecond).String(),
-	}).Info("configuration is in force")
+}
+
+// keepTelling looks every minute whether a certificate has run out.
+func (s *Server) keepTelling(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.tellProblems()
+		}
+	}
 }
 
 func fields(p dynamic.Problem) logrus.Fields {

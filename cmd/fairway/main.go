@@ -20,6 +20,8 @@ const usage = `fairway routes requests to containers as their labels say.
   fairway demo [options]       run on this machine with sample services to try
   fairway check FILE|DIR ...   look for mistakes in configurations and compose files;
                                nothing is opened
+  fairway certs list|renew|revoke|export
+                               certificates of the resolvers
   fairway healthcheck          ask a running fairway whether it is well
   fairway version
 
@@ -58,6 +60,8 @@ func dispatch(command string, args []string) int {
 		err = runDemo(args)
 	case "check":
 		return runCheck(args)
+	case "certs":
+		err = runCerts(args, os.Stdout)
 	case "healthcheck":
 		err = healthcheck(args)
 	case "version":

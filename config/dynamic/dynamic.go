@@ -38,11 +38,14 @@ import (
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
 	"fairway/proxy/weighted"
+	"fairway/tls/certs"
 )
 
 // Configuration is all that one provider, or all of them together, know.
 type Configuration struct {
 	HTTP *HTTP `json:"http,omitempty"`
+	// TLS is how clients are answered by TLS.
+	TLS *TLS `json:"tls,omitempty"`
 	// Problems are shown to the operator; they travel with the rest and never
 	// stop it.
 	Problems []Problem `json:"-" label:"-" file:"-"`
@@ -104,15 +107,7 @@ type RouterTLS struct {
 	CertResolver string `json:"certResolver,omitempty"`
 	// Domains are the names that the certificate is requested for, instead of
 	// the hosts of the rule.
-	Domains []Domain `json:"domains,omitempty"`
-}
-
-// Domain is the set of names of one certificate.
-type Domain struct {
-	// Main is the main name of the certificate.
-	Main string `json:"main,omitempty"`
-	// SANs are further names of the certificate.
-	SANs []string `json:"sans,omitempty"`
+	Domains []certs.Domain `json:"domains,omitempty"`
 }
 
 // Service answers requests. It has exactly one kind.

@@ -99,17 +99,18 @@ func TestBlame_FindsTheObject(t *testing.T) {
 		fault decode.Fault
 		want  Problem
 	}{
-		"a router":            {decode.Fault{Path: "http.routers.web.x"}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
-		"a middleware":        {decode.Fault{Path: "HTTP.Middlewares.m.x"}, Problem{Kind: KindMiddleware, Name: "m", Disables: true}},
-		"a service":           {decode.Fault{Path: "http.services.s.x"}, Problem{Kind: KindService, Name: "s"}},
-		"an option to come":   {decode.Fault{Path: "http.routers.web.x", Kind: decode.NotYet}, Problem{Severity: Warning, Kind: KindRouter, Name: "Web"}},
-		"a deprecated option": {decode.Fault{Path: "http.routers.web.x", Kind: decode.Deprecated}, Problem{Severity: Notice, Kind: KindRouter, Name: "Web"}},
-		"an option twice":     {decode.Fault{Path: "http.routers.web.rule", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
-		"a router twice":      {decode.Fault{Path: "http.routers.web", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web"}},
-		"a section":           {decode.Fault{Path: "http.routerz.web.x"}, Problem{}},
-		"another protocol":    {decode.Fault{Path: "tcp.routers.web.x"}, Problem{}},
-		"a name that is none": {decode.Fault{Path: "http.routers..x"}, Problem{}},
-		"nothing below":       {decode.Fault{Path: "http.routers"}, Problem{}},
+		"a router":               {decode.Fault{Path: "http.routers.web.x"}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
+		"a middleware":           {decode.Fault{Path: "HTTP.Middlewares.m.x"}, Problem{Kind: KindMiddleware, Name: "m", Disables: true}},
+		"a service":              {decode.Fault{Path: "http.services.s.x"}, Problem{Kind: KindService, Name: "s"}},
+		"an option to come":      {decode.Fault{Path: "http.routers.web.x", Kind: decode.NotYet}, Problem{Severity: Warning, Kind: KindRouter, Name: "Web"}},
+		"a router below another": {decode.Fault{Path: "http.routers.web.parentRefs", Kind: decode.NotYet}, Problem{Kind: KindRouter, Name: "Web", Disables: true, Reason: "; the router is out of use, for what its parents demand may be what keeps strangers out"}},
+		"a deprecated option":    {decode.Fault{Path: "http.routers.web.x", Kind: decode.Deprecated}, Problem{Severity: Notice, Kind: KindRouter, Name: "Web"}},
+		"an option twice":        {decode.Fault{Path: "http.routers.web.rule", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
+		"a router twice":         {decode.Fault{Path: "http.routers.web", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web"}},
+		"a section":              {decode.Fault{Path: "http.routerz.web.x"}, Problem{}},
+		"another protocol":       {decode.Fault{Path: "tcp.routers.web.x"}, Problem{}},
+		"a name that is none":    {decode.Fault{Path: "http.routers..x"}, Problem{}},
+		"nothing below":          {decode.Fault{Path: "http.routers"}, Problem{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,10 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Severity = Notice
 	}
 	parts := strings.SplitN(f.Path, ".", 4)
+	if len(parts) > 2 && strings.EqualFold(parts[0], "tls") && strings.EqualFold(parts[1], "options") && p.Severity == Error {
+		p.Kind, p.Name, p.Disables = KindTLSOptions, parts[2], true // they may be what keeps strangers out
+		return p
+	}
 	if len(parts) < 3 || parts[2] == "" || !strings.EqualFold(parts[0], "http") {
 		return p
 	}
@@ -37,6 +41,11 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		return p
 	}
 	again := f.Kind == decode.Twice && len(parts) == 3 // a whole object, of which the first stays as it is
+	if f.Kind == decode.NotYet && p.Kind == KindRouter && len(parts) == 4 && strings.HasPrefix(strings.ToLower(parts[3]), "parentrefs") {
+		p.Severity, p.Disables = Error, true
+		p.Reason += "; the router is out of use, for what its parents demand may be what keeps strangers out"
+		return p
+	}
 	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet && f.Kind != decode.Deprecated && !again
 	return p
 }

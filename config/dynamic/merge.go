@@ -40,6 +40,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
 		out.HTTP.ServersTransports = qualified(c.HTTP.ServersTransports, provider)
 	}
+	out.TLS = c.TLS.qualified(provider)
 	if origin := c.Origin; origin != nil {
 		out.Origin = func(kind, name string) (string, int) {
 			return origin(kind, strings.TrimSuffix(name, "@"+provider))
@@ -47,7 +48,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 	}
 	for _, p := range c.Problems {
 		p.Provider = provider
-		if p.Name != "" && p.Kind != "" {
+		if p.Name != "" && p.Kind != "" && p.Kind != KindTLSStore && (p.Kind != KindTLSOptions || p.Name != DefaultTLS) {
 			p.Name = own(p.Name, provider)
 		}
 		out.Problems = append(out.Problems, p)
@@ -98,6 +99,9 @@ func Merge(all map[string]*Configuration) *Configuration {
 		maps.Copy(out.HTTP.Middlewares, c.HTTP.Middlewares)
 		maps.Copy(out.HTTP.ServersTransports, c.HTTP.ServersTransports)
 	}
+	var doubled []Problem
+	out.TLS, doubled = mergeTLS(all)
+	out.Problems = append(out.Problems, doubled...)
 	return out
 }
 
@@ -108,6 +112,9 @@ func Equal(a, b *Configuration) bool {
 		return true
 	}
 	if a == nil || b == nil || !slices.Equal(a.Problems, b.Problems) {
+		return false
+	}
+	if !sameTLS(a.TLS, b.TLS) {
 		return false
 	}
 	x, y := orZero(a.HTTP), orZero(b.HTTP)

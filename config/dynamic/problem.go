@@ -44,6 +44,8 @@ const (
 	KindService    = "service"
 	KindMiddleware = "middleware"
 	KindTransport  = "serversTransport"
+	KindTLSOptions = "tlsOptions"
+	KindTLSStore   = "tlsStore"
 )
 
 // String is the problem on one line: place, reason, nearest right name.

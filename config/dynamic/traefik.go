@@ -26,7 +26,6 @@ var traefikOptions = []string{
 	"http.serverstransports.*.peercertsans",
 	"tcp",
 	"udp",
-	"tls",
 }
 
 // matches tells whether path begins with pattern, segment by segment.

@@ -9,6 +9,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/proxy/loadbalancer"
+	"fairway/tls/certs"
 )
 
 // merging puts the shares of all workloads together, the oldest first. Replicas
@@ -17,7 +18,8 @@ import (
 type merging struct {
 	provider string
 	out      dynamic.HTTP
-	owner    struct{ routers, services, middlewares, transports map[string]*share }
+	stores   map[string]*certs.Store
+	owner    struct{ routers, services, middlewares, transports, stores map[string]*share }
 	joined   map[string]string // service of a later share -> the service that its server joins
 	lost     map[object]bool   // of the present share: what an older workload's stands for
 	merged   map[string]bool   // services that are copies made here
@@ -33,6 +35,7 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	m.owner.services = make(map[string]*share, len(shares))
 	m.owner.middlewares = map[string]*share{}
 	m.owner.transports = map[string]*share{}
+	m.owner.stores, m.stores = map[string]*share{}, map[string]*certs.Store{}
 	for _, s := range shares {
 		clear(m.lost)
 		for name, r := range s.Routers {
@@ -47,6 +50,11 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 		for name, svc := range s.Services {
 			m.service(s, name, svc)
 		}
+		if s.tls != nil {
+			for name, store := range s.tls.Stores {
+				own(m, s, dynamic.KindTLSStore, name, store, m.stores, m.owner.stores)
+			}
+		}
 		m.orphans(s)
 		for _, p := range s.problems {
 			p.Disables = p.Disables && m.ownerOf(p) == s
@@ -56,7 +64,11 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	slices.SortStableFunc(m.problems, func(a, b dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
-	return &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems), Origin: m.origin}
+	out := &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems), Origin: m.origin}
+	if len(m.stores) > 0 {
+		out.TLS = &dynamic.TLS{Stores: m.stores}
+	}
+	return out
 }
 
 // origin names the workload that an object is from.
@@ -77,6 +89,8 @@ func (m *merging) ownerOf(p dynamic.Problem) *share {
 		return m.owner.middlewares[p.Name]
 	case dynamic.KindTransport:
 		return m.owner.transports[p.Name]
+	case dynamic.KindTLSStore:
+		return m.owner.stores[p.Name]
 	}
 	return m.owner.services[p.Name]
 }

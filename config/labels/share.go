@@ -13,6 +13,7 @@ import (
 type share struct {
 	workload *Workload
 	dynamic.HTTP
+	tls *dynamic.TLS // nil: nothing is said of it
 	linked   map[string]bool // routers that were linked to the sole service
 	problems []dynamic.Problem
 }
@@ -20,6 +21,7 @@ type share struct {
 // httpKeys is the shape of the routing labels.
 type httpKeys struct {
 	HTTP *dynamic.HTTP `json:"http"`
+	TLS  *dynamic.TLS  `json:"tls"`
 }
 
 // read decodes the routing labels of w. ok is false for a workload that takes no
@@ -58,10 +60,11 @@ func (d *Decoder) read(w *Workload) (s *share, ok bool) {
 func (s *share) decode() {
 	found := s.workload.Control.labels
 	var keys httpKeys
-	faults := decodeFaults(found, &keys, dynamic.TraefikOption, "http")
+	faults := decodeFaults(found, &keys, dynamic.TraefikOption, "http", "tls")
 	if keys.HTTP != nil {
 		s.HTTP = *keys.HTTP
 	}
+	s.tls = keys.TLS
 	s.Routers = orEmpty(s.Routers)
 	s.Services = orEmpty(s.Services)
 	s.Middlewares = orEmpty(s.Middlewares)
@@ -71,7 +74,7 @@ func (s *share) decode() {
 		inLabels(found, &p)
 		s.problems = append(s.problems, p)
 	}
-	for _, section := range []string{"tcp", "udp", "tls"} {
+	for _, section := range []string{"tcp", "udp"} {
 		s.problems = append(s.problems, unsupported(found, section)...)
 	}
 }

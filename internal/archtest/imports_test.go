@@ -25,7 +25,7 @@ var plan = []room{
 	{dir: "examples/...", may: []string{"config/...", "providers/...", "internal/..."}},
 	{dir: "server/...", free: true, why: "wires all rooms"},
 
-	{dir: "internal/docgen", may: []string{"config/...", "proxy", "internal/..."}, why: "prints the reference of the configuration types"},
+	{dir: "internal/docgen", may: []string{"config/...", "proxy", "tls/certs", "internal/..."}, why: "prints the reference of the configuration types"},
 	{dir: "internal/check", may: []string{"config/...", "providers/...", "router", "proxy/...", "middlewares/...", "internal/..."}, why: "the command builds what the server would build"},
 	{dir: "internal/demo", may: []string{"config/...", "providers", "internal/..."}, why: "the command is a provider of its own"},
 	{dir: "internal/*", may: []string{"internal/..."}, why: "answer, record and the like are what middlewares and proxy both need"},
@@ -42,15 +42,15 @@ var plan = []room{
 	{dir: "proxy", may: []string{"http1", "telemetry", "tls/certs", "internal/..."}},
 
 	{dir: "config/dynamic", may: []string{"middlewares/...", "proxy/...", "tls/certs", "internal/..."}, why: "the catalog points down, so no cycle can form"},
-	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "internal/..."}, why: "it gives every load balancer its server"},
+	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "tls/certs", "internal/..."}, why: "it gives every load balancer its server"},
 	{dir: "config", may: []string{"config/dynamic", "providers/...", "proxy", "tls/...", "telemetry", "internal/..."}},
-	{dir: "providers/*", may: []string{"providers", "config/dynamic", "config/labels", "internal/..."}},
+	{dir: "providers/*", may: []string{"providers", "config/dynamic", "config/labels", "tls/certs", "internal/..."}},
 	{dir: "providers", may: []string{"config/dynamic", "internal/..."}},
 
 	{dir: "router/rule", may: nil, why: "the language of rules stands alone"},
 	{dir: "router/index", may: []string{"router/rule"}},
-	{dir: "router/*", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "internal/..."}},
-	{dir: "router", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "internal/..."}},
+	{dir: "router/*", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "tls/certs", "internal/..."}},
+	{dir: "router", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "tls/certs", "internal/..."}},
 	{dir: "dashboard/...", may: []string{"router", "config", "config/dynamic", "telemetry", "internal/..."}, why: "it shows the entry points as they are configured"},
 }
 

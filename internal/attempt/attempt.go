@@ -34,6 +34,18 @@ type Writer struct {
 	status  int
 	refused bool
 	told    bool // the writer below knows the status
+	dropped int  // bytes of a body that is refused
+}
+
+// dropAtMost is how much is read of a body that is refused, so that the connection can be
+// used again. Nobody waits for it.
+const dropAtMost = 64 << 10
+
+func (w *Writer) drop(n int) (int, error) {
+	if w.dropped += n; w.dropped > dropAtMost {
+		return 0, responsehead.ErrDropped
+	}
+	return n, nil
 }
 
 // New returns a Writer in front of w that refuses some statuses.
@@ -98,7 +110,7 @@ func (w *Writer) decide(status int) bool {
 // Forward implements responsehead.Forwarder.
 func (w *Writer) Forward(r responsehead.Received) error {
 	if w.status != 0 || !w.decide(r.StatusCode()) {
-		return responsehead.ErrInParts // one that is refused is read to its end
+		return responsehead.ErrInParts // of one that is refused a little is read
 	}
 	err := responsehead.Forward(w.inner, r)
 	w.told = !errors.Is(err, responsehead.ErrInParts)
@@ -117,7 +129,7 @@ func (w *Writer) give(h http.Header) {
 
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.WriteHeader(http.StatusOK); w.refused {
-		return len(p), nil // it is read to its end, so that the connection can be used again
+		return w.drop(len(p))
 	}
 	return w.inner.Write(p)
 }
@@ -125,7 +137,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // ReadFrom lets the inner writer use splice, if it can.
 func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
 	if w.WriteHeader(http.StatusOK); w.refused {
-		return io.Copy(io.Discard, src)
+		return io.Copy(struct{ io.Writer }{w}, src)
 	}
 	return io.Copy(w.inner, src)
 }
@@ -137,7 +149,7 @@ func (w *Writer) Finish() { w.WriteHeader(http.StatusOK) }
 // FlushError is the form of Flush that http.ResponseController looks for.
 func (w *Writer) FlushError() error {
 	if w.WriteHeader(http.StatusOK); w.refused {
-		return nil
+		return responsehead.ErrDropped
 	}
 	return http.NewResponseController(w.inner).Flush()
 }

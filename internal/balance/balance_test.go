@@ -139,8 +139,9 @@ func TestStickiness_SpeaksAsTraefikDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := http.Header{"Set-Cookie": {"session=1"}}
-	k.Give(h, "first")
-	k.Give(h, Mark("http://10.0.0.2:80"))
+	fresh := httptest.NewRequest(http.MethodGet, "/", nil)
+	k.Give(h, fresh, "first")
+	k.Give(h, fresh, Mark("http://10.0.0.2:80"))
 	name := cookieName("", "whoami@docker")
 	want := fmt.Sprint([]string{"session=1", name + "=" + Mark("http://10.0.0.2:80") + "; Path=/"})
 	if got := fmt.Sprint(h["Set-Cookie"]); got != want {
@@ -166,7 +167,7 @@ func TestSticky_Options(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := http.Header{}
-	k.Give(h, "v")
+	k.Give(h, httptest.NewRequest(http.MethodGet, "/", nil), "v")
 	if got, want := h.Get("Set-Cookie"), "my_cookie_=v; Path=/a; Domain=example.test; Max-Age=60; HttpOnly; Secure; SameSite=Lax"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -137,9 +137,13 @@ func (k *Stickiness) Of(r *http.Request) string {
 	return c.Value
 }
 
-// Give makes the response tell the client its value. Another one that was given to
-// this response before, for a server that failed, is taken back.
-func (k *Stickiness) Give(h http.Header, mark string) {
+// Give makes the response tell the client its value, unless it has come with that.
+// Another one that was given to this response before, for a server that failed, is taken
+// back.
+func (k *Stickiness) Give(h http.Header, r *http.Request, mark string) {
+	if k.Of(r) == mark {
+		return
+	}
 	start := k.name + "="
 	h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(v string) bool { return strings.HasPrefix(v, start) })
 	h["Set-Cookie"] = append(h["Set-Cookie"], k.cookie(mark).String())

@@ -52,7 +52,7 @@ func (c *comments) ofType(t reflect.Type) (string, error) {
 		return p.types[t.Name()], nil
 	}
 	name := t.Name()
-	if strings.ToUpper(name) != name {
+	if strings.ToUpper(name) != name && !strings.HasSuffix(name, "s") {
 		name = "A " + strings.ToLower(name)
 	}
 	return name + " " + rest, nil

@@ -7,6 +7,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/proxy"
+	"fairway/tls/certs"
 )
 
 // routers prints the options of routers.
@@ -65,6 +66,37 @@ func (g *generator) services() error {
 		return err
 	}
 	g.pages["services.md"] = p.bytes()
+	return nil
+}
+
+// tls prints what files may say of TLS.
+func (g *generator) tls() error {
+	p := newPage("TLS")
+	p.line("How clients are answered by TLS is said in files of the file provider, below `tls`. Certificates that resolvers get are in the " +
+		"[install configuration](install.md#certificatesresolvers); [the guide](../guides/https.md) shows how all of it works together.")
+	for _, section := range []struct {
+		title string
+		t     reflect.Type
+		below string
+	}{
+		{"certificates", reflect.TypeFor[certs.Certificate](), "a list, `tls.certificates`"},
+		{"options", reflect.TypeFor[certs.Options](), "`tls.options.NAME`. A router names them as `tls.options`, those of another provider with it: `modern@file`"},
+		{"stores", reflect.TypeFor[certs.Store](), "`tls.stores.default`. The resolver of the default certificate can be set by labels as well: `fairway.tls.stores.default.defaultgeneratedcert.resolver`"},
+	} {
+		options, err := g.options(fresh(section.t))
+		if err != nil {
+			return err
+		}
+		about, err := g.comments.ofType(section.t)
+		if err != nil {
+			return err
+		}
+		p.line("## " + section.title)
+		p.paragraphs(about)
+		p.table(options, "", nameOf, all)
+		p.line("In a file these are below " + section.below + ".")
+	}
+	g.pages["tls.md"] = p.bytes()
 	return nil
 }
 

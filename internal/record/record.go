@@ -23,21 +23,22 @@ type Record struct {
 	Server     string       // URL of the server that was tried last
 	Sent       time.Time    // when that server was given the request; where that matters
 	Found      http.Handler // what serves the request, when pages for errors stand between; nil: nothing
-	Paged      bool         // the response is a page of the middleware errors
 	RequestID  string       // of the middleware requestID
 	User       string       // who authenticated, if anybody did
 	Attempts   int          // of the middleware retry; 0 without it
-	Status     int          // status sent to the client
 	Classes    bool         // the client is told the class of a failure
-	Failure
+	Outcome
 
 	values [4]string // see Value
 	used   int
 }
 
-// Failure is why the gateway itself answered, or why forwarding failed.
-type Failure struct {
-	Cause  string // in words; empty: there was none
+// Outcome is how a request went. Who serves one again, or elsewhere, puts back what it
+// was before.
+type Outcome struct {
+	Status int    // sent to the client, where it is not that of the response
+	Paged  bool   // the response is a page of the middleware errors
+	Cause  string // why the gateway itself answered, or why forwarding failed; empty: it did not
 	Class  string // error type of RFC 9209, section 2.3, where the status does not tell it
 	Unsent bool   // it kept the request from being sent to any server
 }

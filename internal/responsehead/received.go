@@ -22,6 +22,10 @@ type Received interface {
 // way: fields, status, body.
 var ErrInParts = errors.New("the response cannot be sent on as it came")
 
+// ErrDropped is returned by the Write and Flush of a writer that drops the response: who
+// writes need not wait for more of it.
+var ErrDropped = errors.New("the response is dropped")
+
 // Forwarder is a writer that can send a response on as it came, which costs much less
 // than to take it apart. It sends the fields in Header, too, which take the place of
 // the server's fields of the same name, Set-Cookie excepted; one without values

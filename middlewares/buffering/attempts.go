@@ -29,9 +29,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.rec == nil {
 		a.rec = &record.Record{}
 	}
-	before, status := a.rec.Failure, a.rec.Status
+	before := a.rec.Outcome
 	for a.try() {
-		a.rec.Failure, a.rec.Status = before, status // it has not failed yet
+		a.rec.Outcome = before // it has not failed yet
 	}
 }
 

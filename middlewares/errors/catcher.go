@@ -24,7 +24,12 @@ type catcher struct {
 	broken   bool        // the page is not whole
 	hijacked bool        // there is no response any more
 	dropped  http.Header // takes what is said of a response that is dropped
+	passed   int         // bytes of it that have come
 }
+
+// dropAtMost is how much is read of a response that is dropped, so that its connection can
+// be used again. Nobody waits for it.
+const dropAtMost = 64 << 10
 
 // Header implements http.ResponseWriter.
 func (c *catcher) Header() http.Header {
@@ -106,6 +111,9 @@ func outlives(name string) bool {
 func (c *catcher) Write(b []byte) (int, error) {
 	c.begin()
 	if c.caught {
+		if c.passed += len(b); c.passed > dropAtMost {
+			return 0, responsehead.ErrDropped
+		}
 		return len(b), nil
 	}
 	return c.inner.Write(b)
@@ -115,7 +123,7 @@ func (c *catcher) Write(b []byte) (int, error) {
 func (c *catcher) ReadFrom(src io.Reader) (int64, error) {
 	c.begin()
 	if c.caught {
-		return io.Copy(io.Discard, src)
+		return io.Copy(struct{ io.Writer }{c}, src)
 	}
 	return io.Copy(c.inner, src)
 }
@@ -124,7 +132,7 @@ func (c *catcher) ReadFrom(src io.Reader) (int64, error) {
 func (c *catcher) FlushError() error {
 	c.begin()
 	if c.caught {
-		return nil
+		return responsehead.ErrDropped
 	}
 	return http.NewResponseController(c.inner).Flush()
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"fairway/internal/requesthead"
 	"fairway/internal/responsehead"
@@ -29,6 +30,7 @@ type handler struct {
 	security []edit
 	onTLS    []edit // security headers for answers over TLS only
 	response []edit
+	cookies  bool // some of response are about cookies
 	next     http.Handler
 }
 
@@ -38,6 +40,7 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 	h.security, h.onTLS = securityEdits(c)
 	h.request, h.host = requestEdits(c.CustomRequestHeaders)
 	h.response = edits(c.CustomResponseHeaders)
+	h.cookies = slices.ContainsFunc(h.response, func(e edit) bool { return e.name == "Set-Cookie" })
 	var err error
 	if h.cors, err = newCORS(c); err != nil {
 		return nil, fmt.Errorf("accessControlAllowOriginListRegex: %w", err)
@@ -76,6 +79,10 @@ type response struct {
 	request *http.Request
 	origin  string
 }
+
+// InParts implements responsehead.Picky: cookies cannot be taken out of what is sent on as
+// it came.
+func (rw *response) InParts(responsehead.Received) bool { return rw.handler.cookies }
 
 // EditHead implements responsehead.Editor.
 func (rw *response) EditHead(header responsehead.Head) {

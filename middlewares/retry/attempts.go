@@ -34,9 +34,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.began = time.Now()
 	}
 	defer a.body.end(w)
-	before, status := rec.Failure, rec.Status
+	before := rec.Outcome
 	for a.try(w) {
-		rec.Failure, rec.Status = before, status // it has not failed yet
+		rec.Outcome = before // it has not failed yet
 		if !a.wait() {
 			middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "retry: the client went away between two attempts")
 			return

@@ -75,7 +75,8 @@ func TestLoad_Problems(t *testing.T) {
 		"one in JSON":                  {"a.json", "{\"http\": {\"routers\": {\"fine\": {\"rule\": \"x\"},\n\"r\": {\"rul\": \"x\"}}}}", `a.json:2: http.routers.r.rul: there is no option`, true, true},
 		"a bad value":                  {"a.yml", routers("fine") + "    r:\n      priority: high\n", `a.yml:5: http.routers.r.priority: "high" is not a whole number`, true, true},
 		"an option of labels":          {"a.yml", routers("fine") + "  services: {s: {loadBalancer: {server: {port: 80}}}}\n", `a.yml:4: http.services.s.loadBalancer.server.port: there is no option "server" here (did you mean "http.services.s.loadBalancer.servers.port"?)`, false, true},
-		"an option to come":            {"a.yml", routers("fine") + "tls: {options: {default: {minVersion: VersionTLS12}}}\n", "a.yml:4: tls.options.default.minVersion: is an option of Traefik's that fairway does not have yet", false, true},
+		"an option to come":            {"a.yml", routers("fine") + "tcp: {routers: {r: {rule: x}}}\n", "a.yml:4: tcp.routers.r.rule: is an option of Traefik's that fairway does not have yet", false, true},
+		"an option of TLS options":     {"a.yml", routers("fine") + "tls: {options: {o: {minVersion: VersionTLS12, sniStict: true}}}\n", `a.yml:4: tls.options.o.sniStict: there is no option "sniStict" here (did you mean "tls.options.o.sniStrict"?)`, true, true},
 		"an unknown section":           {"a.yml", routers("fine") + "htp: {x: {y: 1}}\n", `a.yml:4: htp.x.y: there is no option "htp" here (did you mean "http.x.y"?)`, false, true},
 		"a document that is broken":    {"a.yml", "http:\n  routers: {\n", "a.yml:2: ", false, false},
 		"a document of another kind":   {"a.yml", "- a\n- b\n", "a.yml:1: the document is not a mapping of options", false, false},
@@ -198,4 +199,20 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestLoad_TLSOfSeveralFiles(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a.yml"), "tls:\n  certificates: [{certFile: a.pem, keyFile: a.key}]\n  options:\n    default: {sniStrict: true}\n")
+	put(t, filepath.Join(dir, "b.toml"), "[[tls.certificates]]\ncertFile = \"b.pem\"\nkeyFile = \"b.key\"\n[tls.options.default]\nminVersion = \"VersionTLS13\"\n[tls.options.other]\nminVersion = \"VersionTLS13\"\n[tls.stores.default.defaultGeneratedCert]\nresolver = \"le\"\n")
+	c := load(t, dir)
+	if n := len(c.TLS.Certificates); n != 2 || c.TLS.Certificates[1].CertFile != "b.pem" || c.TLS.Certificates[0].KeyFile.Reveal() != "a.key" {
+		t.Errorf("got %d certificates: %v", n, c.TLS.Certificates)
+	}
+	if !c.TLS.Options["default"].SniStrict || c.TLS.Options["other"].MinVersion != "VersionTLS13" || c.TLS.Stores["default"].DefaultGeneratedCert.Resolver != "le" {
+		t.Errorf("got %+v", c.TLS)
+	}
+	if len(c.Problems) != 1 || !strings.Contains(c.Problems[0].String(), `b.toml: tlsOptions default: the tlsOptions "default" is not used: `) {
+		t.Errorf("got %v", c.Problems)
+	}
 }

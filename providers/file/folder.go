@@ -17,6 +17,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/decode"
+	"fairway/tls/certs"
 )
 
 // folder is the files that are read, each with its last good content.
@@ -36,6 +37,7 @@ type document struct {
 	text       []byte
 	unreadable string            // why it cannot be read
 	http       *dynamic.HTTP     // last good content
+	tls        *dynamic.TLS      // with http
 	problems   []dynamic.Problem // of http
 	lines      map[string]int    // of the objects in http, by kind and name
 	broken     *dynamic.Problem  // why the present text is not in force
@@ -175,6 +177,9 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 			lines[kind+name] = tree.Line("http", section, name)
 		}
 	}
+	for _, name := range tree.Names("tls", "options") {
+		lines[dynamic.KindTLSOptions+name] = tree.Line("tls", "options", name)
+	}
 	var cfg dynamic.Configuration
 	faults := tree.Into(&cfg, dynamic.TraefikOption)
 	if cfg.HTTP == nil {
@@ -189,6 +194,9 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if d.http == nil || !reflect.DeepEqual(d.http, cfg.HTTP) {
 		d.http = cfg.HTTP
 	}
+	if !reflect.DeepEqual(d.tls, cfg.TLS) {
+		d.tls = cfg.TLS
+	}
 	d.problems, d.lines = problems, lines
 	return nil
 }
@@ -196,7 +204,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 // configuration puts the files together, in the order of their names. Of two
 // objects of one name the first stays.
 func (f *folder) configuration() *dynamic.Configuration {
-	out := dynamic.NewHTTP(0)
+	out, secure := dynamic.NewHTTP(0), &dynamic.TLS{Options: map[string]*certs.Options{}, Stores: map[string]*certs.Store{}}
 	var problems []dynamic.Problem
 	if f.broken != nil {
 		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error()})
@@ -209,6 +217,11 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
 			problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
 			problems = append(problems, add(out.ServersTransports, d.http.ServersTransports, dynamic.KindTransport, path, owner)...)
+		}
+		if d.tls != nil {
+			secure.Certificates = append(secure.Certificates, d.tls.Certificates...)
+			problems = append(problems, add(secure.Options, d.tls.Options, dynamic.KindTLSOptions, path, owner)...)
+			problems = append(problems, add(secure.Stores, d.tls.Stores, dynamic.KindTLSStore, path, owner)...)
 		}
 		for _, p := range d.problems {
 			// A mistake in an object that is not used costs no other file's.
@@ -227,7 +240,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 		path := owner[kind+name]
 		return path, lines[path][kind+name]
 	}
-	return &dynamic.Configuration{HTTP: out, Problems: problems, Origin: origin}
+	return &dynamic.Configuration{HTTP: out, TLS: secure, Problems: problems, Origin: origin}
 }
 
 func add[T any](out, in map[string]*T, kind, path string, owner map[string]string) (problems []dynamic.Problem) {

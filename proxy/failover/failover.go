@@ -116,19 +116,35 @@ func (s *service) try(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec := record.From(r.Context())
-	var before record.Failure
-	if rec != nil {
-		before = rec.Failure
+	if rec == nil { // nothing would tell an answer of the gateway's from a server's
+		rec = &record.Record{}
+		r = r.WithContext(record.With(r.Context(), rec))
 	}
-	held := attempt.New(w, attempt.Func(s.bad.Has))
-	s.main.ServeHTTP(held, body.Request(r))
-	held.Finish()
-	if _, refused := held.Refused(); refused {
-		if rec != nil {
-			rec.Failure = before // the request has not failed yet
-		}
+	before := rec.Outcome
+	if s.failed(w, body.Request(r), rec) {
+		rec.Outcome = before // the request has not failed yet
 		s.fallback.ServeHTTP(w, body.Request(r))
 	}
+}
+
+// failed asks the service, and tells whether its answer was held up.
+func (s *service) failed(w http.ResponseWriter, r *http.Request, rec *record.Record) (failed bool) {
+	held := attempt.New(w, attempt.Func(func(status int) bool {
+		if rec.Cause != "" && rec.Status != 0 { // the gateway's own: calls by gRPC have status 200, the true one is here
+			status = rec.Status
+		}
+		return s.bad.Has(status)
+	}))
+	defer func() {
+		reason := recover()
+		_, failed = held.Refused()
+		if reason != nil && (!failed || reason != http.ErrAbortHandler) { //nolint:errorlint // a panic value, compared as net/http does
+			panic(reason)
+		}
+	}()
+	s.main.ServeHTTP(held, r)
+	held.Finish()
+	return false // see above
 }
 
 // Servers implements proxy.Service: they are those of the services.

@@ -138,3 +138,23 @@ func TestNew_Mistakes(t *testing.T) {
 		}
 	}
 }
+
+// A call by gRPC that the gateway itself answers has status 200; what it means is in the
+// record.
+func TestFailover_CallsByGRPCThatTheGatewayAnswers(t *testing.T) {
+	spare := &proxytest.Child{Name: "spare"}
+	children := map[string]proxy.Child{"main": &refusing{}, "spare": spare}
+	c := &Config{Service: "main", Fallback: "spare", Errors: &Errors{Status: []string{"500-599"}, MaxRequestBodyBytes: -1}}
+	h, err := c.New(t.Context(), proxy.Env{Service: func(name string) (proxy.Child, error) { return children[name], nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Header.Set("Content-Type", "application/grpc")
+	rec := &record.Record{}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r.WithContext(record.With(r.Context(), rec)))
+	if w.Body.String() != "spare" || rec.Outcome != (record.Outcome{}) {
+		t.Errorf("got %q, %+v", w.Body, rec.Outcome)
+	}
+}

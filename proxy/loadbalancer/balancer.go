@@ -254,7 +254,7 @@ func (b *balancer) forward(w http.ResponseWriter, r *http.Request, rec *record.R
 		}
 	}
 	if b.sticky != nil {
-		b.sticky.Give(w.Header(), s.mark)
+		b.sticky.Give(w.Header(), r, s.mark)
 	}
 	if b.counts {
 		s.state.underWay.Add(1)

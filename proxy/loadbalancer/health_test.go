@@ -29,7 +29,7 @@ func newSticky() *balance.Sticky {
 func nameOf(tb testing.TB, b *balancer) string {
 	tb.Helper()
 	w := httptest.NewRecorder()
-	b.sticky.Give(w.Header(), "x")
+	b.sticky.Give(w.Header(), httptest.NewRequest("GET", "/", nil), "x")
 	return w.Result().Cookies()[0].Name
 }
 

@@ -53,7 +53,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.sticky != nil {
-		s.sticky.Give(w.Header(), balance.Mark(s.nameOf(child)))
+		s.sticky.Give(w.Header(), r, balance.Mark(s.nameOf(child)))
 	}
 	child.ServeHTTP(w, r)
 }

@@ -80,8 +80,8 @@ func TestWeighted_Sticky(t *testing.T) {
 		return w
 	}
 	for range 4 {
-		if w := ask(cookie.Value); w.Body.String() != "a" {
-			t.Fatalf("got %s, want a", w.Body)
+		if w := ask(cookie.Value); w.Body.String() != "a" || len(w.Result().Cookies()) != 0 {
+			t.Fatalf("got %s with %v, want a, and the cookie not again", w.Body, w.Result().Cookies())
 		}
 	}
 	a.Down.Store(true)
