@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"fairway/http1"
+	"fairway/internal/answer"
 	"fairway/internal/record"
 	"fairway/internal/responsehead"
 )
@@ -150,6 +151,9 @@ func noteBroken(r *http.Request, err, reading error, target *Target) {
 	switch {
 	case writing, errors.Is(err, http1.ErrClientGone), r.Context().Err() != nil:
 		rec.Fail("the client went away during the response")
+		if rec != nil {
+			rec.Status = answer.StatusClientClosedRequest
+		}
 	case reading != nil:
 		rec.Fail(fmt.Sprintf("read the request's body: %v", reading))
 	case isEnd(err):

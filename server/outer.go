@@ -30,8 +30,9 @@ type outer struct {
 	passes     *passes
 	https      *https
 	next       http.Handler
-	classes    bool         // clients are told the classes of failures
-	altSvc     []string     // tells of HTTP/3, to clients that speak TLS
+	classes    bool     // clients are told the classes of failures
+	altSvc     []string // tells of HTTP/3, to clients that speak TLS
+	lines      lines
 	active     atomic.Int64 // requests under way
 }
 
@@ -143,18 +144,25 @@ func worthALine(rec *record.Record) bool {
 }
 
 func (o *outer) line(r *http.Request, rec *record.Record) {
-	log := o.log
+	log, write := o.log, logrus.FieldLogger.Warn
+	if rec.Status == answer.StatusClientClosedRequest { // the client's own doing, as at the end of every event stream
+		write = logrus.FieldLogger.Debug
+	} else if left, ok := o.lines.take(time.Now()); !ok {
+		return
+	} else if left > 0 {
+		log = log.WithField("leftOut", left)
+	}
 	if rec.RequestID != "" {
 		log = log.WithField("requestID", rec.RequestID)
 	}
 	if rec.Attempts > 1 {
 		log = log.WithField("attempts", rec.Attempts)
 	}
-	log.WithFields(logrus.Fields{
+	write(log.WithFields(logrus.Fields{
 		"method": r.Method, "host": r.Host, "path": r.URL.Path, "client": rec.ClientIP.String(),
 		"status": rec.Status, "router": rec.Router, "service": rec.Service, "server": rec.Server,
 		"duration": time.Since(rec.Start).Round(time.Microsecond).String(), "cause": rec.Cause,
-	}).Warn("request failed")
+	}), "request failed")
 }
 
 // statusWriter is a writer that knows its status, as that of the engine.

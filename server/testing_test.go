@@ -39,6 +39,7 @@ func newLog() (*logrus.Logger, *buffer) {
 	b := &buffer{}
 	log := logrus.New()
 	log.SetOutput(b)
+	log.SetLevel(logrus.DebugLevel)
 	return log, b
 }
 

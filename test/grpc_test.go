@@ -60,7 +60,7 @@ func everyWay(t *testing.T, test func(t *testing.T, f *fairway, c *calls, conn *
 		}
 		t.Setenv("SSL_CERT_FILE", ca) // for fairway
 		c, address := serveCalls(t, by)
-		f := startFairway(t, "--providers.file.filename="+routesTo(t, scheme+"://"+address))
+		f := startFairway(t, "--providers.file.filename="+routesTo(t, scheme+"://"+address), "--log.level=DEBUG")
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("by %s, client by TLS %v", scheme, secure), func(t *testing.T) { test(t, f, c, dialCalls(t, f, secure)) })
 		}

@@ -48,6 +48,9 @@ const (
 	// mostAtOnce bounds the requests that are being mirrored. When the mirrors are slower
 	// than the service, requests are left out.
 	mostAtOnce = 256
+	// mostHeld bounds the bytes of bodies that are kept for mirrors, of all requests
+	// together. What goes beyond is not mirrored.
+	mostHeld = 64 << 20
 	// longestMirror is how long a mirror may take.
 	longestMirror = time.Minute
 )
@@ -94,6 +97,7 @@ type service struct {
 	body    bool
 	longest int64
 	room    chan struct{}
+	held    atomic.Int64 // bytes of bodies
 }
 
 type mirror struct {
@@ -123,16 +127,22 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	shown := s.copyOf(r)
 	if r.Body == nil || r.Body == http.NoBody || !s.body {
 		s.main.ServeHTTP(w, r)
-		s.mirror(to, shown, nil)
+		s.mirror(to, shown, &kept{})
 		return
 	}
-	seen := &kept{ReadCloser: r.Body, limit: s.longest}
+	seen := &kept{ReadCloser: r.Body, limit: s.longest, all: &s.held}
+	given := false
+	defer func() { // also when the response is broken off
+		if !given {
+			seen.release()
+		}
+	}()
 	withBody := new(http.Request)
 	*withBody = *r
 	withBody.Body = seen
 	s.main.ServeHTTP(w, withBody)
 	if r.Context().Err() == nil && seen.complete(r.ContentLength) {
-		s.mirror(to, shown, seen.bytes)
+		given = s.mirror(to, shown, seen)
 	}
 }
 
@@ -143,17 +153,30 @@ type kept struct {
 	bytes   []byte
 	ended   bool
 	tooLong bool
+	all     *atomic.Int64 // of all requests; nil: it has no body
+}
+
+// release forgets the bytes.
+func (k *kept) release() {
+	if k.all != nil {
+		k.all.Add(-int64(len(k.bytes)))
+		k.bytes = nil
+	}
 }
 
 func (k *kept) Read(p []byte) (int, error) {
 	n, err := k.ReadCloser.Read(p)
 	k.ended = k.ended || err == io.EOF
-	if k.limit >= 0 && int64(len(k.bytes)+n) > k.limit {
-		k.tooLong, k.bytes = true, nil
+	if k.tooLong {
+		return n, err
 	}
-	if !k.tooLong {
-		k.bytes = append(k.bytes, p[:n]...)
+	if k.limit >= 0 && int64(len(k.bytes)+n) > k.limit || k.all.Load()+int64(n) > mostHeld {
+		k.tooLong = true
+		k.release()
+		return n, err
 	}
+	k.all.Add(int64(n))
+	k.bytes = append(k.bytes, p[:n]...)
 	return n, err
 }
 
@@ -182,20 +205,24 @@ func (s *service) copyOf(r *http.Request) *http.Request {
 }
 
 // mirror shows a request to the mirrors, one after the other, while the client has its
-// answer already.
-func (s *service) mirror(to []*mirror, r *http.Request, body []byte) {
+// answer already. It tells whether it does, and then releases the body in the end.
+func (s *service) mirror(to []*mirror, r *http.Request, body *kept) bool {
 	select {
 	case s.room <- struct{}{}:
 	default:
 		s.log.Debug("a request is not mirrored: too many are under way")
-		return
+		return false
 	}
 	go func() { // ends with the mirrors, which have no longer than longestMirror each
-		defer func() { <-s.room }()
+		defer func() {
+			body.release()
+			<-s.room
+		}()
 		for _, m := range to {
-			s.show(m, r, body)
+			s.show(m, r, body.bytes)
 		}
 	}()
+	return true
 }
 
 func (s *service) show(m *mirror, r *http.Request, body []byte) {

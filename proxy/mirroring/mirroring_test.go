@@ -164,3 +164,32 @@ func TestNew_Mistakes(t *testing.T) {
 		}
 	}
 }
+
+func TestMirroring_HoldsSoManyBytesAtMost(t *testing.T) {
+	main, mirror := &proxytest.Child{Name: "main"}, &proxytest.Child{Name: "mirror"}
+	h := build(t, configured(Mirror{"mirror", 100}), main, mirror).(*service)
+	h.held.Store(mostHeld - 3) // of others
+	send(h, "hello")
+	send(h, "abc")
+	await(t, "the short one mirrored", func() bool { return len(mirror.Seen()) == 1 && h.held.Load() == mostHeld-3 })
+	if got := fmt.Sprint(mirror.Seen(), main.Seen()); got != "[abc] [hello abc]" {
+		t.Errorf("got %s", got)
+	}
+	main.Status.Store(http.StatusOK)
+	func() {
+		defer func() { _ = recover() }()
+		h.main = broken{main}
+		send(h, "abc")
+	}()
+	if got := h.held.Load(); got != mostHeld-3 {
+		t.Errorf("after a response that broke off %d bytes are held too many", got-mostHeld+3)
+	}
+}
+
+// broken is a service whose responses break off.
+type broken struct{ proxy.Child }
+
+func (b broken) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.ReadAll(r.Body)
+	panic(http.ErrAbortHandler)
+}
