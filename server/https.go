@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,16 +32,19 @@ type https struct {
 // newHTTPS makes the resolvers of the install configuration. changed is called when
 // something about certificates is new.
 func newHTTPS(c map[string]*acme.Config, log logrus.FieldLogger, changed func()) (*https, error) {
-	own, err := certs.NewDefault()
-	if err != nil {
-		return nil, err
-	}
 	h := &https{resolvers: map[string]*acme.Resolver{}, names: []string{}}
 	var sources []certs.Source
 	for name := range c {
 		h.names = append(h.names, name)
 	}
 	slices.Sort(h.names)
+	own, err := h.ownCertificate(c)
+	if own == nil {
+		return nil, err
+	}
+	if err != nil {
+		log.WithError(err).Warn("the self-signed default certificate is another one after each start")
+	}
 	for _, name := range h.names {
 		r, err := c[name].New(acme.Env{
 			Name: name, Log: log.WithField("resolver", name), Changed: changed,
@@ -54,6 +58,15 @@ func newHTTPS(c map[string]*acme.Config, log logrus.FieldLogger, changed func())
 	}
 	h.certs = certs.NewCertificates(log, own, sources...)
 	return h, nil
+}
+
+// ownCertificate is the default certificate that fairway signs itself. It is kept where
+// resolvers keep theirs, if there are any.
+func (h *https) ownCertificate(c map[string]*acme.Config) (*tls.Certificate, error) {
+	if len(h.names) == 0 {
+		return certs.NewDefault()
+	}
+	return certs.KeptDefault(filepath.Join(strings.TrimSuffix(c[h.names[0]].Storage, ".json"), "default.pem"))
 }
 
 // acmeConfigs are those of the resolvers.
@@ -202,6 +215,8 @@ func problemOf(c certs.Info, now time.Time) (dynamic.Problem, bool) {
 		p.Reason = "cannot be used: " + c.Error
 	case c.Error != "":
 		p.Severity, p.Reason = dynamic.Warning, "has changed and cannot be used, the last good one is: "+c.Error
+	case c.Staple != "":
+		p.Reason = "demands to be shown with an answer of its issuer (OCSP), which cannot be had: " + c.Staple
 	case now.After(c.NotAfter):
 		p.Reason = "has run out on " + day(c.NotAfter)
 	case now.Before(c.NotBefore):

@@ -8,8 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -38,4 +41,43 @@ func NewDefault() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("sign the default certificate: %w", err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+// KeptDefault is NewDefault for a file: who has taken the certificate for good once does
+// not have to do so after each start. It is made anew when it soon runs out. The error
+// says why it could not be kept; the certificate can be used all the same.
+func KeptDefault(file string) (*tls.Certificate, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		if cert, err := tls.X509KeyPair(text, text); err == nil && time.Now().Before(cert.Leaf.NotAfter.Add(-keptUntil)) {
+			return &cert, nil
+		}
+	}
+	cert, err := NewDefault()
+	if err != nil {
+		return nil, err
+	}
+	return cert, keepDefault(file, cert)
+}
+
+// keptUntil is how long before its end a kept certificate is replaced.
+const keptUntil = 30 * 24 * time.Hour
+
+func keepDefault(file string, cert *tls.Certificate) error {
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		return fmt.Errorf("write the key of the default certificate: %w", err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("keep the default certificate: %w", err)
+	}
+	// Written beside and put in its place, so that nobody finds half of it.
+	fresh := file + ".new"
+	if err := os.WriteFile(fresh, text, 0o600); err != nil {
+		return fmt.Errorf("keep the default certificate: %w", err)
+	}
+	if err := os.Rename(fresh, file); err != nil {
+		return fmt.Errorf("keep the default certificate: %w", err)
+	}
+	return nil
 }

@@ -63,10 +63,13 @@ type pair struct {
 	stamp  string
 	cert   *tls.Certificate // nil: it could not be loaded
 	err    error
+
+	stapleAt  time.Time // when its issuer is to be asked, if the certificate demands it
+	stapleErr error
 }
 
 func (p *pair) load() {
-	p.stamp = stampOf(p.files)
+	p.stamp, p.stapleAt, p.stapleErr = stampOf(p.files), time.Time{}, nil
 	p.cert, p.err = p.config.Load()
 }
 
@@ -317,6 +320,7 @@ func (c *Certificates) Run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
+		c.stapled(ctx, time.Now())
 		select {
 		case <-ctx.Done():
 			return
@@ -368,7 +372,8 @@ type Info struct {
 	NotBefore time.Time `json:"notBefore"`
 	NotAfter  time.Time `json:"notAfter"`
 	Default   bool      `json:"default,omitempty"`
-	Error     string    `json:"error,omitempty"`
+	Error     string    `json:"error,omitempty"`  // why it cannot be used as it is now
+	Staple    string    `json:"staple,omitempty"` // why an answer of its issuer, which it demands, cannot be had
 }
 
 // List has the certificates of the operator.
@@ -390,6 +395,9 @@ func (p *pair) info() Info {
 	i := Info{}
 	if !isText(p.config.CertFile) {
 		i.File = p.config.CertFile
+	}
+	if p.stapleErr != nil {
+		i.Staple = p.stapleErr.Error()
 	}
 	if p.err != nil {
 		i.Error = p.err.Error()
