@@ -214,6 +214,7 @@ func fairwayConfig(b *bench, setup string) string {
     compress: {compress: {}}
     inflight: {inFlightReq: {amount: 1000}}
     retry: {retry: {attempts: 2}}
+    breaker: {circuitBreaker: {expression: 'NetworkErrorRatio() > 0.5 || LatencyAtQuantileMS(50.0) > 10000'}}
   services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%d'}]}}}
   routers:
     all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%s]}
