@@ -1,18 +1,22 @@
 package acme
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -101,26 +105,68 @@ func TestTLSALPN01(t *testing.T) {
 	}
 }
 
-// dnsService is the HTTP side of httpreq in front of the authority's DNS server.
-func dnsService(t *testing.T, a *authority) {
+// dnsService is the HTTP side of httpreq in front of the authority's DNS server. It tells
+// how many records there were at a time.
+func dnsService(t *testing.T, a *authority) (url string, most *atomic.Int64) {
 	t.Helper()
+	var now atomic.Int64
+	most = &atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var record struct{ FQDN, Value string }
 		if err := json.NewDecoder(r.Body).Decode(&record); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		path := map[string]string{"/present": "/set-txt", "/cleanup": "/clear-txt"}[r.URL.Path]
+		path, change := "/set-txt", int64(1)
+		if r.URL.Path != "/present" {
+			path, change = "/clear-txt", -1
+		}
+		most.Store(max(most.Load(), now.Add(change)))
 		post(t, http.DefaultClient, a.dnsAPI+path, map[string]string{"host": record.FQDN, "value": record.Value})
 	}))
 	t.Cleanup(server.Close)
-	t.Setenv("HTTPREQ_ENDPOINT", server.URL)
-	t.Setenv("HTTPREQ_POLLING_INTERVAL", "1")
+	return server.URL, most
+}
+
+// writeRecord is another process, the program of the DNS provider exec.
+func writeRecord(url, action, fqdn, value string) {
+	body, err := json.Marshal(map[string]string{"fqdn": fqdn, "value": value})
+	if err == nil {
+		var resp *http.Response
+		if resp, err = http.Post(url+"/"+action, "application/json", bytes.NewReader(body)); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func TestDNS01_OneRecordAtATime(t *testing.T) {
+	a := newAuthority(t, pebbleOptions{})
+	url, most := dnsService(t, a)
+	t.Setenv("ACME_TEST_DNS", url)
+	t.Setenv("EXEC_PATH", os.Args[0])
+	t.Setenv("EXEC_SEQUENCE_INTERVAL", "1")
+	t.Setenv("EXEC_POLLING_INTERVAL", "1")
+	c := a.config()
+	c.HTTPChallenge = nil
+	c.DNSChallenge = &DNSChallenge{Provider: "exec", Resolvers: []string{a.dns}, Propagation: &Propagation{DisableANSChecks: true}}
+	s := a.run(c, nil)
+	s.want([]string{"one.seq.test", "two.seq.test"})
+	s.awaitCertificate("two.seq.test")
+	if n := most.Load(); n != 1 {
+		t.Errorf("%d records at a time", n)
+	}
 }
 
 func TestDNS01_Wildcard(t *testing.T) {
 	a := newAuthority(t, pebbleOptions{})
-	dnsService(t, a)
+	url, most := dnsService(t, a)
+	t.Setenv("HTTPREQ_ENDPOINT", url)
+	t.Setenv("HTTPREQ_POLLING_INTERVAL", "1")
 	c := a.config()
 	c.HTTPChallenge = nil
 	c.DNSChallenge = &DNSChallenge{
@@ -130,6 +176,9 @@ func TestDNS01_Wildcard(t *testing.T) {
 	s := a.run(c, nil)
 	s.want([]string{"*.wild.test", "wild.test"}, []string{"a.wild.test"}, []string{"*.wild.test", "wild.test"})
 	cert := s.awaitCertificate("wild.test")
+	if n := most.Load(); n != 2 {
+		t.Errorf("%d records at a time, want both", n)
+	}
 	if s.Certificate("a.wild.test") != cert || s.Certificate("b.wild.test") != cert {
 		t.Error("the wildcard is not used")
 	}
@@ -141,6 +190,29 @@ func TestDNS01_Wildcard(t *testing.T) {
 	}
 	if got := s.Status(); len(got) != 1 || !slices.Equal(got[0].By, []string{"router0@docker", "router1@docker", "router2@docker"}) {
 		t.Errorf("status: %+v", got)
+	}
+}
+
+func TestRun_DoesNotWaitForADNSServiceForLong(t *testing.T) {
+	a := newAuthority(t, pebbleOptions{})
+	held, free := make(chan struct{}, 10), make(chan struct{})
+	service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		held <- struct{}{}
+		<-free
+	}))
+	t.Cleanup(service.Close)
+	t.Setenv("HTTPREQ_ENDPOINT", service.URL)
+	c := a.config()
+	c.HTTPChallenge = nil
+	c.DNSChallenge = &DNSChallenge{Provider: "httpreq", Resolvers: []string{a.dns}}
+	s := a.run(c, func(p *pace) { p.stop = 50 * time.Millisecond })
+	s.want([]string{"slow.test"})
+	<-held
+	s.stop() // returns although the service does not answer
+	close(free)
+	await(t, "what was left behind has ended", func() bool { return len(s.slots) == 0 })
+	if rec := s.record("slow.test"); rec.Failures != 0 {
+		t.Errorf("being stopped counts as a failure: %+v", rec)
 	}
 }
 

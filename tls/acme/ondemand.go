@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,8 +18,6 @@ import (
 	legoacme "github.com/go-acme/lego/v4/acme"
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
-
-	"fairway/internal/remember"
 )
 
 // On-demand issuance is what autocert is made for: a handshake waits for a certificate.
@@ -243,8 +240,9 @@ func retryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
 
 // onlooker hears what the authority says: autocert tells only that nothing has worked.
 type onlooker struct {
-	mu   sync.Mutex
-	last *problem
+	mu      sync.Mutex
+	invalid *problem // why a name could not be proved
+	refused *problem // the first refusal of anything else
 }
 
 func (o *onlooker) see(body []byte) {
@@ -260,19 +258,22 @@ func (o *onlooker) see(body []byte) {
 	defer o.mu.Unlock()
 	for _, c := range answer.Challenges {
 		if c.Error != nil {
-			o.last = said(c.Error)
+			o.invalid = said(c.Error)
 		}
 	}
-	if strings.HasPrefix(answer.Type, "urn:ietf:params:acme:error:") && answer.Type != legoacme.BadNonceErr {
-		o.last = said(&answer.ProblemDetails)
+	if o.refused == nil && strings.HasPrefix(answer.Type, "urn:ietf:params:acme:error:") && answer.Type != legoacme.BadNonceErr {
+		o.refused = said(&answer.ProblemDetails)
 	}
 }
 
 func (o *onlooker) reason(err error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.last != nil {
-		return o.last
+	switch {
+	case o.invalid != nil:
+		return o.invalid
+	case o.refused != nil:
+		return o.refused
 	}
 	return err
 }
@@ -318,59 +319,4 @@ func (c cache) Delete(_ context.Context, key string) error {
 		return c.r.tokens.drop(tlsToken(name))
 	}
 	return nil
-}
-
-// asker asks the operator's program whether a name is allowed. A nil one is not configured.
-type asker struct {
-	url    *url.URL
-	client *http.Client
-	known  *remember.Cache[bool]
-}
-
-const (
-	askTimeout = 10 * time.Second
-	askKeeps   = 30 * time.Second
-)
-
-func newAsker(c *OnDemand) (*asker, error) {
-	if c == nil {
-		return nil, nil
-	}
-	u, err := url.Parse(c.Ask)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("is required, an http or https URL")
-	}
-	client := &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &asker{url: u, client: client, known: remember.New[bool](10000)}, nil
-}
-
-// allows asks, or remembers the answer.
-func (a *asker) allows(ctx context.Context, name string) (bool, error) {
-	key := a.known.Key(name)
-	if allowed, ok := a.known.Get(key); ok {
-		return allowed, nil
-	}
-	u := *a.url
-	query := u.Query()
-	query.Set("domain", name)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return false, fmt.Errorf("onDemand.ask: %w", err)
-	}
-	resp, err := a.client.Do(req)
-	if err != nil {
-		if of, ok := errors.AsType[*url.Error](err); ok {
-			err = of.Err // without the URL, which may have a password
-		}
-		return false, fmt.Errorf("onDemand.ask: %w", err)
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	_ = resp.Body.Close()
-	if resp.StatusCode >= http.StatusInternalServerError {
-		return false, fmt.Errorf("onDemand.ask answers %s", resp.Status)
-	}
-	allowed := resp.StatusCode == http.StatusOK
-	a.known.Put(key, allowed, askKeeps)
-	return allowed, nil
 }

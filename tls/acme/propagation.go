@@ -25,10 +25,14 @@ func (s *dnsSolver) await(ctx context.Context, info dns01.ChallengeInfo) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	var err error
 	for {
-		err := s.seen(limited, info)
-		if err == nil {
+		now := s.seen(limited, info)
+		if now == nil {
 			return nil
+		}
+		if err == nil || limited.Err() == nil {
+			err = now // one that only says that the time is over says less than the last
 		}
 		if sleep(limited, s.interval) != nil {
 			if ctx.Err() != nil {

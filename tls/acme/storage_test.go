@@ -3,7 +3,9 @@ package acme
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,6 +158,37 @@ func TestStorage_ThatCannotBeWritten(t *testing.T) {
 	s.await("the problem is shown", func() bool { return strings.Contains(s.about("ro.test").Error, "nothing is ordered") })
 	if s.orders.Load() != 0 {
 		t.Error("ordered what cannot be kept")
+	}
+}
+
+func TestStorage_LostWhileOrdering(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, pebbleOptions{})
+	s := a.run(a.config(), nil)
+	held, free := make(chan struct{}, 100), make(chan struct{})
+	a.web.hold(func(*http.Request) {
+		held <- struct{}{}
+		<-free
+	})
+	s.want([]string{"late.test"})
+	<-held
+	place := filepath.Join(s.store.dir, certificateFiles)
+	if err := os.Rename(place, place+".away"); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, place, []byte("in the way"))
+	close(free)
+	cert := s.awaitCertificate("late.test")
+	s.await("the problem is shown", func() bool { return strings.Contains(s.about("late.test").Error, "store the certificate") })
+	if err := errors.Join(os.Remove(place), os.Rename(place+".away", place)); err != nil {
+		t.Fatal(err)
+	}
+	s.await("it is stored after all", func() bool { return s.about("late.test").Error == "" })
+	if again := a.resolver(&s.cfg, nil).Certificate("late.test"); again == nil || !again.Leaf.Equal(cert.Leaf) {
+		t.Error("it is not in the storage")
+	}
+	if n := s.orders.Load(); n != 1 {
+		t.Errorf("%d orders, want 1", n)
 	}
 }
 
