@@ -5,6 +5,7 @@ import (
 	"html"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -97,6 +98,28 @@ func (f format) body(status int, text string) (contentType, body string) {
 	return "text/plain; charset=utf-8", ""
 }
 
+// byAccept is the Vary of most answers, which nobody changes.
+var byAccept = []string{"Accept"}
+
+// vary says that an answer depends on what the client asks for, whatever it got: a cache
+// must not give the text of one client to the browser of another (RFC 9110, section
+// 12.5.5).
+func vary(h http.Header) {
+	lines := h["Vary"]
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Accept") {
+				return
+			}
+		}
+	}
+	if len(lines) == 0 {
+		h["Vary"] = byAccept
+		return
+	}
+	h["Vary"] = append(slices.Clip(lines), "Accept")
+}
+
 // write sends an answer in the form that the client asks for. Plain text goes out as it
 // is.
 func write(w http.ResponseWriter, r *http.Request, status int, text string) {
@@ -104,8 +127,8 @@ func write(w http.ResponseWriter, r *http.Request, status int, text string) {
 	contentType := "text/plain; charset=utf-8"
 	if f := formatFor(r.Header["Accept"]); f != asText {
 		contentType, text = f.body(status, text)
-		h.Add("Vary", "Accept")
 	}
+	vary(h)
 	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	if strings.HasPrefix(contentType, "text/html") {

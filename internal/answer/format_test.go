@@ -41,7 +41,7 @@ func answered(accept, text string) *httptest.ResponseRecorder {
 
 func TestText_GivesWhatIsAskedFor(t *testing.T) {
 	plain := answered("*/*", "no available server")
-	if plain.Body.String() != "no available server" || plain.Header().Get("Content-Type") != "text/plain; charset=utf-8" || plain.Header().Get("Vary") != "" {
+	if plain.Body.String() != "no available server" || plain.Header().Get("Content-Type") != "text/plain; charset=utf-8" || plain.Header().Get("Vary") != "Accept" {
 		t.Errorf("got %q with %v", plain.Body, plain.Header())
 	}
 	page := answered("text/html", "no <available> server")
@@ -62,6 +62,31 @@ func TestText_GivesWhatIsAskedFor(t *testing.T) {
 		if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "business") {
 			t.Errorf("got %d %q", w.Code, w.Body)
 		}
+	}
+}
+
+func TestText_VariesByWhatIsAskedForWhateverIsGiven(t *testing.T) {
+	for before, want := range map[string]string{
+		"": "Accept", "Origin": "Origin|Accept", "Accept-Encoding, accept": "Accept-Encoding, accept", "*": "*", "X-Accept": "X-Accept|Accept",
+	} {
+		for _, accept := range []string{"", "*/*", "text/html", "application/json"} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			if before != "" {
+				w.Header().Set("Vary", before)
+			}
+			Refuse(w, r, http.StatusNotFound, "")
+			if got := strings.Join(w.Header()["Vary"], "|"); got != want {
+				t.Errorf("%q after %q: got %q, want %q", accept, before, got, want)
+			}
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Header.Set("Content-Type", "application/grpc")
+	w := httptest.NewRecorder()
+	if Refuse(w, r, http.StatusNotFound, ""); w.Header().Get("Vary") != "" {
+		t.Error("a call by gRPC gets the same whatever it accepts")
 	}
 }
 

@@ -67,6 +67,8 @@ func parse(hash string) (Hash, error) {
 		return parseMD5Crypt(hash)
 	case strings.HasPrefix(hash, "{SHA}"):
 		return parseSHA1(hash)
+	case strings.HasPrefix(hash, "$$"):
+		return nil, errors.New(`the hash begins with "$$": each $ is written once here, and twice in compose files only`)
 	default:
 		return nil, errors.New("the hash is of no known kind (bcrypt, MD5-crypt, {SHA}); " +
 			"in a compose file every $ is written twice")

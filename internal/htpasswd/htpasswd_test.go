@@ -1,6 +1,9 @@
 package htpasswd
 
 import (
+	"context"
+	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,20 +93,36 @@ func (h slowHash) Matches(password string) bool {
 
 func (slowHash) Cost() int { return 9 }
 
+// verifier returns one with turns of its own.
+func verifier(users Users, atOnce int) *Verifier {
+	v := NewVerifier(users)
+	v.turns = make(chan struct{}, atOnce)
+	return v
+}
+
+func verify(t *testing.T, v *Verifier, user, password string) bool {
+	t.Helper()
+	ok, err := v.Verify(context.Background(), user, password)
+	if err != nil {
+		t.Error(err)
+	}
+	return ok
+}
+
 func TestVerifier_SharesOneComputation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked, accepted atomic.Int32
-		v := NewVerifier(Users{"ann": slowHash{&asked}})
+		v := verifier(Users{"ann": slowHash{&asked}}, 2)
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				if v.Verify("ann", "right") {
+				if verify(t, v, "ann", "right") {
 					accepted.Add(1)
 				}
 			})
 		}
 		wg.Go(func() {
-			if v.Verify("ann", "wrong") {
+			if verify(t, v, "ann", "wrong") {
 				t.Error("a wrong password was accepted")
 			}
 		})
@@ -117,7 +136,7 @@ func TestVerifier_SharesOneComputation(t *testing.T) {
 func TestVerifier_KnowsForAMinuteWhatWasRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		v := NewVerifier(Users{"ann": slowHash{&asked}, "bob": slowHash{&asked}})
+		v := verifier(Users{"ann": slowHash{&asked}, "bob": slowHash{&asked}}, 1)
 		for _, step := range []struct {
 			user, password string
 			ok             bool
@@ -130,27 +149,13 @@ func TestVerifier_KnowsForAMinuteWhatWasRight(t *testing.T) {
 			{"ann", "wrong", false, 4},
 			{"nobody", "right", false, 5},
 		} {
-			if ok := v.Verify(step.user, step.password); ok != step.ok || asked.Load() != step.asked {
+			if ok := verify(t, v, step.user, step.password); ok != step.ok || asked.Load() != step.asked {
 				t.Errorf("%s %s: got %v, %d computations", step.user, step.password, ok, asked.Load())
 			}
 		}
 		time.Sleep(keepFor)
-		if v.Verify("ann", "right"); asked.Load() != 6 {
+		if verify(t, v, "ann", "right"); asked.Load() != 6 {
 			t.Error("it is known for longer")
-		}
-	})
-}
-
-func TestVerifier_UnknownUserCostsAsMuchAsAWrongPassword(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var asked atomic.Int32
-		v := NewVerifier(Users{"ann": slowHash{&asked}, "bob": sha1Hash{}})
-		start := time.Now()
-		if v.Verify("nobody", "right") {
-			t.Error("an unknown user was accepted")
-		}
-		if took := time.Since(start); asked.Load() != 1 || took != time.Second {
-			t.Errorf("got %d computations in %v", asked.Load(), took)
 		}
 	})
 }
@@ -158,11 +163,135 @@ func TestVerifier_UnknownUserCostsAsMuchAsAWrongPassword(t *testing.T) {
 func TestVerifier_RefusesEndlessPasswords(t *testing.T) {
 	var asked atomic.Int32
 	v := NewVerifier(Users{"ann": slowHash{&asked}})
-	if v.Verify("ann", strings.Repeat("x", maxPassword+1)) || asked.Load() != 0 {
+	if verify(t, v, "ann", strings.Repeat("x", maxPassword+1)) || asked.Load() != 0 {
 		t.Error("an endless password was hashed")
 	}
-	if NewVerifier(Users{}).Verify("ann", "") {
+	if verify(t, NewVerifier(Users{}), "ann", "") {
 		t.Error("nobody may come in")
+	}
+}
+
+// countedHash is slow, and of a cost that is told; it notes how many compute at once.
+type countedHash struct {
+	cost         int
+	now, most, n *atomic.Int32
+}
+
+func counted(cost int) countedHash {
+	return countedHash{cost, new(atomic.Int32), new(atomic.Int32), new(atomic.Int32)}
+}
+
+func (h countedHash) Matches(password string) bool {
+	h.n.Add(1)
+	if now := h.now.Add(1); now > h.most.Load() {
+		h.most.Store(now)
+	}
+	defer h.now.Add(-1)
+	time.Sleep(time.Duration(h.cost) * time.Second)
+	return password == "right"
+}
+
+func (h countedHash) Cost() int { return h.cost }
+
+func TestVerifier_LeavesProcessorsToOthers(t *testing.T) {
+	if got, want := cap(NewVerifier(Users{}).turns), max(1, runtime.GOMAXPROCS(0)/2); got != want {
+		t.Errorf("%d computations may go on at once, want %d", got, want)
+	}
+	if one, other := NewVerifier(Users{}), NewVerifier(Users{}); one.turns != other.turns {
+		t.Error("each Verifier has turns of its own")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h := counted(4)
+		v := verifier(Users{"ann": h}, 2)
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() { verify(t, v, "ann", strings.Repeat("x", i)) })
+		}
+		wg.Wait()
+		if h.n.Load() != 20 || h.most.Load() != 2 {
+			t.Errorf("%d computations, %d at once, want 20, 2", h.n.Load(), h.most.Load())
+		}
+	})
+}
+
+func TestVerifier_WhoWaitsMayGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := counted(4)
+		v := verifier(Users{"ann": h}, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() { verify(t, v, "ann", "guess") }) // has the only turn for 4 seconds
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() {
+			if ok, err := v.Verify(ctx, "ann", "right"); ok || !errors.Is(err, context.Canceled) {
+				t.Errorf("who gives up: got %v, %v", ok, err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() { // shares the computation of the one who gives up
+			if !verify(t, v, "ann", "right") {
+				t.Error("somebody else has given up, and the right password is a wrong one")
+			}
+		})
+		short, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		wg.Go(func() {
+			if ok, err := v.Verify(short, "ann", "right"); ok || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("whose time is over: got %v, %v", ok, err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if h.n.Load() != 2 {
+			t.Errorf("%d computations, want 2", h.n.Load())
+		}
+		if !verify(t, v, "ann", "right") || h.n.Load() != 2 {
+			t.Error("the right password is computed again")
+		}
+	})
+}
+
+func TestVerifier_CheapHashesDoNotQueue(t *testing.T) {
+	v := verifier(Users{"ann": sha1Hash{}}, 1)
+	v.turns <- struct{}{} // and nobody gives it back
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, user := range []string{"ann", "nobody"} {
+		if ok, err := v.Verify(gone, user, "guess"); ok || err != nil {
+			t.Errorf("%s: got %v, %v", user, ok, err)
+		}
+	}
+}
+
+func TestVerifier_EveryRefusalTakesAsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := verifier(Users{"sha": counted(1), "md5": counted(2), "bcrypt": counted(5), "other": counted(7), "another": counted(7)}, 1)
+		for _, user := range []string{"sha", "md5", "bcrypt", "other", "another", "nobody"} {
+			start := time.Now()
+			if verify(t, v, user, "wrong") {
+				t.Errorf("%s: accepted", user)
+			}
+			if took := time.Since(start); took != 15*time.Second {
+				t.Errorf("%s: took %v, want 15s", user, took)
+			}
+		}
+		start := time.Now()
+		if !verify(t, v, "bcrypt", "right") || time.Since(start) != 5*time.Second {
+			t.Errorf("the right password took %v", time.Since(start))
+		}
+	})
+}
+
+func TestAdd_TellsWhereADollarIsWrittenTwice(t *testing.T) {
+	for line, want := range map[string]string{
+		"ann:$$2y$$05$$hunter2": `the hash begins with "$$": each $ is written once here, and twice in compose files only`,
+		"ann:$$apr1$$hunter2":   `the hash begins with "$$": each $ is written once here, and twice in compose files only`,
+		"ann:apr1hunter2":       "the hash is of no known kind (bcrypt, MD5-crypt, {SHA}); in a compose file every $ is written twice",
+	} {
+		if err := (Users{}).Add(line); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

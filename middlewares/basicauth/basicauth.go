@@ -13,6 +13,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/answer"
 	"fairway/internal/freshfile"
 	"fairway/internal/headername"
 	"fairway/internal/htpasswd"
@@ -60,6 +61,11 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	users, err := c.users(env.Log)
 	if err != nil {
 		return nil, err
+	}
+	if c.HeaderField != "" {
+		if err := headername.Settable(c.HeaderField); err != nil {
+			return nil, fmt.Errorf("headerField: %w", err)
+		}
 	}
 	realm := c.Realm
 	if realm == "" {
@@ -121,7 +127,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "basicAuth: no credentials were sent")
 		return
 	}
-	if !h.users().Verify(user, password) {
+	ok, err := h.users().Verify(r.Context(), user, password)
+	switch {
+	case errors.Is(err, context.Canceled):
+		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "basicAuth: the client has gone before its password was checked")
+		return
+	case err != nil:
+		h.refuse(w, r, "basicAuth: the time was over before the password was checked")
+		return
+	case !ok:
 		h.refuse(w, r, "basicAuth: wrong user or password")
 		return
 	}

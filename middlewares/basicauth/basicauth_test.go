@@ -1,6 +1,7 @@
 package basicauth
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,40 @@ func TestBasicAuth_NotesWhoCameIn(t *testing.T) {
 				t.Errorf("got user %q, cause %q, want %q, %q", rec.User, rec.Cause, tt.user, tt.cause)
 			}
 		})
+	}
+}
+
+func TestBasicAuth_AClientThatHasGoneIsNotWrong(t *testing.T) {
+	c := &Config{Users: []secret.String{"ann:$2a$04$lEpHfgfYs3FqA5hSWjWb.exznueUzqSFQ50I1.5qUjPqKKjZ.x/EG"}} // "secret"
+	h, err := c.New(t.Context(), middlewarestest.Env("test"), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	over, end := context.WithTimeout(t.Context(), 0)
+	defer end()
+	for name, tt := range map[string]struct {
+		ctx       context.Context
+		status    int
+		challenge bool
+		cause     string
+	}{
+		"there":         {t.Context(), 200, false, ""},
+		"gone":          {gone, 499, false, "basicAuth: the client has gone before its password was checked"},
+		"the time over": {over, 401, true, "basicAuth: the time was over before the password was checked"},
+	} {
+		rec := &record.Record{}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.SetBasicAuth("ann", "secret")
+		if name != "there" {
+			r.SetBasicAuth("ann", "guess") // a right password may be known already
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(record.With(tt.ctx, rec)))
+		if w.Code != tt.status || (w.Header().Get("WWW-Authenticate") != "") != tt.challenge || rec.Cause != tt.cause {
+			t.Errorf("%s: got %d, %v, cause %q", name, w.Code, w.Header(), rec.Cause)
+		}
 	}
 }
 

@@ -5,7 +5,9 @@
 // event streams and gRPC; responses to HEAD; and whatever says no-transform in
 // Cache-Control (RFC 9111, section 5.2.2.6). A body that is compressed is sent as it
 // comes, and flushed when the service flushes. Its ETag becomes a weak one, for the
-// bytes are not the service's any more (RFC 9110, section 8.8.1).
+// bytes are not the service's any more (RFC 9110, section 8.8.1), also where only the head
+// of such a response is sent: after HEAD, and with 304. Responses that could have been
+// compressed for another client, or if they were longer, say Vary: Accept-Encoding.
 package compress
 
 import (
@@ -90,11 +92,14 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead || isGRPC(r.Header.Get("Content-Type")) {
+	if isGRPC(r.Header.Get("Content-Type")) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	rw := &response{inner: w, handler: h, encoding: choose(r.Header["Accept-Encoding"], h.encodings, h.byDefault)}
+	rw := &response{
+		inner: w, handler: h, bodiless: r.Method == http.MethodHead,
+		encoding: choose(r.Header["Accept-Encoding"], h.encodings, h.byDefault),
+	}
 	defer rw.release() // of a response that breaks off, too
 	h.next.ServeHTTP(rw, r)
 	rw.finish()
@@ -103,7 +108,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // fit tells whether a response is one to compress, if it is long enough.
 func (h *handler) fit(status int, header responsehead.Head) bool {
 	switch status {
-	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent, http.StatusNotModified:
+	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent:
 		return false
 	}
 	if header.Get("Content-Encoding") != "" || header.Get("Content-Range") != "" {
@@ -116,6 +121,9 @@ func (h *handler) fit(status int, header responsehead.Head) bool {
 	}
 	kind, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))
+	if kind == "" && status == http.StatusNotModified {
+		return true // it need not say what it is about (RFC 9110, section 15.4.5)
+	}
 	if kind == "text/event-stream" || isGRPC(kind) {
 		return false
 	}

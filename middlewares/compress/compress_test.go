@@ -3,6 +3,7 @@ package compress
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"fairway/internal/responsehead"
 	"fairway/middlewares"
 	"fairway/middlewares/middlewarestest"
 )
@@ -130,7 +132,8 @@ func TestCompress_LeavesWhatIsNotForIt(t *testing.T) {
 		encoded bool
 	}{
 		"compressed":        {defaults, "GET", "gzip", with(404), true, true},
-		"HEAD":              {defaults, "HEAD", "gzip", with(200), false, false},
+		"HEAD":              {defaults, "HEAD", "gzip", with(200), true, false},
+		"HEAD of a picture": {noHTML, "HEAD", "gzip", with(200, "Content-Type", "text/html"), false, false},
 		"not accepted":      {defaults, "GET", "deflate", with(200), true, false},
 		"nothing accepted":  {defaults, "GET", "", with(200), true, false},
 		"by default":        {func(c *Config) { c.DefaultEncoding = "br" }, "GET", "", with(200), true, true},
@@ -140,7 +143,8 @@ func TestCompress_LeavesWhatIsNotForIt(t *testing.T) {
 		"events":            {defaults, "GET", "gzip", with(200, "Content-Type", "text/event-stream; charset=utf-8"), false, false},
 		"gRPC":              {defaults, "GET", "gzip", with(200, "Content-Type", "application/grpc+proto"), false, false},
 		"no-transform":      {defaults, "GET", "gzip", with(200, "Cache-Control", "public, No-Transform"), false, false},
-		"short by length":   {defaults, "GET", "gzip", with(200, "Content-Length", "1023"), false, false},
+		"short by length":   {defaults, "GET", "gzip", with(200, "Content-Length", "1023"), true, false},
+		"short and left":    {noHTML, "GET", "gzip", with(200, "Content-Length", "1023", "Content-Type", "text/html"), false, false},
 		"included":          {html, "GET", "gzip", with(200, "Content-Type", "TEXT/html"), true, true},
 		"not included":      {html, "GET", "gzip", with(200, "Content-Type", "text/css"), false, false},
 		"included, no type": {html, "GET", "gzip", with(200), false, false},
@@ -168,13 +172,96 @@ func TestCompress_ShortBodiesHaveTheirLength(t *testing.T) {
 		_, _ = io.WriteString(w, "short ")
 		_, _ = io.WriteString(w, "and stout")
 	}), http.MethodGet, "gzip")
-	if w.Code != http.StatusTeapot || w.Body.String() != "short and stout" || w.Header().Get("Content-Length") != "15" || w.Header().Get("Content-Encoding") != "" {
+	if w.Code != http.StatusTeapot || w.Body.String() != "short and stout" || w.Header().Get("Content-Length") != "15" || w.Header().Get("Vary") != "Accept-Encoding" || w.Header().Get("Content-Encoding") != "" {
 		t.Errorf("got %d %q with %v", w.Code, w.Body, w.Header())
 	}
 	for _, status := range []int{http.StatusNoContent, http.StatusNotModified} {
 		w := send(build(t, defaults, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }), http.MethodGet, "gzip")
 		if w.Code != status || w.Body.Len() > 0 || w.Header().Get("Content-Length") != "" {
 			t.Errorf("got %d with %v", w.Code, w.Header())
+		}
+	}
+}
+
+// served is a response as the engine has it of a server.
+type served struct {
+	status int
+	header http.Header
+	length int64
+}
+
+func (s served) StatusCode() int             { return s.status }
+func (s served) Get(name string) string      { return s.header.Get(name) }
+func (s served) Values(name string) []string { return s.header[name] }
+func (s served) Length() int64               { return s.length }
+
+// sentOn is a writer that sends responses on as they came.
+type sentOn struct{ *httptest.ResponseRecorder }
+
+func (w sentOn) Forward(r responsehead.Received) error {
+	for name, values := range r.(served).header {
+		if _, ours := w.Header()[name]; !ours {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(r.StatusCode())
+	return nil
+}
+
+func TestCompress_AHeadIsAboutWhatWouldBeSent(t *testing.T) {
+	html := func(c *Config) { c.IncludedContentTypes = []string{"text/html"} }
+	const weak, strong, varies = `W/"1"`, `"1"`, "Accept-Encoding"
+	for name, tt := range map[string]struct {
+		change         func(*Config)
+		method, accept string
+		res            served
+		etag, vary     string
+	}{
+		"not modified":               {defaults, "GET", "gzip", served{304, http.Header{}, 0}, weak, varies},
+		"after HEAD":                 {defaults, "HEAD", "gzip", served{304, http.Header{}, 0}, weak, varies},
+		"not accepted":               {defaults, "GET", "", served{304, http.Header{}, 0}, strong, varies},
+		"type included":              {html, "GET", "gzip", served{304, http.Header{"Content-Type": {"text/html"}}, 0}, weak, varies},
+		"type perhaps included":      {html, "GET", "gzip", served{304, http.Header{}, 0}, weak, varies},
+		"type not included":          {html, "GET", "gzip", served{304, http.Header{"Content-Type": {"image/png"}}, 0}, strong, ""},
+		"not modified, encoded":      {defaults, "GET", "gzip", served{304, http.Header{"Content-Encoding": {"br"}}, 0}, strong, ""},
+		"not modified, no-transform": {defaults, "GET", "gzip", served{304, http.Header{"Cache-Control": {"no-transform"}}, 0}, strong, ""},
+		"HEAD":                       {defaults, "HEAD", "gzip", served{200, http.Header{"Content-Length": {"5000"}}, 5000}, weak, varies},
+		"HEAD without a length":      {defaults, "HEAD", "gzip", served{200, http.Header{}, -1}, weak, varies},
+		"HEAD of a short one":        {defaults, "HEAD", "gzip", served{200, http.Header{"Content-Length": {"5"}}, 5}, strong, varies},
+		"HEAD, not accepted":         {defaults, "HEAD", "", served{200, http.Header{"Content-Length": {"5000"}}, 5000}, strong, varies},
+		"short":                      {defaults, "GET", "gzip", served{200, http.Header{"Content-Length": {"5"}}, 5}, strong, varies},
+	} {
+		tt.res.header.Set("Etag", strong)
+		for way, next := range map[string]http.HandlerFunc{
+			"as it came": func(w http.ResponseWriter, _ *http.Request) {
+				if err := responsehead.Forward(w, tt.res); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			},
+			"in parts": func(w http.ResponseWriter, _ *http.Request) {
+				maps.Copy(w.Header(), tt.res.header)
+				w.WriteHeader(tt.res.status)
+			},
+		} {
+			r := httptest.NewRequest(tt.method, "/", nil)
+			if tt.accept != "" {
+				r.Header.Set("Accept-Encoding", tt.accept)
+			}
+			w := sentOn{httptest.NewRecorder()}
+			build(t, tt.change, next).ServeHTTP(w, r)
+			h := w.Result().Header
+			if h.Get("Etag") != tt.etag || h.Get("Vary") != tt.vary || h.Get("Content-Length") != tt.res.header.Get("Content-Length") || w.Code != tt.res.status {
+				t.Errorf("%s, %s: got %d with %v", name, way, w.Code, h)
+			}
+		}
+	}
+}
+
+func TestCompress_NothingWrittenIsAShortBody(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		w := send(build(t, defaults, func(http.ResponseWriter, *http.Request) {}), method, "gzip")
+		if w.Code != 200 || w.Header().Get("Vary") != "Accept-Encoding" || w.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s: got %d with %v", method, w.Code, w.Header())
 		}
 	}
 }

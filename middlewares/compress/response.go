@@ -17,6 +17,7 @@ type response struct {
 	inner    http.ResponseWriter
 	handler  *handler
 	encoding string // that the client takes; empty: none
+	bodiless bool   // the client wants a head only
 
 	status  int  // given by the service; 0: none yet
 	decided bool // the head has been sent
@@ -50,19 +51,29 @@ func (w *response) WriteHeader(status int) {
 	}
 }
 
-// passes tells of a response that it goes out as it is; if it depends on the client,
-// its head says so then. length is that of its body, or below 0.
+// passes tells of a response that its body, if it has one, goes out as it is; the head of
+// one that could be compressed says so then. length is that of the body, or below 0.
 func (w *response) passes(status int, h responsehead.Head, length int64) bool {
-	switch {
-	case !w.handler.fit(status, h):
-		return true
-	case length >= 0 && (length < int64(w.handler.least) || length == 0):
-		return true
-	case w.encoding == "":
-		vary(h)
+	if !w.handler.fit(status, h) {
 		return true
 	}
-	return false
+	notModified := status == http.StatusNotModified // says nothing of the length
+	compressed := w.encoding != "" && (notModified || length < 0 || length > 0 && length >= int64(w.handler.least))
+	if compressed && !w.bodiless && !notModified {
+		return false
+	}
+	vary(h)
+	if compressed { // or rather, the response would be that this one is about
+		weaken(h)
+	}
+	return true
+}
+
+// weaken makes the ETag a weak one (RFC 9110, section 8.8.3).
+func weaken(h responsehead.Head) {
+	if tag := h.Get("Etag"); strings.HasPrefix(tag, `"`) {
+		h.Set("Etag", "W/"+tag)
+	}
 }
 
 // Forward implements responsehead.Forwarder.
@@ -95,9 +106,7 @@ func (w *response) compress() {
 	for _, name := range []string{"Content-Length", "Accept-Ranges", "Content-Digest", "Content-Md5"} {
 		h.Del(name) // they are about the service's bytes
 	}
-	if tag := h.Get("Etag"); strings.HasPrefix(tag, `"`) {
-		h.Set("Etag", "W/"+tag)
-	}
+	weaken(responsehead.HeadOf(h, nil))
 	w.inner.WriteHeader(w.status)
 }
 
@@ -198,11 +207,15 @@ func (w *response) Unwrap() http.ResponseWriter { return w.inner }
 
 // finish ends the body. It is called when the service has returned.
 func (w *response) finish() {
+	if w.status == 0 && !w.decided {
+		w.WriteHeader(http.StatusOK) // as the server would
+	}
 	switch {
 	case w.body != nil:
 		_ = w.body.Close() // the client has gone, if that fails
-	case !w.decided && w.status != 0:
+	case !w.decided:
 		h := w.inner.Header()
+		vary(responsehead.HeadOf(h, nil))
 		if h["Trailer"] == nil { // a length would leave no room for them
 			h.Set("Content-Length", strconv.Itoa(len(w.begin)))
 		}

@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -80,6 +81,11 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	users, err := c.open(env.Log)
 	if err != nil {
 		return nil, err
+	}
+	if c.HeaderField != "" {
+		if err := headername.Settable(c.HeaderField); err != nil {
+			return nil, fmt.Errorf("headerField: %w", err)
+		}
 	}
 	kept, _ := env.Keep(func() any { return newNonces() }).(*nonces)
 	return &handler{

@@ -1,8 +1,9 @@
 // Package errors puts pages in the place of responses that tell of errors. A page
 // comes from a service, the status stays as it was.
 //
-// catcher.go stands between the service and the client and decides by the status of
-// the response; page.go gets the page.
+// snapshot.go keeps the request as it came. catcher.go stands between the service and the
+// client and decides by the status of the response; page.go gets the page, by the path
+// that query.go makes.
 package errors
 
 import (
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fairway/internal/headername"
 	"fairway/middlewares"
@@ -39,14 +41,15 @@ type Config struct {
 }
 
 type handler struct {
-	name     string // of the service that has the pages
-	page     http.Handler
-	status   ranges
-	rewrites map[span]int
-	query    string
-	headers  []string
-	yields   bool // to the page of another errors middleware
-	next     http.Handler
+	name      string // of the service that has the pages
+	page      http.Handler
+	status    ranges
+	rewrites  map[span]int
+	query     query
+	headers   []string
+	yields    bool // to the page of another errors middleware
+	next      http.Handler
+	snapshots sync.Pool // of *snapshot
 }
 
 // New implements middlewares.Config.
@@ -57,7 +60,11 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	if c.Service == "" {
 		return nil, errors.New("service is required")
 	}
-	h := &handler{name: c.Service, rewrites: map[span]int{}, query: "/" + strings.TrimPrefix(c.Query, "/"), yields: env.InFront, next: next}
+	h := &handler{name: c.Service, rewrites: map[span]int{}, yields: env.InFront, next: next}
+	var err error
+	if h.query, err = newQuery(c.Query); err != nil {
+		return nil, err
+	}
 	for _, text := range c.Status {
 		s, err := parseSpan(text)
 		if err != nil {
@@ -84,7 +91,6 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 			h.headers = append(h.headers, http.CanonicalHeaderKey(name))
 		}
 	}
-	var err error
 	if h.page, err = env.Service(c.Service); err != nil {
 		return nil, fmt.Errorf("service: %w", err)
 	}
@@ -92,7 +98,9 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &catcher{inner: w, handler: h, request: r, before: w.Header().Clone()}
+	came := h.keep(r)
+	defer h.forget(came)
+	c := &catcher{inner: w, handler: h, request: &came.request, before: w.Header().Clone()}
 	defer func() {
 		reason := recover()
 		if c.caught && (reason == nil || reason == http.ErrAbortHandler) { //nolint:errorlint // a panic value, compared as net/http does

@@ -14,6 +14,7 @@ import (
 
 	"fairway/internal/answer"
 	"fairway/internal/record"
+	"fairway/internal/requesthead"
 	"fairway/middlewares"
 	"fairway/middlewares/middlewarestest"
 )
@@ -94,6 +95,51 @@ func TestErrors_AsksForThePage(t *testing.T) {
 				t.Errorf("with a body: %q", body)
 			}
 		})
+	}
+}
+
+func TestErrors_ThePageGetsTheHeadersThatTheClientSent(t *testing.T) {
+	inner := func(w http.ResponseWriter, r *http.Request) {
+		defer requesthead.Set(r.Header, "Authorization", []string{"Basic for the service"}).PutBack()
+		defer requesthead.Add(r.Header, "X-List", "more").PutBack()
+		defer requesthead.Remove(r.Header, "Cookie").PutBack()
+		failing(w, r)
+	}
+	for name, headers := range map[string]*[]string{"all": nil, "some": {"Authorization", "Cookie", "X-List"}} {
+		t.Run(name, func(t *testing.T) {
+			var got http.Header
+			h := build(t, &Config{Status: []string{"500"}, ErrorRequestHeaders: headers}, func(_ http.ResponseWriter, r *http.Request) { got = r.Header }, inner)
+			for _, want := range []http.Header{
+				{"Cookie": {"a=1"}, "X-List": {"one"}}, {"Authorization": {"Bearer 1"}}, {}, {"Cookie": {"a=2"}},
+			} {
+				r := httptest.NewRequest("GET", "/", nil)
+				r.Header = want.Clone()
+				do(h, r)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Error(diff)
+				}
+				if diff := cmp.Diff(want, r.Header); diff != "" {
+					t.Errorf("the client's request: %s", diff)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkErrors_Passing(b *testing.B) {
+	env := middlewarestest.Env("test")
+	h, err := (&Config{Status: []string{"500"}, Service: "pages"}).New(b.Context(), env, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Cookie", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		r.Header.Set(name, "x")
+	}
+	w := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(w, r)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"fairway/internal/headername"
@@ -63,9 +62,7 @@ func (h *handler) get(p *page, r *http.Request) (cause string) {
 
 // request is that for the page.
 func (h *handler) request(r *http.Request, status, original int) (*http.Request, error) {
-	target := strings.NewReplacer(
-		"{status}", strconv.Itoa(status), "{originalStatus}", strconv.Itoa(original), "{url}", url.QueryEscape(r.URL.RequestURI()),
-	).Replace(h.query)
+	target := h.query.target(status, original, r.URL.RequestURI())
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)

@@ -3,7 +3,10 @@ package forwardauth
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,12 +18,29 @@ import (
 
 // cache has the decisions of all instances of one middleware. A nil cache keeps
 // nothing.
+//
+// A decision is good for requests that the authentication server cannot tell apart. So
+// the key is made of all that it is asked with, unless the operator has said which
+// headers it gets (authRequestHeaders) or decides by (cache.headers).
 type cache struct {
 	decisions *remember.Cache[*decision]
 	options   string // decisions by other options are others
 	ttl       time.Duration
-	headers   []string
+	headers   []string // in every key; without any of them nothing is kept
+	others    bool     // the other headers count, too
 }
+
+// noise is what no server decides by: what the client wants to be given, and the numbers
+// by which somebody follows a request. Other headers may be noise as well, but may also be
+// the key to the door.
+var noise = map[string]bool{
+	"Accept": true, "Accept-Charset": true, "Accept-Encoding": true, "Accept-Language": true,
+	"Cache-Control": true, "Pragma": true, "Upgrade-Insecure-Requests": true,
+	"Traceparent": true, "Tracestate": true, "X-Request-Id": true,
+}
+
+// ofCertificate are the headers of passTLSClientCert.
+var ofCertificate = []string{"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"}
 
 func newCache(c *Config, env middlewares.Env) (*cache, error) {
 	o := c.Cache
@@ -34,10 +54,7 @@ func newCache(c *Config, env middlewares.Env) (*cache, error) {
 	case c.ForwardBody:
 		return nil, errors.New("cache: decisions about bodies cannot be kept, so that forwardBody excludes it")
 	}
-	headers, most := o.Headers, o.MaxEntries
-	if len(headers) == 0 {
-		headers = []string{"Authorization", "Cookie"}
-	}
+	most := o.MaxEntries
 	if most == 0 {
 		most = defaultMaxEntries
 	}
@@ -48,13 +65,26 @@ func newCache(c *Config, env middlewares.Env) (*cache, error) {
 	kept, _ := env.Keep(func() any { return remember.New[*decision](most) }).(*remember.Cache[*decision])
 	kept.Limit(most)
 	k := &cache{decisions: kept, options: string(options), ttl: time.Duration(o.TTL)}
-	for _, name := range headers {
+	return k, k.tellApartBy(o.Headers, c.AuthRequestHeaders)
+}
+
+// tellApartBy takes over which headers count: those that are said to decide, and those
+// that are all the authentication server gets.
+func (k *cache) tellApartBy(deciding, sent []string) error {
+	for _, name := range deciding {
 		if !headername.Valid(name) {
-			return nil, errors.New("cache.headers: " + name + " is no name of a header")
+			return fmt.Errorf("cache.headers: %q is no name of a header", name)
 		}
-		k.headers = append(k.headers, http.CanonicalHeaderKey(name))
 	}
-	return k, nil
+	k.headers = slices.Concat(deciding, sent)
+	if len(k.headers) == 0 {
+		k.headers, k.others = []string{"Authorization", "Cookie"}, true
+	}
+	k.headers = append(k.headers, ofCertificate...)
+	for i, name := range k.headers {
+		k.headers[i] = http.CanonicalHeaderKey(name)
+	}
+	return nil
 }
 
 // key is that of the decision about a request, if one may be kept.
@@ -62,19 +92,27 @@ func (k *cache) key(h *handler, r *http.Request) (key remember.Key, ok bool) {
 	if k == nil {
 		return key, false
 	}
-	forwarded := h.forwardedHeaders(r)
-	parts := make([]string, 0, 16)
-	parts = append(parts, k.options, forwarded[forwardedFor], forwarded[forwardedMethod], forwarded[forwardedProto],
-		forwarded[forwardedHost], forwarded[forwardedURI])
+	parts := append(make([]string, 0, 64), k.options, r.Method)
 	for _, name := range k.headers {
 		values := r.Header[name]
 		ok = ok || len(values) > 0
-		parts = append(append(parts, strconv.Itoa(len(values))), values...)
+		parts = appendField(parts, name, values)
 	}
 	if !ok {
 		return key, false
 	}
+	asked := h.questionHeader(r)
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if _, told := forwardedFields[name]; told || k.others && !noise[name] {
+			parts = appendField(parts, name, asked[name])
+		}
+	}
 	return k.decisions.Key(parts...), true
+}
+
+// appendField adds a field in a way that no other fields add the same.
+func appendField(parts []string, name string, values []string) []string {
+	return append(append(parts, name, strconv.Itoa(len(values))), values...)
 }
 
 // mayKeep tells whether an answer is one for the next request, too.

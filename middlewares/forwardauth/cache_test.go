@@ -87,6 +87,72 @@ func TestCache_AsksOnceForTheSame(t *testing.T) {
 	}
 }
 
+func TestCache_TellsApartWhatTheServerMayTellApart(t *testing.T) {
+	const cert, info = "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"
+	posted := request("Cookie", "a=1")
+	posted.Method = http.MethodPost
+	posted.Header.Set("X-Forwarded-Method", "GET")
+	key := []string{"X-Api-Key"}
+	for name, tt := range map[string]struct {
+		sent, deciding []string
+		trust          bool
+		first, second  *http.Request
+		asked          int32
+	}{
+		"another key":                     {key, nil, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1", "X-Api-Key", "2"), 2},
+		"no key":                          {key, nil, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1"), 2},
+		"the same key":                    {key, nil, false, request("X-Api-Key", "1"), request("X-Api-Key", "1"), 1},
+		"never a key":                     {key, nil, false, request("Cookie", "a=1"), request("Cookie", "a=1"), 2},
+		"what is not sent":                {key, nil, false, request("X-Api-Key", "1", "X-Other", "1"), request("X-Api-Key", "1", "X-Other", "2"), 1},
+		"sent, though something decides":  {key, []string{"Cookie"}, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1", "X-Api-Key", "2"), 2},
+		"it decides":                      {key, []string{"Cookie"}, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=2", "X-Api-Key", "1"), 2},
+		"all are sent, another key":       {nil, nil, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1", "X-Api-Key", "2"), 2},
+		"all are sent, no key":            {nil, nil, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1"), 2},
+		"all are sent, other spelling":    {nil, nil, false, request("Cookie", "a=1", "X-Api-Key", "1"), request("Cookie", "a=1", "X_Api_Key", "1"), 2},
+		"all are sent, other program":     {nil, nil, false, request("Cookie", "a=1", "User-Agent", "1"), request("Cookie", "a=1", "User-Agent", "2"), 2},
+		"all are sent, from another site": {nil, nil, false, request("Cookie", "a=1", "Sec-Fetch-Site", "same-origin"), request("Cookie", "a=1", "Sec-Fetch-Site", "cross-site"), 2},
+		"all are sent, another origin":    {nil, nil, false, request("Cookie", "a=1", "Origin", "null"), request("Cookie", "a=1", "Origin", "https://a"), 2},
+		"noise": {
+			nil, nil, false,
+			request("Cookie", "a=1", "Accept", "a", "X-Request-Id", "1", "Traceparent", "1", "If-None-Match", "1", "Cache-Control", "no-cache"),
+			request("Cookie", "a=1", "Accept", "b", "X-Request-Id", "2", "Accept-Language", "de", "Range", "bytes=0-1", "Upgrade-Insecure-Requests", "1"), 1,
+		},
+		"hop by hop":                 {nil, nil, false, request("Cookie", "a=1", "Connection", "close"), request("Cookie", "a=1", "Keep-Alive", "1"), 1},
+		"no credentials but a key":   {nil, nil, false, request("X-Api-Key", "1"), request("X-Api-Key", "1"), 2},
+		"said to decide":             {nil, []string{"x-api-key"}, false, request("X-Api-Key", "1", "X-Other", "1"), request("X-Api-Key", "1", "X-Other", "2"), 1},
+		"said to decide, another":    {nil, []string{"x-api-key"}, false, request("X-Api-Key", "1"), request("X-Api-Key", "2"), 2},
+		"certificate":                {nil, nil, false, request(cert, "1"), request(cert, "1"), 1},
+		"another certificate":        {nil, nil, false, request("Cookie", "a=1", cert, "1"), request("Cookie", "a=1", cert, "2"), 2},
+		"another owner":              {nil, nil, false, request("Cookie", "a=1", info, "1"), request("Cookie", "a=1", info, "2"), 2},
+		"another certificate, key":   {key, nil, false, request("X-Api-Key", "1", cert, "1"), request("X-Api-Key", "1", cert, "2"), 2},
+		"another owner, key decides": {nil, key, false, request("X-Api-Key", "1", info, "1"), request("X-Api-Key", "1", info, "2"), 2},
+		"another method, which a gateway in front says is the same": {nil, nil, true, request("Cookie", "a=1", "X-Forwarded-Method", "GET"), posted, 2},
+		"another host, which a gateway in front says":               {nil, []string{"Cookie"}, true, request("Cookie", "a=1", "X-Forwarded-Host", "a"), request("Cookie", "a=1", "X-Forwarded-Host", "b"), 2},
+		"another host, which a client says":                         {nil, []string{"Cookie"}, false, request("Cookie", "a=1", "X-Forwarded-Host", "a"), request("Cookie", "a=1", "X-Forwarded-Host", "b"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			s := authServer(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+			h := build(t, &Config{
+				Address: s.URL, AuthRequestHeaders: tt.sent, TrustForwardHeader: tt.trust,
+				Cache: &Cache{TTL: types.Duration(time.Hour), Headers: tt.deciding},
+			}, keeping(), served)
+			do(h, tt.first)
+			do(h, tt.second)
+			if asked.Load() != tt.asked {
+				t.Errorf("asked %d times, want %d", asked.Load(), tt.asked)
+			}
+		})
+	}
+}
+
+func TestCache_TheDefaultIsThatNothingIsSaidToDecide(t *testing.T) {
+	c := &Cache{}
+	if c.SetDefaults(); len(c.Headers) != 0 {
+		t.Errorf("got %v: whoever sets a ttl says by it that these are all that decide", c.Headers)
+	}
+}
+
 func TestCache_OtherOptionsAreAskedAboutAgain(t *testing.T) {
 	var asked atomic.Int32
 	s := authServer(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })

@@ -79,9 +79,14 @@ type Cache struct {
 	// TTL is how long a decision holds, hence how long somebody gets in who has just
 	// been locked out. Default 0: nothing is kept.
 	TTL types.Duration `json:"ttl,omitempty"`
-	// Headers lists the headers by which clients are told apart: all that the
-	// authentication server decides by. A request that has none of them is always asked
-	// about. Default Authorization and Cookie.
+	// Headers lists the headers by which requests are told apart: all that the
+	// authentication server decides by. Those in authRequestHeaders, and what
+	// passTLSClientCert tells of a certificate, always count as well; a request that has
+	// none of all these is always asked about. Unset, the default: the headers in
+	// authRequestHeaders; if that is not set either, all that the server gets but Accept,
+	// Accept-Charset, Accept-Encoding, Accept-Language, Cache-Control, Pragma,
+	// Traceparent, Tracestate, Upgrade-Insecure-Requests and X-Request-Id, and a request
+	// without Authorization, Cookie and certificate is always asked about.
 	Headers []string `json:"headers,omitempty"`
 	// MaxEntries is how many decisions are kept; the oldest gives way. Default 10000.
 	MaxEntries int `json:"maxEntries,omitempty"`
@@ -111,10 +116,7 @@ const (
 func (c *Config) SetDefaults() { c.Timeout = types.Duration(defaultTimeout) }
 
 // SetDefaults fills in what is not zero by default.
-func (c *Cache) SetDefaults() {
-	c.Headers = []string{"Authorization", "Cookie"}
-	c.MaxEntries = defaultMaxEntries
-}
+func (c *Cache) SetDefaults() { c.MaxEntries = defaultMaxEntries }
 
 // config makes the settings of crypto/tls. It accepts a nil TLS.
 func (t *TLS) config() (*tls.Config, error) {

@@ -16,15 +16,6 @@ type decision struct {
 	cookies []string    // values of Set-Cookie, for the response
 }
 
-// framing tells whether a field says how a message is sent, not what it says.
-func framing(name string) bool {
-	switch name {
-	case "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return false
-}
-
 func (h *handler) decide(res *http.Response) *decision {
 	headername.RemoveHop(res.Header)
 	d := &decision{fields: http.Header{}}
@@ -38,7 +29,7 @@ func (h *handler) decide(res *http.Response) *decision {
 	}
 	if h.responseRegex != nil {
 		for name, values := range res.Header {
-			if !framing(name) && h.responseRegex.MatchString(name) {
+			if !headername.Framing(name) && h.responseRegex.MatchString(name) {
 				d.fields[name] = values
 			}
 		}
@@ -68,7 +59,7 @@ func (h *handler) withFields(r *http.Request, d *decision) *http.Request {
 	}
 	if h.responseRegex != nil {
 		for name := range r2.Header {
-			if !framing(name) && (h.responseRegex.MatchString(name) || h.responseRegex.MatchString(headername.Plain(name))) {
+			if !headername.Framing(name) && (h.responseRegex.MatchString(name) || h.responseRegex.MatchString(headername.Plain(name))) {
 				delete(r2.Header, name)
 			}
 		}

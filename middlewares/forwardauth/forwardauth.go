@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"fairway/internal/answer"
@@ -70,6 +71,9 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if err := h.readHeaders(c); err != nil {
 		return nil, err
 	}
+	if !leadsSomewhere(h.signin) {
+		return nil, fmt.Errorf("authSigninURL: %q is neither a URL that begins with http:// or https:// nor a path that begins with /", secret.URL(h.signin))
+	}
 	if h.cache, err = newCache(c, env); err != nil {
 		return nil, err
 	}
@@ -94,13 +98,18 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 // readHeaders takes over the options that are names of headers and cookies.
 func (h *handler) readHeaders(c *Config) error {
 	for _, name := range c.AuthResponseHeaders {
-		name = http.CanonicalHeaderKey(name)
-		if !headername.Valid(name) || framing(name) {
-			return fmt.Errorf("authResponseHeaders: %q cannot be set on a request", name)
+		if err := headername.Settable(name); err != nil {
+			return fmt.Errorf("authResponseHeaders: %w", err)
 		}
-		h.responseHeaders = append(h.responseHeaders, name)
+		h.responseHeaders = append(h.responseHeaders, http.CanonicalHeaderKey(name))
+	}
+	if c.HeaderField != "" && !headername.Valid(c.HeaderField) {
+		return fmt.Errorf("headerField: %q is no name of a header", c.HeaderField)
 	}
 	for _, name := range c.AuthRequestHeaders {
+		if !headername.Valid(name) {
+			return fmt.Errorf("authRequestHeaders: %q is no name of a header", name)
+		}
 		h.requestHeaders = append(h.requestHeaders, http.CanonicalHeaderKey(name))
 	}
 	if c.AuthResponseHeadersRegex != "" {
@@ -112,10 +121,26 @@ func (h *handler) readHeaders(c *Config) error {
 	if len(c.AddAuthCookiesToResponse) > 0 {
 		h.cookies = map[string]bool{}
 		for _, name := range c.AddAuthCookiesToResponse {
+			if !headername.Valid(name) { // a token as well (RFC 6265, section 4.1.1)
+				return fmt.Errorf("addAuthCookiesToResponse: %q is no name of a cookie", name)
+			}
 			h.cookies[name] = true
 		}
 	}
 	return nil
+}
+
+// leadsSomewhere tells whether a client can be sent to an address; to an empty one
+// nobody is.
+func leadsSomewhere(address string) bool {
+	if address == "" {
+		return true
+	}
+	u, err := url.Parse(address)
+	if err != nil || strings.ContainsAny(address, " \t") {
+		return false
+	}
+	return strings.HasPrefix(address, "/") || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // limit is a number of bytes; negative: none.

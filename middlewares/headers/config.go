@@ -1,14 +1,26 @@
 package headers
 
-import "reflect"
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"fairway/internal/headername"
+)
 
 // Config is the headers middleware. At least one option must be set.
 type Config struct {
 	// CustomRequestHeaders are set on the request before it is forwarded. An empty
-	// value removes the header. "Host" changes the host the service is asked for.
+	// value removes the header. "Host" changes the host the service is asked for. What
+	// says how a message is sent cannot be set: Connection, Content-Length, Trailer,
+	// Transfer-Encoding and Upgrade.
 	CustomRequestHeaders map[string]string `json:"customRequestHeaders,omitempty"`
 	// CustomResponseHeaders are set on the response, over what the service sent. An
-	// empty value removes the header.
+	// empty value removes the header. The same names as in customRequestHeaders cannot be
+	// set.
 	CustomResponseHeaders map[string]string `json:"customResponseHeaders,omitempty"`
 
 	// AccessControlAllowCredentials lets scripts of allowed origins send cookies and
@@ -94,6 +106,37 @@ type Config struct {
 	// Deprecated: SSLForceHost sends requests for any other host to sslHost; use
 	// redirectRegex.
 	SSLForceHost bool `json:"sslForceHost,omitempty" deprecated:"use redirectRegex"`
+}
+
+// custom returns the headers of an option without the line breaks that a block of YAML
+// leaves around a value, or says what is wrong with them. Values may be secret: no error
+// has one.
+func custom(option string, values map[string]string) (map[string]string, error) {
+	fit := make(map[string]string, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := strings.Trim(values[name], "\r\n")
+		switch {
+		case !headername.Valid(name):
+			return nil, fmt.Errorf("%s: %q is no name of a header", option, name)
+		case value != "" && framing(name):
+			return nil, fmt.Errorf("%s: %q cannot be set: it says how a message is sent, which is up to the gateway", option, name)
+		case !headername.ValidValue(value):
+			return nil, fmt.Errorf("%s: the value of %q has a line break or another control character", option, name)
+		}
+		fit[name] = value
+	}
+	return fit, nil
+}
+
+// framing tells of the fields by which a reader finds the end of a message, or takes a
+// connection for something else (RFC 9112, sections 6, 7.1.2 and 9; RFC 9110, section
+// 7.8).
+func framing(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Connection", "Content-Length", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
 }
 
 // empty reports whether no option is set at all; an empty list is not set.

@@ -38,10 +38,17 @@ type handler struct {
 func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (http.Handler, error) {
 	h := &handler{next: next, guard: newGuard(c)}
 	h.security, h.onTLS = securityEdits(c)
-	h.request, h.host = requestEdits(c.CustomRequestHeaders)
-	h.response = edits(c.CustomResponseHeaders)
+	request, err := custom("customRequestHeaders", c.CustomRequestHeaders)
+	if err != nil {
+		return nil, err
+	}
+	h.request, h.host = requestEdits(request)
+	response, err := custom("customResponseHeaders", c.CustomResponseHeaders)
+	if err != nil {
+		return nil, err
+	}
+	h.response = edits(response)
 	h.cookies = slices.ContainsFunc(h.response, func(e edit) bool { return e.name == "Set-Cookie" })
-	var err error
 	if h.cors, err = newCORS(c); err != nil {
 		return nil, fmt.Errorf("accessControlAllowOriginListRegex: %w", err)
 	}

@@ -29,6 +29,46 @@ func build(t testing.TB, c *Config, next http.HandlerFunc) http.Handler {
 	return h
 }
 
+func TestHeaders_NamesWhatCannotBeSet(t *testing.T) {
+	const framing = ` cannot be set: it says how a message is sent, which is up to the gateway`
+	for _, name := range []string{"Content-Length", "transfer-encoding", "Connection", "Upgrade", "Trailer"} {
+		for option, c := range map[string]*Config{
+			"customRequestHeaders":  {CustomRequestHeaders: map[string]string{name: "1"}},
+			"customResponseHeaders": {CustomResponseHeaders: map[string]string{name: "1"}},
+		} {
+			if _, err := c.New(t.Context(), middlewarestest.Env("test"), nil); err == nil || err.Error() != option+`: "`+name+`"`+framing {
+				t.Errorf("%s in %s: got %v", name, option, err)
+			}
+		}
+		build(t, &Config{CustomRequestHeaders: map[string]string{name: ""}}, nil) // taken away it can be
+	}
+	for _, value := range []string{"secret\r\nX-Evil: 1", "secret\nmore", "\x00secret", "secret\x7f"} {
+		for option, c := range map[string]*Config{
+			"customRequestHeaders":  {CustomRequestHeaders: map[string]string{"Host": value}},
+			"customResponseHeaders": {CustomResponseHeaders: map[string]string{"Host": value}},
+		} {
+			want := option + `: the value of "Host" has a line break or another control character`
+			if _, err := c.New(t.Context(), middlewarestest.Env("test"), nil); err == nil || err.Error() != want {
+				t.Errorf("%q: got %v", value, err)
+			}
+		}
+	}
+}
+
+func TestHeaders_TakesABlockOfYAML(t *testing.T) {
+	c := &Config{CustomRequestHeaders: map[string]string{"X-One": "1\n"}, CustomResponseHeaders: map[string]string{"X-Two": "2\r\n"}}
+	h := build(t, c, func(_ http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-One"); got != "1" {
+			t.Errorf("got %q", got)
+		}
+	})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if got := w.Header().Get("X-Two"); got != "2" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestHeaders_SendsStrictTransportSecurityOverTLS(t *testing.T) {
 	c := &Config{STSSeconds: 100, PublicKey: "pin", SSLRedirect: true}
 	server := httptest.NewTLSServer(build(t, c, func(http.ResponseWriter, *http.Request) {}))
