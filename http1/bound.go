@@ -2,6 +2,7 @@ package http1
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -18,12 +19,7 @@ func ByConnection(value string) bool {
 
 // authenticates tells whether a request has credentials that are for a connection.
 func authenticates(r *http.Request) bool {
-	for _, value := range r.Header["Authorization"] {
-		if ByConnection(value) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Header["Authorization"], ByConnection)
 }
 
 // clientOf is the connection of the client that w answers, if the engine serves it.

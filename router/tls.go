@@ -145,16 +145,16 @@ func (b *building) joined(set []*certs.Policy) *certs.Policy {
 	if set = slices.Compact(set); len(set) == 1 {
 		return set[0]
 	}
-	key := ""
+	var key strings.Builder
 	for _, p := range set {
-		key += fmt.Sprintf("%p ", p)
+		key.WriteString(fmt.Sprintf("%p ", p))
 	}
-	if b.next.together[key] == nil {
-		if b.next.together[key] = b.previous.together[key]; b.next.together[key] == nil {
-			b.next.together[key] = certs.Together(set)
+	if b.next.together[key.String()] == nil {
+		if b.next.together[key.String()] = b.previous.together[key.String()]; b.next.together[key.String()] == nil {
+			b.next.together[key.String()] = certs.Together(set)
 		}
 	}
-	return b.next.together[key]
+	return b.next.together[key.String()]
 }
 
 // PolicyFor tells how TLS is spoken with a host, whose name is in lower case; "" is for

@@ -98,11 +98,11 @@ func TestHTTPS_CertificatesByLabel(t *testing.T) {
 	f.wait()
 	g := dockerFairway(t, e, options...)
 	g.await("the certificate of before", func() bool { return g.leaf("secured.test").SerialNumber.Cmp(first.SerialNumber) == 0 })
-	certsOfStorage(t, g, options, first)
+	certsOfStorage(t, options, first)
 }
 
 // certsOfStorage tries the command while fairway runs.
-func certsOfStorage(t *testing.T, f *fairway, options []string, first *x509.Certificate) {
+func certsOfStorage(t *testing.T, options []string, first *x509.Certificate) {
 	t.Helper()
 	if out := certs(t, options, "list"); !strings.Contains(out, "secured.test") || !strings.Contains(out, "alpn") || !strings.Contains(out, "second.test") {
 		t.Errorf("certs list:\n%s", out)

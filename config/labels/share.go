@@ -13,7 +13,7 @@ import (
 type share struct {
 	workload *Workload
 	dynamic.HTTP
-	tls *dynamic.TLS // nil: nothing is said of it
+	tls      *dynamic.TLS    // nil: nothing is said of it
 	linked   map[string]bool // routers that were linked to the sole service
 	problems []dynamic.Problem
 }

@@ -55,7 +55,7 @@ type Options struct {
 	// that withstands quantum computers first.
 	CurvePreferences []string `json:"curvePreferences,omitempty"`
 	// ClientAuth asks clients for certificates.
-	ClientAuth ClientAuth `json:"clientAuth,omitempty"`
+	ClientAuth ClientAuth `json:"clientAuth,omitzero"`
 	// SniStrict refuses clients that name no host, or one that there is no certificate for,
 	// instead of answering with the default certificate. Default: false.
 	SniStrict bool `json:"sniStrict,omitempty"`

@@ -79,7 +79,7 @@ func TestOptions_MistakesAreNamed(t *testing.T) {
 }
 
 // clients are those that come to a host: what they show.
-func clients(t *testing.T, ours, theirs *authority) map[string]*Certificate {
+func clients(ours, theirs *authority) map[string]*Certificate {
 	return map[string]*Certificate{
 		"nothing": nil, "ours": ours.issue(nil, "client"), "theirs": theirs.issue(nil, "client"),
 		"run out":          ours.issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "client"),
@@ -100,7 +100,7 @@ func showing(t *testing.T, cert *Certificate) *tls.Config {
 
 func TestClientAuth_EachWay(t *testing.T) {
 	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
-	all := clients(t, ours, theirs)
+	all := clients(ours, theirs)
 	store, _ := newStore(t)
 	auth := func(kind string) ClientAuth {
 		return ClientAuth{ClientAuthType: kind, CAFiles: []string{ours.pem()}, CRLFiles: []string{ours.revokes(all["revoked"])}}
@@ -135,7 +135,7 @@ func TestClientAuth_EachWay(t *testing.T) {
 
 func TestClientAuth_ChangedFilesCountForOpenConnectionsToo(t *testing.T) {
 	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
-	all := clients(t, ours, theirs)
+	all := clients(ours, theirs)
 	authorities, list := file(t, "ca.pem", ours.pem()), file(t, "crl.pem", ours.revokes())
 	policy := policyOf(t, Options{ClientAuth: ClientAuth{CAFiles: []string{authorities}, CRLFiles: []string{list}}})
 	store, said := newStore(t)
