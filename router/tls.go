@@ -147,7 +147,7 @@ func (b *building) joined(set []*certs.Policy) *certs.Policy {
 	}
 	var key strings.Builder
 	for _, p := range set {
-		key.WriteString(fmt.Sprintf("%p ", p))
+		_, _ = fmt.Fprintf(&key, "%p ", p)
 	}
 	if b.next.together[key.String()] == nil {
 		if b.next.together[key.String()] = b.previous.together[key.String()]; b.next.together[key.String()] == nil {

@@ -27,10 +27,20 @@ type Record struct {
 	User       string       // who authenticated, if anybody did
 	Attempts   int          // of the middleware retry; 0 without it
 	Classes    bool         // the client is told the class of a failure
+	// Origin is what the server that was tried last has answered, where that is watched.
+	Origin Origin
+	Timed  bool // the times of Origin are wanted
 	Outcome
 
 	values [4]string // see Value
 	used   int
+}
+
+// Origin is the answer of a server.
+type Origin struct {
+	Status   int           // 0: there was none
+	Duration time.Duration // from giving the request to the server to the head of the answer
+	Length   int64         // bytes of its body; below 0: not known
 }
 
 // Outcome is how a request went. Who serves one again, or elsewhere, puts back what it
