@@ -188,6 +188,15 @@ func (p *Response) Values(name string) []string {
 	return values
 }
 
+// Each implements responsehead.Received.
+func (p *Response) Each(visit func(name, value string)) {
+	for i := range p.fields {
+		if f := &p.fields[i]; !f.hop {
+			visit(http.CanonicalHeaderKey(f.name), f.value)
+		}
+	}
+}
+
 // is tells whether a field may be passed on and has a name.
 func (f *field) is(name string) bool {
 	return len(f.name) == len(name) && !f.hop && strings.EqualFold(f.name, name)

@@ -87,6 +87,14 @@ func (w *Writer) Status() int { return w.status }
 // Written returns how many bytes of the body have been written.
 func (w *Writer) Written() int64 { return w.written }
 
+// Received returns how many bytes of the request's body have been read.
+func (w *Writer) Received() int64 {
+	b := &w.turn.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n
+}
+
 // Header implements http.ResponseWriter.
 func (w *Writer) Header() http.Header { return w.header }
 

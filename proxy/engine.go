@@ -74,10 +74,12 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 	if !o.PassHost {
 		out.Host = target.URL.Host
 	}
+	origin := timed(r)
 	x, err := e.upstreamOf(target).Do(w, r, &out)
 	if err != nil {
 		return failure(r.Context(), err, target)
 	}
+	origin.answered(x.Response.Status, x.Response.Length())
 	if o.Answered != nil {
 		o.Answered(r, x.Response.Status)
 	}

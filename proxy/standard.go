@@ -105,6 +105,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 		Got1xxResponse: inform.pass,
 		GotConn:        endlessRefusals(cancel),
 	}))
+	origin := timed(r)
 	res, err := t.RoundTrip(out)
 	inform.end()
 	if err != nil {
@@ -116,6 +117,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	}
 	defer body.end(w)
 	defer func() { _ = res.Body.Close() }()
+	origin.answered(res.StatusCode, res.ContentLength)
 	if o.Answered != nil {
 		o.Answered(r, res.StatusCode)
 	}

@@ -33,6 +33,7 @@ type outer struct {
 	classes    bool     // clients are told the classes of failures
 	altSvc     []string // tells of HTTP/3, to clients that speak TLS
 	lines      lines
+	observers  *observers   // nil: there are none
 	active     atomic.Int64 // requests under way
 }
 
@@ -55,6 +56,12 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !byEngine {
 		sw = &noteStatus{ResponseWriter: w}
 	}
+	w = sw
+	if o.observers != nil {
+		x, watched := o.observers.watch(sw, r, rec)
+		w = watched
+		defer o.observers.tell(x, sw) // after finish, which may answer
+	}
 	defer o.finish(sw, r, rec)
 	if o.altSvc != nil && r.TLS != nil {
 		sw.Header()["Alt-Svc"] = o.altSvc
@@ -63,19 +70,19 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.keepAlive.count(sw, r)
 		defer o.pace.watch(sw, r)()
 		if status, cause := refuseForeign(r); status != 0 {
-			answer.Refuse(sw, r, status, cause)
+			answer.Refuse(w, r, status, cause)
 			return
 		}
 	}
-	if o.https.serveChallenge(sw, r) {
+	if o.https.serveChallenge(w, r) {
 		return
 	}
 	taken, status, err := o.take(r, rec)
 	if err != nil {
-		answer.Refuse(sw, r, status, err.Error())
+		answer.Refuse(w, r, status, err.Error())
 		return
 	}
-	o.next.ServeHTTP(sw, taken)
+	o.next.ServeHTTP(w, taken)
 }
 
 var errCircle = errors.New("the request goes round in circles: a route leads back to the gateway")
@@ -169,14 +176,19 @@ func (o *outer) line(r *http.Request, rec *record.Record) {
 type statusWriter interface {
 	http.ResponseWriter
 	Status() int
+	Written() int64 // bytes of the body
 }
 
 // noteStatus remembers the status for a writer that does not. Everything else of
 // the inner writer is reached through Unwrap.
 type noteStatus struct {
 	http.ResponseWriter
-	status atomic.Int32 // also read by the goroutine of pace
+	status  atomic.Int32 // also read by the goroutine of pace
+	written int64
 }
+
+// Written implements statusWriter.
+func (w *noteStatus) Written() int64 { return w.written }
 
 // Status implements statusWriter.
 func (w *noteStatus) Status() int { return int(w.status.Load()) }
@@ -190,7 +202,9 @@ func (w *noteStatus) WriteHeader(status int) {
 
 func (w *noteStatus) Write(p []byte) (int, error) {
 	w.status.CompareAndSwap(0, http.StatusOK)
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.written += int64(n)
+	return n, err
 }
 
 // Unwrap implements the contract of http.ResponseController.

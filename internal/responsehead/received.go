@@ -14,6 +14,8 @@ type Received interface {
 	Get(name string) string
 	// Values returns those of all fields of a name.
 	Values(name string) []string
+	// Each calls visit for every field.
+	Each(visit func(name, value string))
 	// Length is that of the body, or below 0 when it is not known.
 	Length() int64
 }
@@ -79,6 +81,23 @@ func (h Head) Values(name string) []string {
 }
 
 const setCookie = "Set-Cookie"
+
+// Each calls visit for every field that is sent.
+func (h Head) Each(visit func(name, value string)) {
+	for name, values := range h.Header {
+		for _, value := range values {
+			visit(name, value)
+		}
+	}
+	if h.received == nil {
+		return
+	}
+	h.received.Each(func(name, value string) {
+		if _, ours := h.Header[name]; !ours || name == setCookie {
+			visit(name, value)
+		}
+	})
+}
 
 // Add adds a field to those of its name.
 func (h Head) Add(name, value string) {

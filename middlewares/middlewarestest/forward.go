@@ -27,7 +27,14 @@ type received struct {
 func (r *received) StatusCode() int             { return r.status }
 func (r *received) Get(name string) string      { return r.header.Get(name) }
 func (r *received) Values(name string) []string { return r.header[name] }
-func (r *received) Length() int64               { return int64(len(r.body)) }
+func (r *received) Each(visit func(name, value string)) {
+	for name, values := range r.header {
+		for _, value := range values {
+			visit(name, value)
+		}
+	}
+}
+func (r *received) Length() int64 { return int64(len(r.body)) }
 
 // addMissing adds the fields of a server to those that are there, which take the place
 // of those of the same name.

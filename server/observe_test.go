@@ -1,0 +1,82 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"fairway/telemetry"
+)
+
+// diary is an observer that keeps a line of each exchange.
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) Observe(e *telemetry.Exchange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	origin := e.Record.Origin
+	d.lines = append(d.lines, fmt.Sprintf("%s %s: %d, %d in, %d out, server %d of %d in time %v, X-Server %q, cause %q",
+		e.Request.Method, e.Request.URL.Path, e.Status, e.Received, e.Written, origin.Status, origin.Length,
+		origin.Duration > 0 && origin.Duration <= e.Duration, e.Response.Get("X-Server"), e.Record.Cause))
+}
+
+func (d *diary) take() (all []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all, d.lines = d.lines, nil
+	return all
+}
+
+func TestServer_ObserversAreToldOfEveryExchange(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("X-Server", "yes")
+		switch r.URL.Path {
+		case "/breaks":
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		case "/empty":
+			return
+		}
+		_, _ = io.WriteString(w, "hello")
+	}))
+	t.Cleanup(s.Close)
+	routes := strings.Replace(routeTo(s.URL), "rule: 'PathPrefix(`/`)'", "rule: '!Path(`/nowhere`)'", 1)
+	ways(t, routes, nil, func(t *testing.T, r *running, client *http.Client) {
+		d := &diary{}
+		for _, e := range r.entryPoints {
+			e.outer.observers = &observers{list: []telemetry.Observer{d}, headers: true}
+		}
+		for _, tt := range []struct{ method, path, body, want string }{
+			{"GET", "/", "", `200, 0 in, 5 out, server 200 of 5 in time true, X-Server "yes", cause ""`},
+			{"POST", "/", "some body", `200, 9 in, 5 out, server 200 of 5 in time true, X-Server "yes", cause ""`},
+			{"GET", "/empty", "", `200, 0 in, 0 out, server 200 of 0 in time true, X-Server "yes", cause ""`},
+			{"GET", "/nowhere", "", `404, 0 in, 19 out, server 0 of 0 in time false, X-Server "", cause "no router matches"`},
+			{"GET", "/breaks", "", `200, 0 in, 4 out, server 200 of 100 in time true, X-Server "yes", cause "response of ` + s.URL + ` broke off: the server closed the connection in the middle"`},
+		} {
+			var body io.Reader
+			if tt.body != "" {
+				body = strings.NewReader(tt.body)
+			}
+			res, err := client.Do(ask(t, tt.method, tt.path, body))
+			if err == nil {
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			var got []string
+			await(t, "the exchange to be told of", func() bool { got = append(got, d.take()...); return len(got) > 0 })
+			if want := tt.method + " " + tt.path + ": " + tt.want; len(got) != 1 || got[0] != want {
+				t.Errorf("got %q\nwant %q", got, want)
+			}
+		}
+	})
+}
