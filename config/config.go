@@ -9,6 +9,7 @@ import (
 	"fairway/providers/docker"
 	"fairway/providers/file"
 	"fairway/proxy"
+	"fairway/telemetry/metrics"
 	"fairway/tls/acme"
 )
 
@@ -34,6 +35,8 @@ type Configuration struct {
 	API *API `json:"api,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Ping answers health checks at /ping.
 	Ping *Ping `json:"ping,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Metrics count what passes.
+	Metrics *Metrics `json:"metrics,omitempty"`
 	// Log is what fairway tells about itself.
 	Log *Log `json:"log,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Global has options that concern the whole program.
@@ -89,6 +92,15 @@ type Ping struct {
 
 // SetDefaults implements the defaults documented at the fields.
 func (p *Ping) SetDefaults() { p.EntryPoint, p.TerminatingStatusCode = InternalEntryPoint, 503 }
+
+// Metrics count what passes.
+type Metrics struct {
+	// Prometheus serves the metrics at /metrics, to be scraped.
+	Prometheus *metrics.Config `json:"prometheus,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// AddInternals counts requests to fairway's own services as well: the API, /ping,
+	// /metrics. Default: false.
+	AddInternals bool `json:"addInternals,omitempty"`
+}
 
 // Log is what fairway tells about itself, apart from requests.
 type Log struct {

@@ -55,7 +55,13 @@ func (c *Configuration) complete() (implied []string) {
 
 func (c *Configuration) needsInternal() bool {
 	return c.API != nil && c.API.Insecure ||
-		c.Ping != nil && !c.Ping.ManualRouting && c.Ping.EntryPoint == InternalEntryPoint
+		c.Ping != nil && !c.Ping.ManualRouting && c.Ping.EntryPoint == InternalEntryPoint ||
+		c.scraped() && c.Metrics.Prometheus.EntryPoint == InternalEntryPoint
+}
+
+// scraped tells whether /metrics is served at an entry point.
+func (c *Configuration) scraped() bool {
+	return c.Metrics != nil && c.Metrics.Prometheus != nil && !c.Metrics.Prometheus.ManualRouting
 }
 
 func newEntryPoint(address string) *EntryPoint {

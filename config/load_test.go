@@ -179,7 +179,7 @@ func TestLoad_Flags(t *testing.T) {
 		"a value with an equals sign":              {[]string{"--providers.docker.constraints=Label(`a`,`b=c`)"}, func(l *Loaded) bool { return l.Providers.Docker.Constraints == "Label(`a`,`b=c`)" }, 0},
 		"an empty value":                           {[]string{"--providers.docker.network="}, func(l *Loaded) bool { return l.Providers.Docker != nil && l.Providers.Docker.Network == "" }, 0},
 		"options of Traefik's that change nothing": {[]string{"--global.checknewversion", "--global.sendanonymoususage=false"}, func(l *Loaded) bool { return l.Global.CheckNewVersion }, 0},
-		"options to come":                          {[]string{"--metrics.prometheus=true", "--tracing.otlp.http.endpoint=x", "--tracing.otlp.http.insecure"}, func(*Loaded) bool { return true }, 2},
+		"options to come":                          {[]string{"--metrics.statsd=true", "--tracing.otlp.http.endpoint=x", "--tracing.otlp.http.insecure"}, func(*Loaded) bool { return true }, 2},
 		"one dash":                                 {[]string{"-ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 	}
 	for name, tt := range tests {
@@ -319,12 +319,12 @@ func TestLoadOptions_ReadsNoFile(t *testing.T) {
 func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	nowhere(t)
 	file := "--configFile=" + write(t, "c.yml", "accessLog: {filePath: x, format: json}\ntracing: {otlp: {http: {endpoint: x, insecure: true}}}\nexperimental: {http3: true}\n")
-	l := load(t, []string{file, "--metrics.prometheus=true", "--ping"}, nil)
+	l := load(t, []string{file, "--metrics.statsd=true", "--ping"}, nil)
 	const later = " is an option of Traefik's that fairway does not have yet; it is ignored"
 	want := []string{
 		"option accessLog" + later, "option tracing.otlp.http" + later,
 		"option experimental.http3 was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3; it is ignored",
-		"option metrics.prometheus" + later,
+		"option metrics.statsd" + later,
 	}
 	if diff := cmp.Diff(want, l.Warnings); diff != "" || l.Ping == nil {
 		t.Error(diff)

@@ -44,7 +44,7 @@ entrypoints.*.udp
 experimental
 hostresolver
 log.compress log.maxage log.maxbackups log.maxsize log.otlp
-metrics
+metrics.datadog metrics.statsd metrics.influxdb2 metrics.otlp
 ocsp
 providers.consul providers.consulcatalog providers.ecs providers.etcd
 providers.http providers.knative

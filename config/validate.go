@@ -47,6 +47,9 @@ func (c *Configuration) validate(known []decode.Fault) (faults []decode.Fault) {
 			}
 		}
 	}
+	if c.scraped() {
+		needs("metrics.prometheus.entryPoint", c.Metrics.Prometheus.EntryPoint)
+	}
 	if c.Ping != nil && !c.Ping.ManualRouting {
 		needs("ping.entryPoint", c.Ping.EntryPoint)
 	}

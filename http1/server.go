@@ -200,3 +200,7 @@ func tlsState(c net.Conn) *tls.ConnectionState {
 	}
 	return nil
 }
+
+// Connections returns how many connections are open, those taken over by handlers left
+// out.
+func (s *Server) Connections() int { return int(s.conns.open.Load()) }

@@ -80,7 +80,7 @@ type missingError struct{ kind, name, near string }
 func (e *missingError) Error() string { return fmt.Sprintf("the %s %q does not exist", e.kind, e.name) }
 
 // turnedOnBy names the install options of the gateway's own services.
-var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping"}
+var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping", "prometheus@internal": "metrics.prometheus"}
 
 // service returns the slot of a service that works.
 func (m *chaining) service(name string) (*Slot, error) {

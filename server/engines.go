@@ -26,6 +26,7 @@ func (e *entryPoint) standardServer() *http.Server {
 	t := e.config.Transport.RespondingTimeouts
 	s := &http.Server{
 		Handler:           e.outer,
+		ConnState:         e.count,
 		ReadHeaderTimeout: e.patience(),
 		ReadTimeout:       time.Duration(t.ReadTimeout),
 		WriteTimeout:      time.Duration(t.WriteTimeout),

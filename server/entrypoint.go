@@ -32,6 +32,7 @@ type entryPoint struct {
 	standard *http.Server
 	feed     *feed        // of standard
 	http3    *http3Server // nil unless it is turned on
+	open     atomic.Int64 // connections that the standard library serves
 	cutOff   atomic.Bool  // the time to let requests end is over
 }
 

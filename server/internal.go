@@ -42,6 +42,9 @@ func internalRoutes(c *config.Configuration) static {
 			route("debug", config.InternalEntryPoint, "PathPrefix(`/debug`)", "debug", math.MaxInt-1)
 		}
 	}
+	if c.Metrics != nil && c.Metrics.Prometheus != nil && !c.Metrics.Prometheus.ManualRouting {
+		route("prometheus", c.Metrics.Prometheus.EntryPoint, "Path(`/metrics`)", "prometheus", math.MaxInt)
+	}
 	if c.Ping != nil && !c.Ping.ManualRouting {
 		route("ping", c.Ping.EntryPoint, "Path(`/ping`)", "ping", math.MaxInt)
 	}

@@ -22,6 +22,7 @@ import (
 	"fairway/providers"
 	"fairway/proxy"
 	"fairway/router"
+	"fairway/telemetry/metrics"
 )
 
 // Server is a gateway at work.
@@ -30,6 +31,7 @@ type Server struct {
 	log         logrus.FieldLogger
 	router      *router.Router
 	https       *https
+	metrics     *metrics.Metrics // nil: nobody asked for them
 	watch       *providers.Watch
 	entryPoints []*entryPoint
 	forwarder   *proxy.Engine
@@ -62,6 +64,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.https, err = newHTTPS(acmeConfigs(o.Config.CertificatesResolvers), o.Log, s.tellProblems); err != nil {
 		return nil, err
+	}
+	if s.metrics, err = s.newMetrics(); err != nil {
+		return nil, fmt.Errorf("option metrics.prometheus.%w", err)
 	}
 	s.router = router.New(router.Env{
 		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
@@ -139,6 +144,9 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 			handlers["debug"] = debugHandler()
 		}
 	}
+	if s.metrics != nil {
+		handlers["prometheus"] = s.metrics.Handler()
+	}
 	if s.config.Ping != nil {
 		handlers["ping"] = http.HandlerFunc(s.ping)
 	}
@@ -169,6 +177,7 @@ func (s *Server) listen() error {
 			}
 			return err
 		}
+		e.outer.observers = s.observersOf()
 		s.entryPoints = append(s.entryPoints, e)
 	}
 	if len(s.entryPoints) == 0 && !datagrams {
@@ -234,6 +243,7 @@ func (s *Server) apply(cfg *dynamic.Configuration) {
 	table := s.router.Apply(cfg)
 	s.https.want(table, cfg.TLS)
 	s.tellProblems()
+	s.keepMetrics(table, began)
 	s.log.WithFields(logrus.Fields{
 		"routers": len(table.Routes()), "services": len(table.Services()), "middlewares": len(table.Middlewares()),
 		"problems": len(s.problems()), "took": time.Since(began).Round(time.Microsecond).String(),

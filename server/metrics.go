@@ -1,0 +1,109 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"fairway/router"
+	"fairway/telemetry"
+	"fairway/telemetry/metrics"
+)
+
+// newMetrics makes the metrics of the install configuration, or nil.
+func (s *Server) newMetrics() (*metrics.Metrics, error) {
+	if s.config.Metrics == nil || s.config.Metrics.Prometheus == nil {
+		return nil, nil
+	}
+	return s.config.Metrics.Prometheus.New(metrics.State{
+		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
+		Problems: func() map[string]int {
+			n := map[string]int{"error": 0, "warning": 0, "notice": 0}
+			for _, p := range s.problems() {
+				n[string(p.Severity)]++
+			}
+			return n
+		},
+		Objects: func() map[string]int {
+			t := s.router.Table()
+			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
+		},
+	})
+}
+
+func (s *Server) connections() map[[2]string]int {
+	open := map[[2]string]int{}
+	for _, e := range s.entryPoints {
+		n := int(e.open.Load())
+		if e.engine != nil {
+			n += e.engine.Connections()
+		}
+		open[[2]string{e.name, "TCP"}] = n
+	}
+	return open
+}
+
+// count follows the connections that the standard library serves.
+func (e *entryPoint) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		e.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		e.open.Add(-1)
+	}
+}
+
+func (s *Server) tellServers(tell func(service, url string, up bool)) {
+	for name, slot := range s.router.Table().Services() {
+		for _, server := range slot.Servers() {
+			tell(name, server.URL, server.Up)
+		}
+	}
+}
+
+func (s *Server) tellCertificates(tell func(name, serial, sans string, until time.Time)) {
+	for _, c := range s.https.list() {
+		if c.NotAfter != nil && len(c.Names) > 0 {
+			tell(c.Names[0], c.Serial, strings.Join(c.Names, ","), *c.NotAfter)
+		}
+	}
+}
+
+// keepMetrics forgets what a table does not have any more.
+func (s *Server) keepMetrics(t *router.Table, at time.Time) {
+	if s.metrics == nil {
+		return
+	}
+	s.metrics.Reloaded(time.Now(), time.Since(at))
+	s.metrics.Keep(func(name string) bool { return t.Routes()[name] != nil }, func(name string) bool { return t.Services()[name] != nil })
+}
+
+// withoutInternals is an observer that is not told of fairway's own services.
+type withoutInternals struct{ telemetry.Observer }
+
+// Observe implements telemetry.Observer.
+func (o withoutInternals) Observe(e *telemetry.Exchange) {
+	if !strings.HasSuffix(e.Record.Service, "@internal") {
+		o.Observer.Observe(e)
+	}
+}
+
+// observersOf are told of the exchanges of an entry point; nil: nobody is.
+func (s *Server) observersOf() *observers {
+	o := &observers{}
+	if s.metrics != nil {
+		o.add(s.metrics, s.config.Metrics.AddInternals)
+	}
+	if len(o.list) == 0 {
+		return nil
+	}
+	return o
+}
+
+func (o *observers) add(observer telemetry.Observer, internals bool) {
+	if !internals {
+		observer = withoutInternals{observer}
+	}
+	o.list = append(o.list, observer)
+}

@@ -1,0 +1,122 @@
+// Package metrics counts what passes, for Prometheus: by entry point, router and service,
+// under Traefik's names of metrics and labels, so that dashboards made for them work.
+//
+// series.go finds the counters of an exchange without a search through label values;
+// state.go asks the rest of the gateway for its state when somebody scrapes.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"fairway/internal/headername"
+)
+
+// Config is metrics.prometheus: counters to be scraped at /metrics.
+type Config struct {
+	// Prefix of the names: fairway, or traefik for dashboards and rules that were made for
+	// Traefik. Default: fairway.
+	Prefix string `json:"prefix,omitempty"`
+	// Buckets of the histograms of durations, in seconds. Default: 0.1, 0.3, 1.2, 5.
+	Buckets []float64 `json:"buckets,omitempty"`
+	// NativeHistograms has durations as native histograms as well, which scrapers that
+	// understand them prefer: finer, and no buckets to choose. Default: true.
+	NativeHistograms bool `json:"nativeHistograms"`
+	// AddEntryPointsLabels counts by entry point. Default: true.
+	AddEntryPointsLabels bool `json:"addEntryPointsLabels"`
+	// AddRoutersLabels counts by router. Default: false.
+	AddRoutersLabels bool `json:"addRoutersLabels,omitempty"`
+	// AddServicesLabels counts by service. Default: true.
+	AddServicesLabels bool `json:"addServicesLabels"`
+	// HeaderLabels are further labels of the counters of requests, and the headers of the
+	// request that they are taken from. Whoever sends requests chooses their values, and
+	// each one is a series of its own: 1000 are kept, others count as "other".
+	HeaderLabels map[string]string `json:"headerLabels,omitempty"`
+	// EntryPoint where /metrics is served. Default: traefik.
+	EntryPoint string `json:"entryPoint,omitempty"`
+	// ManualRouting serves it nowhere by itself: route to prometheus@internal. Default:
+	// false.
+	ManualRouting bool `json:"manualRouting,omitempty"`
+}
+
+// SetDefaults implements the defaults documented at the fields.
+func (c *Config) SetDefaults() {
+	c.Prefix, c.EntryPoint = "fairway", "traefik"
+	c.Buckets = []float64{0.1, 0.3, 1.2, 5}
+	c.NativeHistograms, c.AddEntryPointsLabels, c.AddServicesLabels = true, true, true
+}
+
+// Metrics are those of one gateway.
+type Metrics struct {
+	registry *prometheus.Registry
+	config   *Config
+	headers  []headerLabel
+
+	entryPoints, routers, services *family // nil: not counted
+	retries                        *prometheus.CounterVec
+	reloads                        prometheus.Counter
+	reloaded                       prometheus.Gauge
+	reloadTook                     prometheus.Gauge
+}
+
+type headerLabel struct{ label, header string }
+
+// New makes the metrics. State is asked when somebody scrapes.
+func (c *Config) New(state State) (*Metrics, error) {
+	switch {
+	case c.Prefix != "fairway" && c.Prefix != "traefik":
+		return nil, fmt.Errorf("prefix: %q is neither fairway nor traefik", c.Prefix)
+	case !slices.IsSorted(c.Buckets):
+		return nil, errors.New("buckets: they have to rise")
+	}
+	m := &Metrics{registry: prometheus.NewRegistry(), config: c}
+	names := []string{}
+	for label, header := range c.HeaderLabels {
+		if !headername.Valid(header) {
+			return nil, fmt.Errorf("headerLabels: %q is no name of a header", header)
+		}
+		m.headers = append(m.headers, headerLabel{label, http.CanonicalHeaderKey(header)})
+		names = append(names, label)
+	}
+	slices.SortFunc(m.headers, func(a, b headerLabel) int { return slices.Compare([]string{a.label}, []string{b.label}) })
+	slices.Sort(names)
+	if c.AddEntryPointsLabels {
+		m.entryPoints = m.newFamily("entrypoint", names, "entrypoint")
+	}
+	if c.AddRoutersLabels {
+		m.routers = m.newFamily("router", names, "router", "service")
+	}
+	if c.AddServicesLabels {
+		m.services = m.newFamily("service", names, "service")
+	}
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Prefix + "_service_retries_total", Help: "Requests that were sent again, by the middleware retry."}, []string{"service"})
+	m.reloads = prometheus.NewCounter(prometheus.CounterOpts{Name: c.Prefix + "_config_reloads_total", Help: "Configurations that have come into force."})
+	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_success", Help: "When the last one did, in seconds of Unix time."})
+	m.reloadTook = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_duration_seconds", Help: "How long it took to build and put in force."})
+	all := []prometheus.Collector{
+		m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}
+	for _, f := range []*family{m.entryPoints, m.routers, m.services} {
+		if f != nil {
+			all = append(all, f.requests, f.tls, f.durations, f.received, f.sent)
+		}
+	}
+	for _, collector := range all {
+		if err := m.registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("register: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}

@@ -1,0 +1,197 @@
+package metrics
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"fairway/internal/record"
+	"fairway/telemetry"
+)
+
+func build(tb testing.TB, state State, change func(*Config)) *Metrics {
+	tb.Helper()
+	c := &Config{}
+	c.SetDefaults()
+	change(c)
+	m, err := c.New(state)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func exchange(status int, change func(*telemetry.Exchange)) *telemetry.Exchange {
+	e := &telemetry.Exchange{
+		Record: &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker"}, Request: httptest.NewRequest("GET", "/", nil),
+		Duration: 200 * time.Millisecond, Status: status, Received: 3, Written: 5,
+	}
+	change(e)
+	return e
+}
+
+// scrape returns the lines that begin with one of the words.
+func scrape(tb testing.TB, m *Metrics, words ...string) string {
+	tb.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	var kept []string
+	for line := range strings.Lines(w.Body.String()) {
+		for _, word := range words {
+			if strings.HasPrefix(line, word) {
+				kept = append(kept, strings.TrimSpace(line))
+			}
+		}
+	}
+	slices.Sort(kept)
+	return strings.Join(kept, "\n")
+}
+
+func TestMetrics_CountExchanges(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
+	m.Observe(exchange(200, func(*telemetry.Exchange) {}))
+	m.Observe(exchange(200, func(e *telemetry.Exchange) {
+		e.Request.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}
+		e.Record.Attempts = 3
+	}))
+	m.Observe(exchange(404, func(e *telemetry.Exchange) {
+		e.Record.Router, e.Record.Service, e.Request.Method = "", "", "MAKE-UP"
+		e.Request.Header.Set("Upgrade", "websocket")
+	}))
+	want := `fairway_entrypoint_request_duration_seconds_bucket{code="200",entrypoint="web",method="GET",protocol="http",le="0.1"} 0
+fairway_entrypoint_request_duration_seconds_bucket{code="200",entrypoint="web",method="GET",protocol="http",le="0.3"} 2
+fairway_entrypoint_requests_total{code="200",entrypoint="web",method="GET",protocol="http"} 2
+fairway_entrypoint_requests_total{code="404",entrypoint="web",method="EXTENSION_METHOD",protocol="websocket"} 1
+fairway_router_requests_total{code="200",method="GET",protocol="http",router="shop@docker",service="shop-svc@docker"} 2
+fairway_router_responses_bytes_total{code="200",method="GET",protocol="http",router="shop@docker",service="shop-svc@docker"} 10
+fairway_service_requests_bytes_total{code="200",method="GET",protocol="http",service="shop-svc@docker"} 6
+fairway_service_requests_tls_total{service="shop-svc@docker",tls_cipher="TLS_AES_128_GCM_SHA256",tls_version="1.3"} 1
+fairway_service_requests_total{code="200",method="GET",protocol="http",service="shop-svc@docker"} 2
+fairway_service_retries_total{service="shop-svc@docker"} 2`
+	got := scrape(t, m, "fairway_entrypoint_requests_total", `fairway_entrypoint_request_duration_seconds_bucket{code="200",entrypoint="web",method="GET",protocol="http",le="0.1"`,
+		`fairway_entrypoint_request_duration_seconds_bucket{code="200",entrypoint="web",method="GET",protocol="http",le="0.3"`,
+		"fairway_router_requests_total", "fairway_router_responses", "fairway_service_requests", "fairway_service_retries")
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestMetrics_NamesOfTraefik(t *testing.T) {
+	m := build(t, everything(), func(c *Config) { c.Prefix, c.AddRoutersLabels = "traefik", true })
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2 }))
+	m.Reloaded(time.Unix(1e9, 0), time.Second)
+	for _, name := range []string{
+		"traefik_config_reloads_total", "traefik_config_last_reload_success", "traefik_open_connections{entrypoint=", "traefik_tls_certs_not_after{cn=",
+		"traefik_entrypoint_requests_total{", "traefik_entrypoint_requests_tls_total{", "traefik_entrypoint_request_duration_seconds_bucket{",
+		"traefik_entrypoint_requests_bytes_total{", "traefik_entrypoint_responses_bytes_total{",
+		"traefik_router_requests_total{", "traefik_router_requests_tls_total{", "traefik_router_request_duration_seconds_count{",
+		"traefik_service_requests_total{", "traefik_service_requests_tls_total{", "traefik_service_request_duration_seconds_sum{",
+		"traefik_service_retries_total{service=", "traefik_service_server_up{service=", "go_goroutines", "process_cpu_seconds_total",
+	} {
+		if scrape(t, m, name) == "" {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// everything is a gateway that has one of each.
+func everything() State {
+	return State{
+		Connections: func() map[[2]string]int { return map[[2]string]int{{"web", "TCP"}: 2} },
+		Servers: func(tell func(string, string, bool)) {
+			tell("a@file", "http://a", true)
+			tell("b@file", "http://b", false)
+		},
+		Certificates: func(tell func(string, string, string, time.Time)) {
+			tell("a.test", "1f", "a.test,b.test", time.Unix(2e9, 0))
+		},
+		Problems:   func() map[string]int { return map[string]int{"error": 1} },
+		Objects:    func() map[string]int { return map[string]int{"router": 3} },
+		LogDropped: func() uint64 { return 7 },
+	}
+}
+
+func TestMetrics_StateOfTheGateway(t *testing.T) {
+	m := build(t, everything(), func(*Config) {})
+	want := `fairway_accesslog_dropped_lines_total 7
+fairway_config_objects{kind="router"} 3
+fairway_config_problems{severity="error"} 1
+fairway_open_connections{entrypoint="web",protocol="TCP"} 2
+fairway_service_server_up{service="a@file",url="http://a"} 1
+fairway_service_server_up{service="b@file",url="http://b"} 0
+fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
+	if got := scrape(t, m, "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestMetrics_AreWellFormed(t *testing.T) {
+	m := build(t, everything(), func(c *Config) { c.AddRoutersLabels = true })
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2 }))
+	problems, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems = slices.DeleteFunc(problems, func(p promlint.Problem) bool { return !strings.HasPrefix(p.Metric, "fairway_") })
+	if len(problems) > 0 {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestMetrics_SeriesOfWhatIsGoneGo(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
+	m.Observe(exchange(200, func(*telemetry.Exchange) {}))
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Router, e.Record.Service = "stays@docker", "stays@docker" }))
+	m.Keep(func(name string) bool { return name == "stays@docker" }, func(name string) bool { return name == "stays@docker" })
+	if got := scrape(t, m, "fairway_router", "fairway_service"); strings.Contains(got, "shop") || !strings.Contains(got, "stays@docker") {
+		t.Errorf("got:\n%s", got)
+	}
+	m.Observe(exchange(200, func(*telemetry.Exchange) {})) // it comes back
+	if got := scrape(t, m, "fairway_router_requests_total"); !strings.Contains(got, "shop@docker") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+func TestMetrics_HeaderLabelsAreBounded(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.HeaderLabels = map[string]string{"tenant": "x-tenant"} })
+	for i := range mostHeaderValues + 50 {
+		m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", fmt.Sprint(i)) }))
+	}
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", "\xff") }))
+	got := scrape(t, m, "fairway_service_requests_total")
+	if n := strings.Count(got, "\n") + 1; n != mostHeaderValues+1 || !strings.Contains(got, `tenant="other"} 51`) {
+		t.Errorf("got %d series", n)
+	}
+}
+
+func TestNew_Mistakes(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		`prefix: "other" is neither fairway nor traefik`: func(c *Config) { c.Prefix = "other" },
+		"buckets: they have to rise":                     func(c *Config) { c.Buckets = []float64{1, 0.5} },
+		`headerLabels: "no name" is no name of a header`: func(c *Config) { c.HeaderLabels = map[string]string{"a": "no name"} },
+	} {
+		c := &Config{}
+		c.SetDefaults()
+		change(c)
+		if _, err := c.New(State{}); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	m := build(b, State{}, func(c *Config) { c.AddRoutersLabels = true })
+	e := exchange(200, func(*telemetry.Exchange) {})
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Observe(e)
+	}
+}
