@@ -1,5 +1,7 @@
 package config
 
+import "fairway/config/dynamic"
+
 // EntryPoint is one address where requests come in.
 type EntryPoint struct {
 	// Address to listen on: [host]:port, with /tcp at the end if you like. With /udp
@@ -29,6 +31,8 @@ type EntryPoint struct {
 	// HTTP says which requests are served and how, and has defaults for the routers
 	// of this entry point.
 	HTTP *EntryPointHTTP `json:"http,omitempty"`
+	// Observability says who is told of requests, where routers do not say it themselves.
+	Observability *dynamic.Observability `json:"observability,omitempty"`
 	// HTTP2 has the limits of connections that speak HTTP/2.
 	HTTP2 *HTTP2 `json:"http2,omitempty"`
 	// HTTP3 serves HTTP/3 as well (RFC 9114), by UDP at the same port, to routers

@@ -39,7 +39,6 @@ api.dashboardname api.disabledashboardad
 certificatesresolvers.*.tailscale
 core
 entrypoints.*.forwardedheaders.addxforwardedschemeheaders
-entrypoints.*.observability
 entrypoints.*.udp
 experimental
 hostresolver

@@ -40,7 +40,7 @@ func TestBuild_DisablesOnlyWhatIsWrong(t *testing.T) {
 			want: []string{`its middleware "m@file" is out of use: http.middlewares.m.plugin.a: is an option of Traefik's that fairway does not have yet`},
 		},
 		"a mistyped option":       {router: "{rule: 'Host(`a`)', service: s, midlewares: [auth]}", status: Disabled, want: []string{`http.routers.r.midlewares: there is no option "midlewares" here (did you mean "http.routers.r.middlewares"?)`}},
-		"an option to come":       {router: "{rule: 'Host(`a`)', service: s, observability: {metrics: false}}", status: Warned, want: []string{"http.routers.r.observability.metrics: is an option of Traefik's"}},
+		"an option to come":       {router: "{rule: 'Host(`a`)', service: s, parentRefs: [x]}", status: Disabled, want: []string{"http.routers.r.parentRefs: is an option of Traefik's"}},
 		"no such entry point":     {router: "{rule: 'Host(`a`)', service: s, entryPoints: [wbe]}", status: Disabled, want: []string{`there is no entry point "wbe" (there are: web, websecure, traefik) (did you mean "web"?)`}},
 		"one of two entry points": {router: "{rule: 'Host(`a`)', service: s, entryPoints: [wbe, websecure]}", status: Warned, want: []string{`there is no entry point "wbe"`}},
 		"too high a priority":     {router: "{rule: 'Host(`a`)', service: s, priority: 9223372036854775807}", status: Warned, want: []string{"priority 9223372036854775807 is above the highest for routers, "}},

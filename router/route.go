@@ -89,6 +89,7 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	}
 	m.entryPoints(points, unknown)
 	m.rule()
+	m.observability()
 	m.tls()
 	m.chain(c)
 	rt.uses = m.uses
@@ -163,6 +164,12 @@ func (m *making) entryPoints(points []EntryPoint, unknown []string) {
 		m.route.Middlewares = append(m.route.Middlewares, ep.Middlewares...)
 	}
 	slices.Sort(m.route.EntryPoints)
+}
+
+func (m *making) observability() {
+	if o := m.route.Config.Observability; o != nil && o.TraceVerbosity != "" && o.TraceVerbosity != "minimal" && o.TraceVerbosity != "detailed" {
+		m.warn(fmt.Sprintf("observability.traceVerbosity %q is neither minimal nor detailed", o.TraceVerbosity), nearest.Name(o.TraceVerbosity, []string{"minimal", "detailed"}))
+	}
 }
 
 func (m *making) rule() {

@@ -78,6 +78,9 @@ type Route struct {
 func (rt *Route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec := record.From(r.Context()); rec != nil {
 		rec.Router, rec.Service = rt.Name, rt.Service
+		if rt.Config.Observability != nil {
+			rt.Config.Observability.Silence(&rec.Silent)
+		}
 	}
 	rt.handler.ServeHTTP(w, r)
 }

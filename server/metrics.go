@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fairway/internal/record"
 	"fairway/router"
 	"fairway/telemetry"
 	"fairway/telemetry/metrics"
@@ -79,12 +80,16 @@ func (s *Server) keepMetrics(t *router.Table, at time.Time) {
 	s.metrics.Keep(func(name string) bool { return t.Routes()[name] != nil }, func(name string) bool { return t.Services()[name] != nil })
 }
 
-// withoutInternals is an observer that is not told of fairway's own services.
-type withoutInternals struct{ telemetry.Observer }
+// selective is an observer that is not told of everything.
+type selective struct {
+	telemetry.Observer
+	internals bool // also of fairway's own services
+	silent    func(*record.Silent) bool
+}
 
 // Observe implements telemetry.Observer.
-func (o withoutInternals) Observe(e *telemetry.Exchange) {
-	if !strings.HasSuffix(e.Record.Service, "@internal") {
+func (o selective) Observe(e *telemetry.Exchange) {
+	if (o.internals || !strings.HasSuffix(e.Record.Service, "@internal")) && !o.silent(&e.Record.Silent) {
 		o.Observer.Observe(e)
 	}
 }
@@ -93,17 +98,10 @@ func (o withoutInternals) Observe(e *telemetry.Exchange) {
 func (s *Server) observersOf() *observers {
 	o := &observers{}
 	if s.metrics != nil {
-		o.add(s.metrics, s.config.Metrics.AddInternals)
+		o.list = append(o.list, selective{s.metrics, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})
 	}
 	if len(o.list) == 0 {
 		return nil
 	}
 	return o
-}
-
-func (o *observers) add(observer telemetry.Observer, internals bool) {
-	if !internals {
-		observer = withoutInternals{observer}
-	}
-	o.list = append(o.list, observer)
 }

@@ -63,3 +63,23 @@ func TestServer_MetricsByARouterOfOnesOwn(t *testing.T) {
 		t.Errorf("turned off: got %d", res.StatusCode)
 	}
 }
+
+func TestServer_WhoIsTold(t *testing.T) {
+	url := backend(t, func(*http.Request) {})
+	quiet := strings.Replace(routeTo(url), "service: all}", "service: all, observability: {metrics: false}}", 1)
+	loud := strings.Replace(routeTo(url), "service: all}", "service: all, observability: {metrics: true}}", 1)
+	for _, tt := range []struct {
+		routes, entryPoint string
+		told               bool
+	}{{routeTo(url), "", true}, {quiet, "", false}, {routeTo(url), "false", false}, {loud, "false", true}, {quiet, "true", false}} {
+		options := []string{"--entrypoints.traefik.address=127.0.0.1:0", "--metrics.prometheus"}
+		if tt.entryPoint != "" {
+			options = append(options, "--entrypoints.web.observability.metrics="+tt.entryPoint)
+		}
+		r := start(t, tt.routes, options...)
+		r.get(t, "any.test", "/")
+		if told := strings.Contains(scrapeOf(t, r), `fairway_service_requests_total{code="200"`); told != tt.told {
+			t.Errorf("entry point %q: told %v, want %v, by %s", tt.entryPoint, told, tt.told, tt.routes)
+		}
+	}
+}

@@ -33,7 +33,8 @@ type outer struct {
 	classes    bool     // clients are told the classes of failures
 	altSvc     []string // tells of HTTP/3, to clients that speak TLS
 	lines      lines
-	observers  *observers   // nil: there are none
+	observers  *observers // nil: there are none
+	silent     record.Silent
 	active     atomic.Int64 // requests under way
 }
 
@@ -42,10 +43,12 @@ func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, https *ht
 	if err != nil {
 		return nil, fmt.Errorf("forwardedHeaders: %w", err)
 	}
-	return &outer{
+	made := &outer{
 		entryPoint: entryPoint, log: log, forwarded: f, intake: newIntake(c.HTTP), keepAlive: newKeepAlive(c.Transport),
 		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, https: https, next: next, classes: c.HTTP.ProxyStatus,
-	}, nil
+	}
+	c.Observability.Silence(&made.silent)
+	return made, nil
 }
 
 func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +113,7 @@ func (o *outer) begin(r *http.Request) (*http.Request, *record.Record) {
 		r = r.WithContext(record.With(r.Context(), rec))
 	}
 	rec.Start, rec.EntryPoint, rec.Host, rec.Classes = time.Now(), o.entryPoint, rule.CleanHost(r.Host), o.classes
+	rec.Silent = o.silent
 	if rec.Peer == "" {
 		rec.ClientIP = clientip.Peer(r)
 		rec.Peer = rec.ClientIP.String()

@@ -5,6 +5,7 @@ package dynamic
 
 import (
 	"fairway/internal/oneof"
+	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/basicauth"
@@ -96,6 +97,9 @@ type Router struct {
 	// TLS makes the router answer requests that came over TLS, and only those.
 	// Without it the router answers plain text only. `tls=true` is enough.
 	TLS *RouterTLS `json:"tls,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Observability says who is told of the requests of the router. Default: as its entry
+	// point says.
+	Observability *Observability `json:"observability,omitempty"`
 }
 
 // RouterTLS says how connections for a router are secured.
@@ -108,6 +112,34 @@ type RouterTLS struct {
 	// Domains are the names that the certificate is requested for, instead of
 	// the hosts of the rule.
 	Domains []certs.Domain `json:"domains,omitempty"`
+}
+
+// Observability says who is told of requests.
+type Observability struct {
+	// AccessLogs writes them to the access log. Default: true.
+	AccessLogs *bool `json:"accessLogs,omitempty"`
+	// Metrics counts them. Default: true.
+	Metrics *bool `json:"metrics,omitempty"`
+	// Tracing follows them. Default: true.
+	Tracing *bool `json:"tracing,omitempty"`
+	// TraceVerbosity is minimal or detailed: with spans of routers, middlewares and
+	// services as well. Default: minimal.
+	TraceVerbosity string `json:"traceVerbosity,omitempty"`
+}
+
+// Silence notes who is not told. What o does not say stays; it may be nil.
+func (o *Observability) Silence(s *record.Silent) {
+	if o == nil {
+		return
+	}
+	for _, who := range [...]struct {
+		silent *bool
+		told   *bool
+	}{{&s.Log, o.AccessLogs}, {&s.Metrics, o.Metrics}, {&s.Traces, o.Tracing}} {
+		if who.told != nil {
+			*who.silent = !*who.told
+		}
+	}
 }
 
 // Service answers requests. It has exactly one kind.

@@ -18,7 +18,6 @@ func Listed(patterns []string, path string) bool {
 
 // traefikOptions are prefixes of keys, a star standing for one name.
 var traefikOptions = []string{
-	"http.routers.*.observability",
 	"http.routers.*.parentrefs",
 	"http.middlewares.*.plugin",
 	"http.middlewares.*.ratelimit.redis",

@@ -30,11 +30,15 @@ type Record struct {
 	// Origin is what the server that was tried last has answered, where that is watched.
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
+	Silent Silent
 	Outcome
 
 	values [4]string // see Value
 	used   int
 }
+
+// Silent are those who are not told of a request.
+type Silent struct{ Log, Metrics, Traces bool }
 
 // Origin is the answer of a server.
 type Origin struct {

@@ -195,6 +195,14 @@ func (s served) Get(name string) string      { return s.header.Get(name) }
 func (s served) Values(name string) []string { return s.header[name] }
 func (s served) Length() int64               { return s.length }
 
+func (s served) Each(visit func(name, value string)) {
+	for name, values := range s.header {
+		for _, value := range values {
+			visit(name, value)
+		}
+	}
+}
+
 // sentOn is a writer that sends responses on as they came.
 type sentOn struct{ *httptest.ResponseRecorder }
 
