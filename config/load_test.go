@@ -238,7 +238,6 @@ func TestLoad_Errors(t *testing.T) {
 		"an entry point without options":    {args: yml("entryPoints:\n  web:\n"), want: []string{"c.yml:2: option entryPoints.web: has no options"}},
 		"a section that is a number":        {args: yml("ping: 5\n"), want: []string{`c.yml:1: option ping: "5" is not an object`}},
 		"pages without a provider":          {args: []string{"--errorpages=pages"}, want: []string{`flag --errorpages: "pages" needs the provider of the middleware, as in pages@docker`}},
-		"a challenge at no entry point":     {args: []string{"--certificatesresolvers.le.acme.httpchallenge.entrypoint=wbe"}, want: []string{`flag --certificatesresolvers.le.acme.httpchallenge.entrypoint: there is no entry point "wbe"`}},
 		"two dots":                          {args: []string{"--log..level=x"}, want: []string{"flag --log..level: has an empty part"}},
 	}
 	for name, tt := range tests {

@@ -29,11 +29,6 @@ func (c *Configuration) validate(known []decode.Fault) (faults []decode.Fault) {
 	if c.ErrorPages != "" && !strings.Contains(c.ErrorPages, "@") {
 		wrong("errorPages", "%q needs the provider of the middleware, as in %s@docker", c.ErrorPages, c.ErrorPages)
 	}
-	for _, name := range sortedKeys(c.CertificatesResolvers) {
-		if a := c.CertificatesResolvers[name].ACME; a != nil && a.HTTPChallenge != nil && a.HTTPChallenge.EntryPoint != "" {
-			needs("certificatesResolvers."+name+".acme.httpChallenge.entryPoint", a.HTTPChallenge.EntryPoint)
-		}
-	}
 	for _, name := range sortedKeys(c.EntryPoints) {
 		e := c.EntryPoints[name]
 		at := func(option, format string, args ...any) { wrong("entryPoints."+name+"."+option, format, args...) }

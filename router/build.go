@@ -45,9 +45,9 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	for name, c := range cfg.HTTP.Routers {
 		b.router(name, c)
 	}
+	b.index()
 	b.hosts()
 	b.errorPages()
-	b.index()
 	slices.SortStableFunc(b.next.problems, func(x, y dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(x.Source, y.Source), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Key, y.Key),
 			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Reason, y.Reason))
@@ -210,7 +210,7 @@ func (b *building) index() {
 
 func (b *building) indexOf(entryPoint string, secure bool) *index.Index[*Route] {
 	listens := func(rt *Route) bool {
-		return rt != nil && rt.Status != Disabled && (rt.TLS != nil) == secure && slices.Contains(rt.EntryPoints, entryPoint)
+		return rt != nil && (rt.Status != Disabled || rt.closed) && (rt.TLS != nil) == secure && slices.Contains(rt.EntryPoints, entryPoint)
 	}
 	var removed []string
 	var added []index.Entry[*Route]

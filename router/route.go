@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fairway/config/dynamic"
+	"fairway/internal/answer"
 	"fairway/internal/nearest"
 	"fairway/router/rule"
 )
@@ -95,6 +96,10 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	rt.uses = m.uses
 	if len(b.blamed[o]) > 0 {
 		rt.Status = Disabled
+		m.close() // what was not understood may be what keeps strangers out
+	}
+	if rt.closed = rt.closed && rt.Status == Disabled && rt.Rule != nil; rt.closed {
+		rt.handler = http.HandlerFunc(rt.refuse)
 	}
 	b.next.routes[name] = rt
 	b.changed = append(b.changed, pair{old: old, new: rt})
@@ -217,12 +222,22 @@ func (m *making) chain(c *dynamic.Router) {
 	}
 	h, err := m.wrap(ctx, rt.Middlewares, m.provider, service)
 	if err != nil {
+		m.close()
 		m.failWith(err)
 	}
 	rt.handler = h
 	if rt.Status == Disabled {
 		retire()
 	}
+}
+
+// close has the route keep its place when it is out of use, and refuse what comes there.
+// Otherwise a router with a wider rule would serve what this one was to guard.
+func (m *making) close() { m.route.closed = true }
+
+// refuse answers for a route that is out of use.
+func (rt *Route) refuse(w http.ResponseWriter, r *http.Request) {
+	answer.Refuse(w, r, http.StatusServiceUnavailable, "the router is out of use: "+strings.Join(rt.Errors, "; "))
 }
 
 // failWith disables the route for one error, or for each of several.

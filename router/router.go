@@ -76,8 +76,13 @@ func (r *Router) Handler(entryPoint string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		table := r.table.Load()
 		route := table.Lookup(entryPoint, req)
+		if route != nil && req.TLS != nil && table.entryPoints[entryPoint].policies.guarded {
+			var ok bool
+			if req, ok = table.guard(w, req, entryPoint, route); !ok {
+				return
+			}
+		}
 		switch {
-		case route != nil && table.guarded && req.TLS != nil && !table.guard(w, req, route):
 		case table.pages.covers(route):
 			table.pages.serve(w, req, route)
 		case route == nil:

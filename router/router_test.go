@@ -115,13 +115,14 @@ func TestApply_ThingsComeBackWhenTheyAreMended(t *testing.T) {
 	r := New(newEnv())
 	good := parse(t, "file", base)
 	r.Apply(good)
-	for name, change := range map[string]string{
-		"service":    "http: {services: {one: {loadBalancer: {servers: [{url: 'x'}]}}}}",
-		"middleware": "http: {middlewares: {strip: {}}}",
-		"router":     "http: {routers: {a: {rule: 'Host(', service: one}}}",
+	const nothing, closed = "404 404 page not found", "503 Service Unavailable"
+	for name, tt := range map[string]struct{ change, want string }{
+		"service":    {"http: {services: {one: {loadBalancer: {servers: [{url: 'x'}]}}}}", nothing},
+		"middleware": {"http: {middlewares: {strip: {}}}", closed},
+		"router":     {"http: {routers: {a: {rule: 'Host(', service: one}}}", nothing},
 	} {
-		r.Apply(changed(t, good, change))
-		if got := ask(t, r, "web", "http://a/x/p"); got != "404 404 page not found" {
+		r.Apply(changed(t, good, tt.change))
+		if got := ask(t, r, "web", "http://a/x/p"); got != tt.want {
 			t.Errorf("with a broken %s: got %s", name, got)
 		}
 		r.Apply(good)

@@ -27,10 +27,7 @@ type Table struct {
 	options     map[string]*tlsOptions
 	plain       *certs.Policy            // of options that nobody has set
 	standard    *certs.Policy            // of hosts without options of their own
-	anyHost     *certs.Policy            // of hosts that are not in byHost
-	byHost      map[string]*certs.Policy // those that are not the standard; "*.x" for wildcards
 	together    map[string]*certs.Policy // of hosts with several
-	guarded     bool                     // not every connection is for every route
 	problems    []dynamic.Problem
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then
@@ -41,6 +38,7 @@ type Table struct {
 // those for TLS know nothing of each other.
 type entryPointRoutes struct {
 	plain, secure *index.Index[*Route]
+	policies      policies
 }
 
 // Status of an object.
@@ -66,6 +64,7 @@ type Route struct {
 	Rule        *rule.Rule
 
 	policy  *certs.Policy // by TLS; nil: the standard
+	closed  bool          // out of use, and keeps its place: nobody else may serve what it was to guard
 	of      string        // name of the router that it was made of
 	handler http.Handler
 	uses    []use

@@ -58,6 +58,10 @@ func (b *building) optionsNamed(name string, c *certs.Options) *tlsOptions {
 	if made.policy, err = c.New(name); err != nil {
 		made.policy = nil
 		made.errors = append(made.errors, b.report(dynamic.KindTLSOptions, name, err.Error(), "", dynamic.Error))
+		return made
+	}
+	for _, note := range made.policy.Notes() {
+		b.report(dynamic.KindTLSOptions, name, note, "", dynamic.Warning)
 	}
 	return made
 }
@@ -83,8 +87,10 @@ func (m *making) tls() {
 	case o == nil && name == dynamic.DefaultTLS:
 	case o == nil:
 		err := &missingError{"set of TLS options", name, nearestName(name, m.next.options)}
+		m.close()
 		m.fail(err.Error(), err.near)
 	case o.policy == nil:
+		m.close()
 		m.fail(fmt.Sprintf("its TLS options %q are out of use: %s", name, strings.Join(o.errors, "; ")), "")
 	case name != dynamic.DefaultTLS:
 		m.route.policy = o.policy
@@ -95,41 +101,65 @@ func (m *making) tls() {
 	}
 }
 
-// hosts finds out how TLS is spoken with each host, from all routes that listen by it.
+// policies say how TLS is spoken with the hosts of an entry point.
+type policies struct {
+	byHost  map[string]*certs.Policy // "*.x" for wildcards
+	any     *certs.Policy            // for all others
+	guarded bool                     // not every connection is for every route
+}
+
+// hosts finds out how TLS is spoken with each host, from the routes that listen by it.
 func (b *building) hosts() {
-	t := b.next
-	t.anyHost, t.byHost, t.together = t.standard, map[string]*certs.Policy{}, map[string]*certs.Policy{}
-	t.guarded = t.standard.Demands()
-	if len(t.options) == 0 {
-		return
+	b.next.together = map[string]*certs.Policy{}
+	for _, ep := range b.env.EntryPoints {
+		b.next.entryPoints[ep.Name].policies = b.policiesOf(ep.Name)
 	}
-	everywhere, sets := []*certs.Policy{}, map[string][]*certs.Policy{}
+}
+
+func (b *building) policiesOf(entryPoint string) policies {
+	t := b.next
+	ps := policies{any: t.standard, byHost: map[string]*certs.Policy{}, guarded: t.standard.Demands()}
+	if len(t.options) == 0 {
+		return ps
+	}
+	var everywhere []*certs.Policy // of routes that are for any host: they only ask for certificates
+	sets := map[string][]*certs.Policy{}
 	for _, rt := range t.routes {
-		if rt.TLS == nil || rt.Status == Disabled {
+		if rt.TLS == nil || rt.Status == Disabled || !slices.Contains(rt.EntryPoints, entryPoint) {
 			continue
 		}
 		hosts := rt.Rule.Hosts()
-		policy := rt.policy
-		if policy == nil {
-			policy = t.standard
-		}
 		for _, host := range hosts {
-			sets[host] = with(sets[host], policy)
+			sets[host] = with(sets[host], t.policyOf(rt))
 		}
-		if len(hosts) == 0 && rt.policy != nil {
-			everywhere = with(everywhere, policy)
+		if rt.policy != nil && servesAnyHost(rt.Rule) {
+			everywhere = with(everywhere, rt.policy)
 		}
 	}
 	for host, set := range sets {
-		for _, p := range everywhere {
-			set = with(set, p)
+		beside := everywhere
+		if at := strings.IndexByte(host, '.'); at > 0 && host[0] != '*' {
+			for _, p := range sets["*"+host[at:]] { // a route for the wildcard may serve this one
+				beside = with(slices.Clip(beside), p)
+			}
 		}
-		if p := b.joined(set); p != t.standard {
-			t.byHost[host] = p
-		}
+		ps.byHost[host] = b.joined(host, set, beside)
 	}
-	t.anyHost = b.joined(append(everywhere, t.standard))
-	t.guarded = t.guarded || len(t.byHost) > 0 || t.anyHost != t.standard
+	ps.any = b.joined("any other host", []*certs.Policy{t.standard}, everywhere)
+	ps.guarded = true
+	return ps
+}
+
+// servesAnyHost tells whether a rule may match requests for hosts that it does not name.
+func servesAnyHost(r *rule.Rule) bool {
+	return slices.ContainsFunc(r.Alternatives(), func(a rule.Alternative) bool { return a.HostKind == rule.AnyHost })
+}
+
+func (t *Table) policyOf(rt *Route) *certs.Policy {
+	if rt.policy != nil {
+		return rt.policy
+	}
+	return t.standard
 }
 
 func with(set []*certs.Policy, p *certs.Policy) []*certs.Policy {
@@ -139,36 +169,57 @@ func with(set []*certs.Policy, p *certs.Policy) []*certs.Policy {
 	return append(set, p)
 }
 
-// joined is the policy of a host with all of set, the same as before for the same set.
-func (b *building) joined(set []*certs.Policy) *certs.Policy {
-	slices.SortFunc(set, func(x, y *certs.Policy) int { return strings.Compare(x.Name(), y.Name()) })
-	if set = slices.Compact(set); len(set) == 1 {
-		return set[0]
-	}
+// joined is the policy of a host with all of set, the same as before for the same sets.
+func (b *building) joined(host string, set, beside []*certs.Policy) *certs.Policy {
+	byName := func(x, y *certs.Policy) int { return strings.Compare(x.Name(), y.Name()) }
+	slices.SortFunc(set, byName)
+	beside = slices.SortedFunc(slices.Values(beside), byName)
 	var key strings.Builder
 	for _, p := range set {
 		_, _ = fmt.Fprintf(&key, "%p ", p)
 	}
-	if b.next.together[key.String()] == nil {
-		if b.next.together[key.String()] = b.previous.together[key.String()]; b.next.together[key.String()] == nil {
-			b.next.together[key.String()] = certs.Together(set)
+	key.WriteString("|")
+	for _, p := range beside {
+		_, _ = fmt.Fprintf(&key, "%p ", p)
+	}
+	if made := b.next.together[key.String()]; made != nil {
+		return made
+	}
+	made := b.previous.together[key.String()]
+	if made == nil {
+		var err error
+		if made, err = certs.Together(set, beside); err != nil {
+			made = set[0]
+			for _, p := range set {
+				b.report(dynamic.KindTLSOptions, p.Name(), fmt.Sprintf("cannot be used for %s together with those of other routers: %v; connections are made by %s", host, err, made.Name()), "", dynamic.Warning)
+			}
+			return made // said again with the next table
 		}
 	}
-	return b.next.together[key.String()]
+	b.next.together[key.String()] = made
+	return made
 }
 
-// PolicyFor tells how TLS is spoken with a host, whose name is in lower case; "" is for
-// clients that name none.
-func (t *Table) PolicyFor(host string) *certs.Policy {
-	if p := t.byHost[host]; p != nil {
+// PolicyFor tells how TLS is spoken with a host at an entry point. Its name is in lower
+// case; "" is for clients that name none.
+func (t *Table) PolicyFor(entryPoint, host string) *certs.Policy {
+	routes := t.entryPoints[entryPoint]
+	if routes == nil {
+		return t.standard
+	}
+	return routes.policies.of(host)
+}
+
+func (ps *policies) of(host string) *certs.Policy {
+	if p := ps.byHost[host]; p != nil {
 		return p
 	}
 	if at := strings.IndexByte(host, '.'); at >= 0 {
-		if p := t.byHost["*"+host[at:]]; p != nil {
+		if p := ps.byHost["*"+host[at:]]; p != nil {
 			return p
 		}
 	}
-	return t.anyHost
+	return ps.any
 }
 
 // Policies are all that connections may be made by, and that routes decide by.
@@ -182,22 +233,53 @@ func (t *Table) Policies() map[*certs.Policy]bool {
 	return all
 }
 
-// guard tells whether a request that came by TLS may go on to its route. A connection
-// that was made for another host, by other options, is not for this one (RFC 9110,
-// section 15.5.20); and the route decides which clients it lets in.
-func (t *Table) guard(w http.ResponseWriter, r *http.Request, route *Route) bool {
+// Broken are the files of options that could not be used.
+func (t *Table) Broken() (files []string) {
+	for _, o := range t.options {
+		if o.policy == nil && o.config != nil {
+			files = append(files, o.config.ClientAuth.CAFiles...)
+			files = append(files, o.config.ClientAuth.CRLFiles...)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// guard tells whether a request that came by TLS may go on to its route, and returns it
+// as the route may see it. A connection that was made for another host, by other options,
+// is not for this one (RFC 9110, section 15.5.20); and the route decides which clients it
+// lets in.
+func (t *Table) guard(w http.ResponseWriter, r *http.Request, entryPoint string, route *Route) (*http.Request, bool) {
+	ps := &t.entryPoints[entryPoint].policies
 	host := rule.CleanHost(r.Host)
-	if asked := strings.ToLower(strings.TrimSuffix(r.TLS.ServerName, ".")); asked != host && t.PolicyFor(asked) != t.PolicyFor(host) {
-		answer.Refuse(w, r, http.StatusMisdirectedRequest, fmt.Sprintf("the connection was made for %q, with other TLS options", asked))
-		return false
+	made := ps.of(host)
+	if asked := strings.ToLower(strings.TrimSuffix(r.TLS.ServerName, ".")); asked != host && ps.of(asked) != made {
+		misdirected(w, r, fmt.Sprintf("the connection was made for %q, with other TLS options", asked))
+		return nil, false
 	}
-	policy := route.policy
-	if policy == nil {
-		policy = t.standard
-	}
+	policy := t.policyOf(route)
 	if err := policy.Admit(r.TLS); err != nil {
-		answer.Refuse(w, r, http.StatusForbidden, fmt.Sprintf("TLS options %s: %v", policy.Name(), err))
-		return false
+		if made.Insists() && len(r.TLS.PeerCertificates) == 0 {
+			misdirected(w, r, "the connection is older than the TLS options "+policy.Name()+", which ask for a certificate")
+		} else {
+			answer.Refuse(w, r, http.StatusForbidden, fmt.Sprintf("TLS options %s: %v", policy.Name(), err))
+		}
+		return nil, false
 	}
-	return true
+	if !policy.Asks() && len(r.TLS.PeerCertificates) > 0 { // for another router; nobody has looked at it
+		state := *r.TLS
+		state.PeerCertificates, state.VerifiedChains = nil, nil
+		seen := *r
+		seen.TLS = &state
+		r = &seen
+	}
+	return r, true
+}
+
+// misdirected has the client come back by another connection.
+func misdirected(w http.ResponseWriter, r *http.Request, cause string) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	answer.Refuse(w, r, http.StatusMisdirectedRequest, cause)
 }

@@ -144,6 +144,7 @@ func (e *entryPoint) secure(conn net.Conn, end time.Time) {
 	err := c.HandshakeContext(ctx)
 	cancel()
 	if err != nil {
+		e.log.WithError(err).WithField("peer", conn.RemoteAddr().String()).Debug("no TLS with a client")
 		_ = conn.Close()
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/dashboard"
+	"fairway/internal/nearest"
 	"fairway/router"
 	"fairway/tls/acme"
 	"fairway/tls/certs"
@@ -27,11 +28,21 @@ type https struct {
 	certs     *certs.Certificates
 	resolvers map[string]*acme.Resolver
 	names     []string // of the resolvers, sorted
+
+	mistakes []dynamic.Problem // in the install configuration
+	mu       sync.Mutex
+	stores   []dynamic.Problem // in what the configuration in force says of stores
+}
+
+// blame notes a mistake about a resolver.
+func (h *https) blame(resolver, reason string, severity dynamic.Severity) {
+	h.mistakes = append(h.mistakes, dynamic.Problem{Severity: severity, Provider: "acme", Kind: "resolver", Name: resolver, Reason: reason})
 }
 
 // newHTTPS makes the resolvers of the install configuration. changed is called when
 // something about certificates is new.
-func newHTTPS(c map[string]*acme.Config, log logrus.FieldLogger, changed func()) (*https, error) {
+func newHTTPS(install *config.Configuration, log logrus.FieldLogger, changed func()) (*https, error) {
+	c := acmeConfigs(install.CertificatesResolvers)
 	h := &https{resolvers: map[string]*acme.Resolver{}, names: []string{}}
 	var sources []certs.Source
 	for name := range c {
@@ -51,10 +62,16 @@ func newHTTPS(c map[string]*acme.Config, log logrus.FieldLogger, changed func())
 			Covered: func(host string) bool { return h.certs.Covers(host) },
 		})
 		if err != nil {
-			return nil, fmt.Errorf("option certificatesResolvers.%s.acme.%w", name, err)
+			// It costs the resolver, and nothing else.
+			h.blame(name, "option certificatesResolvers."+name+".acme."+err.Error(), dynamic.Error)
 		}
-		h.resolvers[name] = r
-		sources = append(sources, r)
+		if challenge := c[name].HTTPChallenge; challenge != nil && install.EntryPoints[challenge.EntryPoint] == nil {
+			h.blame(name, fmt.Sprintf("httpChallenge: there is no entry point %q; challenges are answered at all of them", challenge.EntryPoint), dynamic.Warning)
+		}
+		if r != nil {
+			h.resolvers[name] = r
+			sources = append(sources, r)
+		}
 	}
 	h.certs = certs.NewCertificates(log, own, sources...)
 	return h, nil
@@ -84,8 +101,8 @@ func acmeConfigs(c map[string]*config.CertificatesResolver) map[string]*acme.Con
 func (h *https) run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { h.certs.Run(ctx) })
-	for _, name := range h.names {
-		running.Go(func() { h.resolvers[name].Run(ctx) })
+	for _, r := range h.resolvers {
+		running.Go(func() { r.Run(ctx) })
 	}
 	running.Wait()
 }
@@ -97,8 +114,8 @@ func (h *https) serveChallenge(w http.ResponseWriter, r *http.Request) bool {
 	if h == nil || len(h.names) == 0 || !strings.HasPrefix(r.URL.Path, "/.well-known/acme-challenge/") {
 		return false
 	}
-	for _, name := range h.names {
-		if h.resolvers[name].ServeChallenge(w, r) {
+	for _, resolver := range h.resolvers {
+		if resolver.ServeChallenge(w, r) {
 			return true
 		}
 	}
@@ -106,8 +123,8 @@ func (h *https) serveChallenge(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // config is for the connections of entry points.
-func (h *https) config(table func() *router.Table) *tls.Config {
-	return h.certs.Config(func(host string) *certs.Policy { return table().PolicyFor(host) })
+func (h *https) config(entryPoint string, table func() *router.Table) *tls.Config {
+	return h.certs.Config(func(host string) *certs.Policy { return table().PolicyFor(entryPoint, host) })
 }
 
 // set takes over the certificates of a configuration, before its routes are served.
@@ -118,6 +135,36 @@ func (h *https) set(t *dynamic.TLS) {
 	store := t.Stores[dynamic.DefaultTLS]
 	h.certs.Set(t.Certificates, store)
 	h.certs.Generated(h.generated(store))
+	found := h.lookAtStores(t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stores = found
+}
+
+// lookAtStores finds what is said of stores and has no effect.
+func (h *https) lookAtStores(t *dynamic.TLS) (list []dynamic.Problem) {
+	say := func(name, reason, near string) {
+		list = append(list, dynamic.Problem{Severity: dynamic.Warning, Kind: dynamic.KindTLSStore, Name: name, Reason: reason, Nearest: near})
+	}
+	for name, store := range t.Stores {
+		switch g := store.DefaultGeneratedCert; {
+		case name != dynamic.DefaultTLS:
+			say(name, "is not used: there is one store, default", "")
+		case g == nil:
+		case !slices.Contains(h.names, g.Resolver):
+			say(name, fmt.Sprintf("there is no certificate resolver %q (install option certificatesResolvers)", g.Resolver), nearest.Name(g.Resolver, h.names))
+		case g.Domain == nil || g.Domain.Main == "":
+			say(name, "defaultGeneratedCert.domain.main is missing: nothing is ordered", "")
+		}
+	}
+	for _, c := range t.Certificates {
+		for _, name := range c.Stores {
+			if name != dynamic.DefaultTLS {
+				say(name, "a certificate names it, and is used all the same: there is one store, default", "")
+			}
+		}
+	}
+	return list
 }
 
 // generated is where the default certificate comes from, if a resolver is to get it.
@@ -133,9 +180,11 @@ func (h *https) generated(store *certs.Store) func() *tls.Certificate {
 	return func() *tls.Certificate { return r.Certificate(strings.ToLower(g.Domain.Main)) }
 }
 
-// want tells the resolvers what the routes of a table need.
-func (h *https) want(table *router.Table, t *dynamic.TLS) {
+// want tells the resolvers what the routes of a table need. again is called when files
+// have come that were missing.
+func (h *https) want(table *router.Table, t *dynamic.TLS, again func()) {
 	h.certs.Policies(table.Policies())
+	h.certs.Await(table.Broken(), again)
 	wanted := make(map[string][]acme.Wanted, len(h.names))
 	for _, rt := range table.Routes() {
 		if rt.TLS == nil || rt.TLS.CertResolver == "" || rt.Status == router.Disabled {
@@ -162,7 +211,9 @@ func (h *https) want(table *router.Table, t *dynamic.TLS) {
 		slices.SortFunc(list, func(a, b acme.Wanted) int {
 			return strings.Compare(strings.Join(a.Names, " ")+" "+a.By, strings.Join(b.Names, " ")+" "+b.By)
 		})
-		h.resolvers[name].Want(list)
+		if r := h.resolvers[name]; r != nil {
+			r.Want(list)
+		}
 	}
 }
 
@@ -188,8 +239,12 @@ func (h *https) problems(now time.Time) (list []dynamic.Problem) {
 			list = append(list, p)
 		}
 	}
-	for _, name := range h.names {
-		for _, s := range h.resolvers[name].Status() {
+	list = append(list, h.mistakes...)
+	h.mu.Lock()
+	list = append(list, h.stores...)
+	h.mu.Unlock()
+	for name, r := range h.resolvers {
+		for _, s := range r.Status() {
 			if s.Error == "" || !s.Wanted {
 				continue
 			}
@@ -240,6 +295,9 @@ func (h *https) list() (list []dashboard.Certificate) {
 		})
 	}
 	for _, name := range h.names {
+		if h.resolvers[name] == nil {
+			continue
+		}
 		for _, s := range h.resolvers[name].Status() {
 			list = append(list, dashboard.Certificate{
 				Names: s.Names, Resolver: name, Routers: s.By, Issuer: s.Issuer, Serial: s.Serial,

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,5 +153,61 @@ func TestServer_ChallengesOfOthersGoToTheRouters(t *testing.T) {
 	}
 	if got := fmt.Sprint(r.https.names); got != "[le]" {
 		t.Errorf("got resolvers %s", got)
+	}
+}
+
+// A mistake about one resolver costs that resolver, and nothing else.
+func TestServer_AResolverThatCannotBeMade(t *testing.T) {
+	url := backend(t, func(*http.Request) {})
+	routes := strings.Replace(routeTo(url), "service: all}", "service: all, tls: {certResolver: dns}}", 1) + `
+tls:
+  stores: {default: {defaultGeneratedCert: {resolver: nosuch, domain: {main: a.test}}}, inner: {}}
+`
+	r := start(t, routes, "--certificatesresolvers.dns.acme.dnschallenge.provider=nosuchprovider", "--certificatesresolvers.dns.acme.storage="+t.TempDir(),
+		"--certificatesresolvers.le.acme.httpchallenge.entrypoint=wbe", "--certificatesresolvers.le.acme.storage="+t.TempDir())
+	if res, body := fetchURL(t, secureClient(r, "a.test"), "https://a.test/"); res.StatusCode != 200 || body != "answer" {
+		t.Errorf("got %d %q", res.StatusCode, body)
+	}
+	all := ""
+	for _, p := range r.problems() {
+		all += string(p.Severity) + " " + p.String() + "\n"
+	}
+	for _, want := range []string{
+		"error resolver dns: option certificatesResolvers.dns.acme.dnsChallenge.provider: ", `warning resolver le: httpChallenge: there is no entry point "wbe"`,
+		`tlsStore default: there is no certificate resolver "nosuch"`, "tlsStore inner: is not used: there is one store, default",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nothing says %q:\n%s", want, all)
+		}
+	}
+}
+
+// Files that TLS options name may come later, as those of volumes that are mounted late.
+func TestServer_FilesOfTLSOptionsMayComeLater(t *testing.T) {
+	staff := certtest.NewAuthority(t, "staff")
+	file := filepath.Join(t.TempDir(), "staff.pem")
+	url := backend(t, func(*http.Request) {})
+	routes := strings.Replace(routeTo(url), "service: all}", "service: all, tls: {options: staff}}", 1) + "tls: {options: {staff: {clientAuth: {caFiles: [" + file + "]}}}}\n"
+	r := start(t, routes)
+	if res, _ := fetchURL(t, secureClient(r, "a.test"), "https://a.test/"); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without the file: got %d", res.StatusCode)
+	}
+	if err := os.WriteFile(file, []byte(staff.PEM()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	employee := staff.Pair("employee")
+	await(t, "the router to be opened", func() bool {
+		c := secureClient(r, "a.test")
+		c.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{employee}
+		defer c.CloseIdleConnections()
+		res, err := c.Get("https://a.test/")
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	if res, _ := fetchURL(t, secureClient(r, "a.test"), "https://a.test/"); res.StatusCode != http.StatusForbidden {
+		t.Errorf("without a certificate: got %d", res.StatusCode)
 	}
 }

@@ -35,6 +35,8 @@ type Server struct {
 	watch       *providers.Watch
 	entryPoints []*entryPoint
 	forwarder   *proxy.Engine
+	applying    sync.Mutex
+	current     *dynamic.Configuration // in force; for who holds applying
 	history     history
 	stopping    atomic.Bool
 }
@@ -62,7 +64,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.https, err = newHTTPS(acmeConfigs(o.Config.CertificatesResolvers), o.Log, s.tellProblems); err != nil {
+	if s.https, err = newHTTPS(s.config.Configuration, o.Log, s.tellProblems); err != nil {
 		return nil, err
 	}
 	if s.metrics, err = s.newMetrics(); err != nil {
@@ -166,7 +168,7 @@ func (s *Server) listen() error {
 			s.log.WithField("entryPoint", name).Warn("a UDP entry point is not opened: there is nothing yet that would route datagrams")
 			continue
 		}
-		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, s.https, s.https.config(s.router.Table), given, s.log)
+		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, s.https, s.https.config(name, s.router.Table), given, s.log)
 		if err != nil && slices.Contains(s.config.Implied, name) {
 			s.log.WithError(err).Warn("an entry point that is there by default is left out")
 			continue
@@ -238,10 +240,25 @@ func (s *Server) Addresses() map[string]string {
 
 // apply puts a configuration in force and tells what is new about it.
 func (s *Server) apply(cfg *dynamic.Configuration) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.current = cfg
+	s.enforce()
+}
+
+// applyAgain is for files that the configuration names, and that have come meanwhile.
+func (s *Server) applyAgain() {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.enforce()
+}
+
+func (s *Server) enforce() {
+	cfg := s.current
 	began := time.Now()
 	s.https.set(cfg.TLS)
 	table := s.router.Apply(cfg)
-	s.https.want(table, cfg.TLS)
+	s.https.want(table, cfg.TLS, s.applyAgain)
 	s.tellProblems()
 	s.keepMetrics(table, began)
 	s.log.WithFields(logrus.Fields{

@@ -9,6 +9,7 @@ import (
 
 	"fairway/internal/decode"
 	"fairway/middlewares/addprefix"
+	"fairway/tls/certs"
 )
 
 func TestQualified_ObjectsAndProblemsBelongToTheirProvider(t *testing.T) {
@@ -163,5 +164,19 @@ func TestTraefikOption(t *testing.T) {
 		if got := TraefikOption(path); got != want {
 			t.Errorf("%q: got %v, want %v", path, got, want)
 		}
+	}
+}
+
+// What the operator has written in a file does not give way to what labels say.
+func TestMerge_FilesGoBeforeLabelsInTLS(t *testing.T) {
+	stores := func(file string) *TLS {
+		return &TLS{Stores: map[string]*certs.Store{DefaultTLS: {DefaultCertificate: &certs.Certificate{CertFile: file}}}, Options: map[string]*certs.Options{DefaultTLS: {MinVersion: file}}}
+	}
+	merged := Merge(map[string]*Configuration{"docker": {TLS: stores("labels")}, "file": {TLS: stores("file")}, "consul": {}})
+	if got := merged.TLS.Stores[DefaultTLS].DefaultCertificate.CertFile + merged.TLS.Options[DefaultTLS].MinVersion; got != "filefile" {
+		t.Errorf("got %s", got)
+	}
+	if len(merged.Problems) != 2 || merged.Problems[0].Provider != "docker" || merged.Problems[0].Reason != "is not used: the provider file has one of the same name" {
+		t.Errorf("got %v", merged.Problems)
 	}
 }

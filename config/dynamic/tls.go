@@ -62,7 +62,7 @@ func mergeTLS(all map[string]*Configuration) (*TLS, []Problem) {
 		owner[kind+name] = provider
 		return true
 	}
-	for _, provider := range slices.Sorted(maps.Keys(all)) {
+	for _, provider := range operatorsFirst(all) {
 		t := all[provider].TLS
 		if t.Empty() {
 			continue
@@ -87,4 +87,14 @@ func mergeTLS(all map[string]*Configuration) (*TLS, []Problem) {
 
 func sameTLS(a, b *TLS) bool {
 	return a == b || a.Empty() && b.Empty() || !a.Empty() && !b.Empty() && reflect.DeepEqual(a, b)
+}
+
+// operatorsFirst are the providers in the order of their names, files in front: what the
+// operator has written does not give way to what labels say.
+func operatorsFirst(all map[string]*Configuration) []string {
+	names := slices.Sorted(maps.Keys(all))
+	if at := slices.Index(names, "file"); at > 0 {
+		names = slices.Insert(slices.Delete(names, at, at+1), 0, "file")
+	}
+	return names
 }

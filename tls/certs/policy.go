@@ -19,14 +19,12 @@ type Policy struct {
 	template *tls.Config // all but certificates and client authentication
 	demand   tls.ClientAuthType
 	strict   bool
-	members  []*Policy // of hosts with several: those that routers decide by
-
-	files   []string
-	trust   atomic.Pointer[trust]
-	tickets tickets
-	mu      sync.Mutex // held by who makes settings anew
-	stamp   string     // of the files when they were last read
-	current atomic.Pointer[settings]
+	files    []string
+	trust    atomic.Pointer[trust]
+	tickets  tickets
+	mu       sync.Mutex // held by who makes settings anew
+	stamp    string     // of the files when they were last read
+	current  atomic.Pointer[settings]
 }
 
 // settings are a policy with the certificates of a store.
@@ -147,23 +145,28 @@ func (c *ClientAuth) demand() (tls.ClientAuthType, error) {
 }
 
 // Together is the policy of a host whose routers have several: connections are made by
-// the first one, and clients are asked for a certificate if any of them does. Which
-// client may do what is then decided by each router (Admit).
-func Together(list []*Policy) *Policy {
-	if len(list) == 1 {
-		return list[0]
+// the first one, and clients are asked for a certificate if any of them does, or any of
+// beside, which are those of routers for all hosts. Which client may do what is then
+// decided by each router (Admit). It fails when versions of TLS exclude each other.
+func Together(list, beside []*Policy) (*Policy, error) {
+	asks := func(p *Policy) bool { return p.demand != tls.NoClientCert }
+	if len(list) == 1 && !slices.ContainsFunc(beside, asks) {
+		return list[0], nil
 	}
 	first := list[0]
-	p := &Policy{name: first.name, options: first.options, template: first.template, members: list}
+	p := &Policy{name: first.name, options: first.options, template: first.template}
 	p.trust.Store(&trust{})
 	for _, m := range list {
 		p.strict = p.strict || m.strict
 		p.template = stricter(p.template, m.template)
-		if m.demand != tls.NoClientCert {
-			p.demand = tls.RequestClientCert
-		}
 	}
-	return p
+	if slices.ContainsFunc(list, asks) || slices.ContainsFunc(beside, asks) {
+		p.demand = tls.RequestClientCert
+	}
+	if c := p.template; c.MaxVersion != 0 && c.MaxVersion < c.MinVersion {
+		return nil, fmt.Errorf("no version of TLS is left: %s at least, and %s at most", tls.VersionName(c.MinVersion), tls.VersionName(c.MaxVersion))
+	}
+	return p, nil
 }
 
 // stricter is a, with the versions that both allow.
@@ -182,6 +185,20 @@ func (p *Policy) Name() string { return p.name }
 
 // Options are what the policy was made of.
 func (p *Policy) Options() *Options { return p.options }
+
+// Files are those that the options name.
+func (p *Policy) Files() []string { return p.files }
+
+// Notes are what the operator should know of the files as they are now.
+func (p *Policy) Notes() []string { return p.trust.Load().notes }
+
+// Asks tells whether clients are asked for certificates.
+func (p *Policy) Asks() bool { return p.demand != tls.NoClientCert }
+
+// Insists tells whether no connection without a certificate can have been made by it.
+func (p *Policy) Insists() bool {
+	return p.demand == tls.RequireAnyClientCert || p.demand == tls.RequireAndVerifyClientCert
+}
 
 // Demands tells whether Admit may refuse anybody.
 func (p *Policy) Demands() bool {
@@ -256,11 +273,11 @@ func (p *Policy) refresh() (changed bool, err error) {
 	if stamp == p.stamp {
 		return false, nil
 	}
+	p.stamp = stamp // a content that is not usable is told of once
 	t, err := p.options.ClientAuth.load()
 	if err != nil {
 		return false, err
 	}
-	p.stamp = stamp
 	p.trust.Store(t)
 	if s := p.current.Load(); s != nil {
 		p.current.Store(&settings{config: p.config(s.of), of: s.of})

@@ -3,6 +3,8 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"strings"
@@ -70,6 +72,9 @@ func TestOptions_MistakesAreNamed(t *testing.T) {
 		"no file":      {Options{ClientAuth: ClientAuth{CAFiles: []string{a.pem(), "/nowhere.pem"}}}, "clientAuth.caFiles[1]: open /nowhere.pem"},
 		"no PEM":       {Options{ClientAuth: ClientAuth{CAFiles: []string{file(t, "x.pem", "x")}}}, "clientAuth.caFiles[0]: there is no certificate in it"},
 		"no list":      {Options{ClientAuth: ClientAuth{CAFiles: []string{a.pem()}, CRLFiles: []string{a.pem()}}}, "clientAuth.crlFiles[0]: read the list of revoked certificates"},
+		"outdated kind": {Options{ClientAuth: ClientAuth{CAFiles: []string{a.pem()}, CRLFiles: []string{a.revokesWith(func(l *x509.RevocationList) {
+			l.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
+		})}}}, "clientAuth.crlFiles[0]: the list of CN=CA is of a kind that is not understood (extension 2.5.29.27)"},
 		"foreign list": {Options{ClientAuth: ClientAuth{CAFiles: []string{a.pem()}, CRLFiles: []string{other.revokes()}}}, "clientAuth.crlFiles[0]: the list of CN=other is signed by none of caFiles"},
 	} {
 		if _, err := tt.options.New("test"); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -111,7 +116,7 @@ func TestClientAuth_EachWay(t *testing.T) {
 		"VerifyClientCertIfGiven": {"nothing", "ours"}, "RequireAndVerifyClientCert": {"ours"}, "": {"ours"},
 	} {
 		policy := policyOf(t, Options{ClientAuth: auth(kind)})
-		shared := Together([]*Policy{policy, DefaultPolicy()})
+		shared := together(t, policy, DefaultPolicy())
 		for who, cert := range all {
 			want := slices.Contains(in, who)
 			m := handshake(t, store.Config(only(policy)), showing(t, cert))
@@ -165,6 +170,28 @@ func TestClientAuth_ChangedFilesCountForOpenConnectionsToo(t *testing.T) {
 	}
 	if n := strings.Count(said.String(), "is not usable"); n < 1 {
 		t.Errorf("the log has %q", said)
+	}
+}
+
+func TestClientAuth_SeveralListsOfOneAuthority(t *testing.T) {
+	ours := newAuthority(t, "ours")
+	all := clients(ours, newAuthority(t, "theirs"))
+	old := ours.revokesWith(func(l *x509.RevocationList) {
+		l.NextUpdate = time.Now().Add(-time.Hour)
+		l.ThisUpdate = l.NextUpdate.Add(-time.Hour)
+	})
+	for name, lists := range map[string][]string{
+		"files":    {ours.revokes(all["revoked"]), ours.revokes(all["nothing"]), old},
+		"one file": {ours.revokes(all["revoked"]) + ours.revokes() + old},
+	} {
+		policy := policyOf(t, Options{ClientAuth: ClientAuth{CAFiles: []string{ours.pem()}, CRLFiles: lists}})
+		store, _ := newStore(t)
+		if handshake(t, store.Config(only(policy)), showing(t, all["revoked"])).err == nil {
+			t.Errorf("%s: who is revoked is let in", name)
+		}
+		if notes := policy.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "of CN=ours is out of date since") {
+			t.Errorf("%s: got notes %q", name, notes)
+		}
 	}
 }
 
@@ -229,12 +256,37 @@ func TestTickets_DoNotOutliveARevocation(t *testing.T) {
 	}
 }
 
+func together(t *testing.T, list ...*Policy) *Policy {
+	t.Helper()
+	p, err := Together(list, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestTogether_WithRoutersForAllHosts(t *testing.T) {
+	one := policyOf(t, Options{MinVersion: "VersionTLS12"})
+	odd := policyOf(t, Options{MinVersion: "VersionTLS13", CurvePreferences: []string{"P521"}, SniStrict: true})
+	if p, err := Together([]*Policy{one}, []*Policy{odd}); p != one || err != nil {
+		t.Errorf("options for all hosts change those of one: %v", err)
+	}
+	asking := policyOf(t, Options{MinVersion: "VersionTLS13", ClientAuth: ClientAuth{ClientAuthType: "RequireAnyClientCert"}})
+	p, err := Together([]*Policy{one}, []*Policy{odd, asking})
+	if err != nil || p.demand != tls.RequestClientCert || p.template.MinVersion != tls.VersionTLS12 || p.strict || p.template.CurvePreferences != nil {
+		t.Errorf("got %+v, demand %v, %v", p.template, p.demand, err)
+	}
+	if _, err := Together([]*Policy{odd, policyOf(t, Options{MaxVersion: "VersionTLS12"})}, nil); err == nil || err.Error() != "no version of TLS is left: TLS 1.3 at least, and TLS 1.2 at most" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTogether(t *testing.T) {
 	one := policyOf(t, Options{MinVersion: "VersionTLS12"})
-	if Together([]*Policy{one}) != one {
+	if together(t, one) != one {
 		t.Error("one policy is not itself")
 	}
-	p := Together([]*Policy{one, policyOf(t, Options{MinVersion: "VersionTLS13", SniStrict: true, DisableSessionTickets: true}), policyOf(t, Options{MaxVersion: "VersionTLS13"})})
+	p := together(t, one, policyOf(t, Options{MinVersion: "VersionTLS13", SniStrict: true, DisableSessionTickets: true}), policyOf(t, Options{MaxVersion: "VersionTLS13"}))
 	if p.template.MinVersion != tls.VersionTLS13 || p.template.MaxVersion != tls.VersionTLS13 || !p.strict || !p.template.SessionTicketsDisabled || p.demand != tls.NoClientCert {
 		t.Errorf("got %+v, strict %v, demand %v", p.template, p.strict, p.demand)
 	}

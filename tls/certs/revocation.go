@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // certificatesIn reads all certificates of a PEM text.
@@ -49,7 +50,18 @@ func (t *trust) revoke(fileOrText string, issuers []*x509.Certificate) error {
 		if !signed(crl, issuers) {
 			return fmt.Errorf("the list of %s is signed by none of caFiles", crl.Issuer)
 		}
-		serials := map[string]bool{}
+		for _, e := range crl.Extensions {
+			if e.Critical {
+				return fmt.Errorf("the list of %s is of a kind that is not understood (extension %s): whole lists are", crl.Issuer, e.Id)
+			}
+		}
+		if !crl.NextUpdate.IsZero() && time.Now().After(crl.NextUpdate) {
+			t.notes = append(t.notes, fmt.Sprintf("the list of revoked certificates of %s is out of date since %s", crl.Issuer, crl.NextUpdate.UTC().Format("2006-01-02")))
+		}
+		serials := t.revoked[string(crl.RawIssuer)] // an authority may have several
+		if serials == nil {
+			serials = map[string]bool{}
+		}
 		for _, entry := range crl.RevokedCertificateEntries {
 			serials[entry.SerialNumber.String()] = true
 		}

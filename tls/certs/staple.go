@@ -96,6 +96,20 @@ func ask(ctx context.Context, leaf, issuer *x509.Certificate) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(res.Body, stapleBytes))
 }
 
+// keepStapled works until ctx ends.
+func (c *Certificates) keepStapled(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		c.stapled(ctx, time.Now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
 // stapled gives the certificates that demand it their answers, where it is time for new
 // ones. Only the network is waited for without the lock.
 func (c *Certificates) stapled(ctx context.Context, now time.Time) {

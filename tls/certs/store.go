@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,12 +36,17 @@ type Certificates struct {
 	sources []Source
 	loaded  atomic.Pointer[loaded]
 
+	complained atomic.Int64 // when a line about a stranger was logged, in Unix time
+
 	mu       sync.Mutex
 	pairs    map[string]*pair // by what the operator wrote
 	wanted   []*pair          // in the order written
 	standard *pair            // of the default store; nil: none
-	generate func() *tls.Certificate
+	generate atomic.Pointer[func() *tls.Certificate]
 	policies map[*Policy]bool
+	awaited  []string // files of options that could not be used
+	stamp    string   // of awaited
+	again    func()
 }
 
 // loaded are certificates by name.
@@ -115,8 +121,12 @@ func (c *Certificates) Set(list []*Certificate, store *Store) (errs []error) {
 		key := cert.CertFile + "\n" + cert.KeyFile.Reveal()
 		p := c.pairs[key]
 		if p == nil {
-			if p = before[key]; p == nil || p.err != nil {
+			old := before[key]
+			if p = old; p == nil || p.err != nil {
 				p = newPair(cert)
+				if old != nil && p.cert == nil {
+					p.cert = old.cert // the last good one
+				}
 			}
 			c.pairs[key] = p
 		}
@@ -149,9 +159,7 @@ func newPair(cert *Certificate) *pair {
 // Generated is where the default certificate comes from when the operator has given
 // none: nil for the one that fairway signs itself.
 func (c *Certificates) Generated(from func() *tls.Certificate) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.generate = from
+	c.generate.Store(&from)
 }
 
 // publish puts what is loaded in force. The caller holds the lock.
@@ -195,13 +203,19 @@ func namesOf(leaf *x509.Certificate) (names []string) {
 }
 
 // Covers tells whether the operator has given a certificate for a name, which may be a
-// wildcard.
+// wildcard, that has not run out.
 func (c *Certificates) Covers(name string) bool {
-	l := c.loaded.Load()
+	l, now := c.loaded.Load(), time.Now()
+	good := func(cert *tls.Certificate) bool { return inForce(cert, now) }
 	if parent, ok := strings.CutPrefix(name, "*"); ok {
-		return len(l.wildcard[parent]) > 0
+		return slices.ContainsFunc(l.wildcard[parent], good)
 	}
-	return len(l.exact[name]) > 0 || len(l.wildcard[parentOf(name)]) > 0
+	return slices.ContainsFunc(l.exact[name], good) || slices.ContainsFunc(l.wildcard[parentOf(name)], good)
+}
+
+// inForce tells whether a certificate is valid at a time.
+func inForce(cert *tls.Certificate, now time.Time) bool {
+	return cert.Leaf == nil || !now.Before(cert.Leaf.NotBefore) && !now.After(cert.Leaf.NotAfter)
 }
 
 // parentOf is what a wildcard for a name ends with: ".example.com".
@@ -249,25 +263,28 @@ func (c *Certificates) choose(hello *tls.ClientHelloInfo, strict bool) (*tls.Cer
 			name = a.IP.String()
 		}
 	}
-	if cert := supported(l.exact[name], hello); cert != nil {
-		return cert, nil
-	}
-	for _, s := range c.sources {
-		if cert := s.Certificate(name); cert != nil {
+	now := time.Now()
+	var late *tls.Certificate // for the last resort: one that has run out
+	for _, cert := range []*tls.Certificate{supported(l.exact[name], hello, now), c.resolved(name, now), supported(l.wildcard[parentOf(name)], hello, now)} {
+		switch {
+		case cert == nil:
+		case inForce(cert, now):
 			return cert, nil
+		case late == nil:
+			late = cert
 		}
-	}
-	if cert := supported(l.wildcard[parentOf(name)], hello); cert != nil {
-		return cert, nil
 	}
 	for _, s := range c.sources {
 		cert, err := s.OnDemand(hello)
-		if err != nil {
+		if err != nil && c.complains(now) {
 			c.log.WithError(err).WithField("host", name).Warn("no certificate on demand")
 		}
 		if cert != nil {
 			return cert, nil
 		}
+	}
+	if late != nil {
+		return late, nil
 	}
 	if strict {
 		return nil, fmt.Errorf("there is no certificate for %q, and sniStrict refuses others", name)
@@ -275,34 +292,53 @@ func (c *Certificates) choose(hello *tls.ClientHelloInfo, strict bool) (*tls.Cer
 	return c.fallback(l), nil
 }
 
+// resolved is what the resolvers have for a name: of several the one that is valid for
+// longest.
+func (c *Certificates) resolved(name string, now time.Time) (best *tls.Certificate) {
+	for _, s := range c.sources {
+		cert := s.Certificate(name)
+		switch {
+		case cert == nil:
+		case best == nil, inForce(cert, now) && (!inForce(best, now) || cert.Leaf.NotAfter.After(best.Leaf.NotAfter)):
+			best = cert
+		}
+	}
+	return best
+}
+
+// complains tells whether a line may be logged about what a stranger has asked for: one in
+// ten seconds.
+func (c *Certificates) complains(now time.Time) bool {
+	last := c.complained.Load()
+	return now.Unix() >= last+10 && c.complained.CompareAndSwap(last, now.Unix())
+}
+
 // fallback is the default certificate.
 func (c *Certificates) fallback(l *loaded) *tls.Certificate {
 	if l.standard != c.own {
 		return l.standard
 	}
-	c.mu.Lock()
-	generate := c.generate
-	c.mu.Unlock()
-	if generate != nil {
-		if cert := generate(); cert != nil {
+	if generate := c.generate.Load(); generate != nil && *generate != nil {
+		if cert := (*generate)(); cert != nil {
 			return cert
 		}
 	}
 	return c.own
 }
 
-// supported is the first that the client can use: one name may have certificates with
-// keys of several kinds.
-func supported(list []*tls.Certificate, hello *tls.ClientHelloInfo) *tls.Certificate {
+// supported is the first that the client can use, and that is in force: one name may have
+// certificates with keys of several kinds.
+func supported(list []*tls.Certificate, hello *tls.ClientHelloInfo, now time.Time) (best *tls.Certificate) {
 	for _, cert := range list {
-		if len(list) == 1 || hello.SupportsCertificate(cert) == nil {
+		fits := len(list) == 1 || hello.SupportsCertificate(cert) == nil
+		if fits && inForce(cert, now) {
 			return cert
 		}
+		if best == nil || fits {
+			best = cert
+		}
 	}
-	if len(list) > 0 {
-		return list[0]
-	}
-	return nil
+	return best
 }
 
 // Policies takes over those that are in use, so that their files are looked at.
@@ -312,6 +348,14 @@ func (c *Certificates) Policies(list map[*Policy]bool) {
 	c.policies = list
 }
 
+// Await calls again when one of the files changes, or comes into being: options that name
+// them could not be used. It replaces what was awaited before.
+func (c *Certificates) Await(files []string, again func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awaited, c.stamp, c.again = files, stampOf(files), again
+}
+
 // lookEvery is how often files are looked at.
 const lookEvery = 2 * time.Second
 
@@ -319,15 +363,31 @@ const lookEvery = 2 * time.Second
 func (c *Certificates) Run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
+	var stapling sync.WaitGroup
+	defer stapling.Wait()
+	stapling.Go(func() { c.keepStapled(ctx) }) // it waits for the network
 	for {
-		c.stapled(ctx, time.Now())
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 			c.refresh()
+			if again := c.arrived(); again != nil {
+				again()
+			}
 		}
 	}
+}
+
+// arrived returns what is to be done when a file that was awaited has changed, or nil.
+func (c *Certificates) arrived() func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.awaited) == 0 || stampOf(c.awaited) == c.stamp {
+		return nil
+	}
+	c.stamp = stampOf(c.awaited)
+	return c.again
 }
 
 // refresh looks at the files. A pair of which one half is new does not fit together: the
@@ -342,7 +402,7 @@ func (c *Certificates) refresh() {
 		}
 		good := p.cert
 		p.load()
-		log := c.log.WithField("files", p.files)
+		log := c.log.WithField("file", shown(p.config.CertFile))
 		if p.err != nil {
 			log.WithError(p.err).Warn("a changed certificate is not usable: the last good one stays in force")
 			p.cert = good
@@ -361,6 +421,14 @@ func (c *Certificates) refresh() {
 			c.log.WithField("options", p.Name()).Info("read a changed file of TLS options")
 		}
 	}
+}
+
+// shown is the path of a file, if it is sure to be one.
+func shown(fileOrText string) string {
+	if isText(fileOrText) || !isPath(fileOrText) {
+		return ""
+	}
+	return fileOrText
 }
 
 // Info is what is shown of a certificate.
@@ -392,10 +460,7 @@ func (c *Certificates) List() (list []Info) {
 }
 
 func (p *pair) info() Info {
-	i := Info{}
-	if !isText(p.config.CertFile) {
-		i.File = p.config.CertFile
-	}
+	i := Info{File: shown(p.config.CertFile)}
 	if p.stapleErr != nil {
 		i.Staple = p.stapleErr.Error()
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -165,5 +166,95 @@ func TestCertificates_ChallengesAreAnswered(t *testing.T) {
 	asks.ServerName = "never.test"
 	if m := handshake(t, c.Config(only(DefaultPolicy())), asks); m.err == nil {
 		t.Error("a challenge that nobody has asked for was answered")
+	}
+}
+
+// What has run out is shown only where there is nothing else.
+func TestCertificates_WhatIsInForceGoesFirst(t *testing.T) {
+	a := newAuthority(t, "CA")
+	over := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	marked := func(change func(*x509.Certificate), mark string, names ...string) *Certificate {
+		return a.issue(func(c *x509.Certificate) {
+			c.Subject.CommonName = mark
+			if change != nil {
+				change(c)
+			}
+		}, names...)
+	}
+	long := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(20 * time.Hour) }
+	c, _ := newStore(t,
+		&resolver{has: map[string]*tls.Certificate{"moved.test": loadPair(t, marked(over, "old", "moved.test")), "x.wild.test": loadPair(t, marked(over, "old", "x.wild.test")), "both.test": loadPair(t, marked(nil, "short", "both.test"))}},
+		&resolver{has: map[string]*tls.Certificate{"moved.test": loadPair(t, marked(nil, "new", "moved.test")), "own.test": loadPair(t, marked(nil, "new", "own.test")), "both.test": loadPair(t, marked(long, "long", "both.test"))}})
+	c.Set([]*Certificate{marked(nil, "wild", "*.wild.test"), marked(over, "own", "own.test"), marked(over, "last", "last.test")}, nil)
+	for name, want := range map[string]string{"moved.test": "new", "x.wild.test": "wild", "own.test": "new", "both.test": "long", "last.test": "last"} {
+		if got := served(t, c, DefaultPolicy(), name).Subject.CommonName; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if c.Covers("own.test") || !c.Covers("x.wild.test") {
+		t.Error("a certificate that has run out covers its names")
+	}
+}
+
+func TestCertificates_TheLastGoodOneStaysOverReloads(t *testing.T) {
+	a := newAuthority(t, "CA")
+	first, second := a.issue(nil, "first.test"), a.issue(nil, "second.test")
+	both := &Certificate{CertFile: file(t, "cert.pem", first.CertFile), KeyFile: secret.String(file(t, "key.pem", first.KeyFile.Reveal()))}
+	c, _ := newStore(t)
+	c.Set([]*Certificate{both}, nil)
+	rewrite(t, both.CertFile, second.CertFile) // half of it is new
+	c.refresh()
+	for range 2 {
+		if errs := c.Set([]*Certificate{both}, nil); errs[0] == nil {
+			t.Error("nothing is said")
+		}
+		if got := served(t, c, DefaultPolicy(), "first.test").DNSNames[0]; got != "first.test" {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+func TestCertificates_KeysAreNotShown(t *testing.T) {
+	a := newAuthority(t, "CA")
+	good := a.issue(nil, "one.test")
+	body := strings.ReplaceAll(strings.TrimPrefix(good.KeyFile.Reveal(), "-----BEGIN PRIVATE KEY-----"), "\n", "")
+	for _, key := range []string{body, "----BEGIN PRIVATE KEY-----" + body, "/" + body, body[:100], strings.TrimPrefix(good.KeyFile.Reveal(), "-")} {
+		c, said := newStore(t)
+		errs := c.Set([]*Certificate{{CertFile: good.CertFile, KeyFile: secret.String(key)}}, nil)
+		c.refresh()
+		if text := fmt.Sprint(errs, c.List(), said); errs[0] == nil || strings.Contains(text, body[10:40]) {
+			t.Errorf("the key is shown, or nothing is said: %s", text)
+		}
+	}
+	for _, path := range []string{"/nowhere/key.pem", "./key", "/tmp/no-such-key"} {
+		if _, err := PEM(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
+func TestCertificates_FilesOfOptionsAreAwaited(t *testing.T) {
+	c, _ := newStore(t)
+	path := file(t, "ca.pem", "x")
+	calls := 0
+	c.Await([]string{path, path + ".new"}, func() { calls++ })
+	if c.arrived() != nil {
+		t.Error("nothing has changed")
+	}
+	rewrite(t, path+".new", "y")
+	if again := c.arrived(); again == nil {
+		t.Error("a new file is not noticed")
+	} else if again(); calls != 1 || c.arrived() != nil {
+		t.Errorf("%d calls", calls)
+	}
+}
+
+func TestCertificates_StrangersDoNotFillTheLog(t *testing.T) {
+	c, said := newStore(t, &resolver{})
+	for range 20 {
+		served(t, c, DefaultPolicy(), "broken.test")
+	}
+	if n := strings.Count(said.String(), "no certificate on demand"); n != 1 {
+		t.Errorf("%d lines", n)
 	}
 }

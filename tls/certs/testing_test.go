@@ -106,10 +106,19 @@ func (a *authority) rsa(names ...string) *Certificate {
 // revokes makes a list of revoked certificates.
 func (a *authority) revokes(certs ...*Certificate) string {
 	a.Helper()
+	return a.revokesWith(func(*x509.RevocationList) {}, certs...)
+}
+
+func (a *authority) revokesWith(change func(*x509.RevocationList), certs ...*Certificate) string {
+	a.Helper()
 	list := &x509.RevocationList{Number: big.NewInt(serials.Add(1)), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
 	for _, c := range certs {
+		if c == nil {
+			continue
+		}
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: pair509(a.T, c).SerialNumber, RevocationTime: time.Now()})
 	}
+	change(list)
 	der, err := x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
 	if err != nil {
 		a.Fatal(err)

@@ -13,6 +13,7 @@ import (
 type trust struct {
 	roots   *x509.CertPool
 	revoked map[string]map[string]bool // by raw subject of the issuer, then serial number
+	notes   []string                   // what the operator should know
 
 	mu   sync.Mutex
 	seen map[*x509.Certificate]verdict
