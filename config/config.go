@@ -9,6 +9,7 @@ import (
 	"fairway/providers/docker"
 	"fairway/providers/file"
 	"fairway/proxy"
+	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
 	"fairway/tls/acme"
 )
@@ -35,6 +36,8 @@ type Configuration struct {
 	API *API `json:"api,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Ping answers health checks at /ping.
 	Ping *Ping `json:"ping,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// AccessLog has a line for each request.
+	AccessLog *accesslog.Config `json:"accessLog,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Metrics count what passes.
 	Metrics *Metrics `json:"metrics,omitempty"`
 	// Log is what fairway tells about itself.

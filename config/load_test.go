@@ -173,7 +173,7 @@ func TestLoad_Flags(t *testing.T) {
 	}{
 		"a bare switch":                            {[]string{"--ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 		"bare switches in a row":                   {[]string{"--ping", "--api.insecure", "--api.debug"}, func(l *Loaded) bool { return l.Ping != nil && l.API.Insecure && l.API.Debug }, 0},
-		"one that is to come swallows none":        {[]string{"--accesslog", "--ping"}, func(l *Loaded) bool { return l.Ping != nil }, 1},
+		"one that is to come swallows none":        {[]string{"--spiffe", "--ping"}, func(l *Loaded) bool { return l.Ping != nil }, 1},
 		"a list in several flags":                  {[]string{"--entrypoints.web.address=:80", "--entryPoints.web.forwardedHeaders.trustedIPs=10.0.0.1", "--entrypoints.web.forwardedheaders.trustedips=10.0.0.2,10.0.0.3"}, func(l *Loaded) bool { return len(l.EntryPoints["web"].ForwardedHeaders.TrustedIPs) == 3 }, 0},
 		"the last of two":                          {[]string{"--log.level=DEBUG", "--log.level=ERROR"}, func(l *Loaded) bool { return l.Log.Level == "ERROR" }, 0},
 		"a value with an equals sign":              {[]string{"--providers.docker.constraints=Label(`a`,`b=c`)"}, func(l *Loaded) bool { return l.Providers.Docker.Constraints == "Label(`a`,`b=c`)" }, 0},
@@ -317,11 +317,11 @@ func TestLoadOptions_ReadsNoFile(t *testing.T) {
 
 func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	nowhere(t)
-	file := "--configFile=" + write(t, "c.yml", "accessLog: {filePath: x, format: json}\ntracing: {otlp: {http: {endpoint: x, insecure: true}}}\nexperimental: {http3: true}\n")
+	file := "--configFile=" + write(t, "c.yml", "hostResolver: {cnameFlattening: true, resolvDepth: 5}\ntracing: {otlp: {http: {endpoint: x, insecure: true}}}\nexperimental: {http3: true}\n")
 	l := load(t, []string{file, "--metrics.statsd=true", "--ping"}, nil)
 	const later = " is an option of Traefik's that fairway does not have yet; it is ignored"
 	want := []string{
-		"option accessLog" + later, "option tracing.otlp.http" + later,
+		"option hostResolver" + later, "option tracing.otlp.http" + later,
 		"option experimental.http3 was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3; it is ignored",
 		"option metrics.statsd" + later,
 	}

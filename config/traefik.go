@@ -34,7 +34,7 @@ func traefikOption(path string) bool { return dynamic.Listed(traefikOptions, pat
 
 // traefikOptions are prefixes of keys, a star standing for one name.
 var traefikOptions = strings.Fields(`
-accesslog
+accesslog.otlp
 api.dashboardname api.disabledashboardad
 certificatesresolvers.*.tailscale
 core

@@ -17,6 +17,10 @@ func (s *Server) newMetrics() (*metrics.Metrics, error) {
 	if s.config.Metrics == nil || s.config.Metrics.Prometheus == nil {
 		return nil, nil
 	}
+	var dropped func() uint64
+	if s.accessLog != nil {
+		dropped = s.accessLog.Dropped
+	}
 	return s.config.Metrics.Prometheus.New(metrics.State{
 		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
 		Problems: func() map[string]int {
@@ -30,6 +34,7 @@ func (s *Server) newMetrics() (*metrics.Metrics, error) {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
+		LogDropped: dropped,
 	})
 }
 
@@ -96,7 +101,10 @@ func (o selective) Observe(e *telemetry.Exchange) {
 
 // observersOf are told of the exchanges of an entry point; nil: nobody is.
 func (s *Server) observersOf() *observers {
-	o := &observers{}
+	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders()}
+	if s.accessLog != nil { // it knows about fairway's own services itself
+		o.list = append(o.list, selective{s.accessLog, true, func(silent *record.Silent) bool { return silent.Log }})
+	}
 	if s.metrics != nil {
 		o.list = append(o.list, selective{s.metrics, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})
 	}

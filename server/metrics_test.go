@@ -1,8 +1,11 @@
 package server
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,5 +84,51 @@ func TestServer_WhoIsTold(t *testing.T) {
 		if told := strings.Contains(scrapeOf(t, r), `fairway_service_requests_total{code="200"`); told != tt.told {
 			t.Errorf("entry point %q: told %v, want %v, by %s", tt.entryPoint, told, tt.told, tt.routes)
 		}
+	}
+}
+
+func TestServer_AccessLog(t *testing.T) {
+	url := backend(t, func(*http.Request) {})
+	file := filepath.Join(t.TempDir(), "access.log")
+	quiet := strings.Replace(routeTo(url), "service: all}", "service: all}, quiet: {rule: 'PathPrefix(`/quiet`)', service: all, observability: {accessLogs: false}}", 1)
+	r := start(t, quiet, "--accesslog.filepath="+file, "--accesslog.format=json", "--accesslog.fields.headers.names.X-Mine=keep", "--accesslog.flushinterval=10ms")
+	lines := func(want int) []string {
+		t.Helper()
+		var found []string
+		await(t, "the lines", func() bool {
+			text, err := os.ReadFile(file)
+			found = strings.Split(strings.TrimSpace(string(text)), "\n")
+			return err == nil && strings.Count(string(text), "\n") >= want
+		})
+		return found
+	}
+	r.get(t, "any.test", "/quiet")
+	r.get(t, "any.test", "/one?token=x")
+	var line map[string]any
+	if err := json.Unmarshal([]byte(lines(1)[0]), &line); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"RequestPath": "/one?token=x", "DownstreamStatus": 200.0, "OriginStatus": 200.0, "RouterName": "all@file", "ServiceURL": url,
+		"entryPointName": "web", "DownstreamContentSize": 6.0, "RequestMethod": "GET", "RequestHost": "any.test",
+	} {
+		if line[name] != want {
+			t.Errorf("%s: got %v, want %v", name, line[name], want)
+		}
+	}
+	if err := os.Rename(file, file+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	r.get(t, "any.test", "/two")
+	if got := lines(1); len(got) != 1 || !strings.Contains(got[0], "/two") {
+		t.Errorf("after it was renamed: got %q", got)
+	}
+	r.get(t, "any.test", "/last")
+	r.stop()
+	if got := lines(2); !strings.Contains(got[1], "/last") {
+		t.Errorf("the last line is lost: %q", got)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"fairway/providers"
 	"fairway/proxy"
 	"fairway/router"
+	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
 )
 
@@ -31,6 +32,7 @@ type Server struct {
 	log         logrus.FieldLogger
 	router      *router.Router
 	https       *https
+	accessLog   *accesslog.Log   // nil: nobody asked for it
 	metrics     *metrics.Metrics // nil: nobody asked for them
 	watch       *providers.Watch
 	entryPoints []*entryPoint
@@ -66,6 +68,11 @@ func New(o Options) (*Server, error) {
 	}
 	if s.https, err = newHTTPS(s.config.Configuration, o.Log, s.tellProblems); err != nil {
 		return nil, err
+	}
+	if c := o.Config.AccessLog; c != nil {
+		if s.accessLog, err = c.New(o.Log); err != nil {
+			return nil, fmt.Errorf("option accessLog.%w", err)
+		}
 	}
 	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, fmt.Errorf("option metrics.prometheus.%w", err)
@@ -199,6 +206,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.watch.Run(following) })
 	running.Go(func() { s.https.run(following) })
 	running.Go(func() { s.keepTelling(following) })
+	stopLog := s.writeLog()
 	select {
 	case <-s.watch.Heard():
 	case <-time.After(longestWait):
@@ -223,6 +231,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ending.Wait()
 	unfollow()
 	running.Wait()
+	stopLog()
 	s.router.Table().Retire()
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
@@ -319,4 +328,36 @@ func (s *Server) ping(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("OK"))
+}
+
+// lastLines is how long the lines of the last requests may take to be written.
+const lastLines = 5 * time.Second
+
+// writeLog writes the access log until stop is called, which waits for the last lines.
+func (s *Server) writeLog() (stop func()) {
+	if s.accessLog == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.accessLog.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		select {
+		case <-written:
+		case <-time.After(lastLines):
+			s.log.Warn("the last lines of the access log could not be written")
+		}
+	}
+}
+
+// Reopen opens the file of the access log anew, after it has been renamed.
+func (s *Server) Reopen() error {
+	if s.accessLog == nil {
+		return nil
+	}
+	return s.accessLog.Reopen()
 }

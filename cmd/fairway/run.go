@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	stdlog "log"
 	"net"
 	"os"
@@ -88,6 +87,9 @@ func serve(o server.Options, ready func(addresses map[string]string)) error {
 	if ready != nil {
 		ready(s.Addresses())
 	}
+	if log, ok := o.Log.(*logrus.Logger); ok {
+		defer reopenOnSignal(log, s.Reopen)()
+	}
 	floor := heapFloor()
 	defer runtime.KeepAlive(floor)
 	return s.Run(ctx)
@@ -140,10 +142,10 @@ func newLog(c *config.Log) (*logrus.Logger, func(), error) {
 	if c.FilePath == "" {
 		return log, func() {}, nil
 	}
-	f, err := os.OpenFile(c.FilePath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := openLogFile(c.FilePath)
 	if err != nil {
 		return nil, nil, fmt.Errorf("option log.filePath: %w", err)
 	}
-	log.SetOutput(io.Writer(f))
-	return log, func() { _ = f.Close() }, nil
+	log.SetOutput(f)
+	return log, f.close, nil
 }

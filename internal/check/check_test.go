@@ -47,7 +47,7 @@ func TestConfiguration(t *testing.T) {
 		{"a second document", "r.yml", good + "---\nhttp: {}\n", "error r.yml:4: a second document begins here"},
 		{"a compose file", "compose.yml", "services: {web: {image: x, labels: [traefik.http.routers.w.rules=x]}}\n", "error compose.yml: service web: traefik.http.routers.w.rules: there is no option"},
 		{"a provider with a mistake", "fairway.yml", "providers: {docker: {constraints: 'Label('}}\n", "error fairway.yml: providers.docker: constraints"},
-		{"an option to come", "fairway.yml", "providers: {docker: {}}\naccessLog: {filePath: x}\n", "warning fairway.yml: option accessLog.filePath is an option of Traefik's"},
+		{"an option to come", "fairway.yml", "providers: {docker: {}}\nhostResolver: {cnameFlattening: true}\n", "warning fairway.yml: option hostResolver.cnameFlattening is an option of Traefik's"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestCompose_LooksAtTheOptionsOfFairwayAndTraefik(t *testing.T) {
 		{"no flag", "{image: traefik, command: [--ping, x]}", "error c.yml: service p: unexpected argument \"x\": options are written --name=value\n"},
 		{"a variable in a mapping", "{image: traefik, environment: {TRAEFIK_API_INSECURE: maybe, TRAEFIK_PING: true, OTHER: x, FAIRWAY_LOG_LEVEL: }}", "error c.yml: service p: variable TRAEFIK_API_INSECURE: \"maybe\" is neither true nor false\n"},
 		{"a variable in a list", "{image: traefik, environment: [FAIRWAY_LOG_LEVLE=x, FAIRWAY_LOG_LEVEL]}", "error c.yml: service p: variable FAIRWAY_LOG_LEVLE: there is no option \"levle\" here (did you mean \"FAIRWAY_LOG_LEVEL\"?)\n"},
-		{"an option to come", "{image: traefik, command: [--accesslog]}", "warning c.yml: service p: option accesslog is an option of Traefik's that fairway does not have yet; it is ignored\n"},
+		{"an option to come", "{image: traefik, command: [--spiffe]}", "warning c.yml: service p: option spiffe is an option of Traefik's that fairway does not have yet; it is ignored\n"},
 		{"an option of a file that cannot be seen", "{image: traefik, command: [--configFile=/etc/traefik/traefik.yml, --ping.entrypoint=admin]}", ""},
 		{"a file that is mounted", "{image: traefik, command: [--ping.entrypoint=admin], volumes: ['./t.yml:/etc/traefik/traefik.yml:ro']}", ""},
 		{"no file", "{image: traefik, command: [--ping.entrypoint=admin]}", "error c.yml: service p: flag --ping.entrypoint: there is no entry point \"admin\"\n"},

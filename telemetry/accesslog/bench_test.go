@@ -1,0 +1,64 @@
+package accesslog
+
+import (
+	"io"
+	"sync"
+	"testing"
+)
+
+// kinds are what is measured.
+var kinds = map[string]*Config{
+	"json":         {Format: "json"},
+	"json-headers": {Format: "json", Fields: &FieldModes{Headers: &HeaderModes{DefaultMode: "keep"}, QueryParameters: &QueryModes{DefaultMode: "keep", Names: map[string]string{"token": "redact"}}}},
+	"common":       {},
+}
+
+// draining is the log of c, whose lines go nowhere when drain is called.
+func draining(tb testing.TB, c *Config) (l *Log, drain func()) {
+	l = built(tb, c)
+	s := c.sink("nowhere", &output{w: io.Discard}, l.trouble)
+	l.sinks = []*sink{s}
+	return l, func() { s.flush() }
+}
+
+func BenchmarkObserve(b *testing.B) {
+	for name, c := range kinds {
+		b.Run(name, func(b *testing.B) {
+			l, drain := draining(b, c)
+			e := ordinary()
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				l.Observe(e)
+				if n%50 == 0 {
+					drain()
+				}
+			}
+			if l.Dropped() > 0 {
+				b.Errorf("lost %d lines", l.Dropped())
+			}
+		})
+	}
+}
+
+// BenchmarkObserveByAll shows what the lock costs when all processors write lines.
+func BenchmarkObserveByAll(b *testing.B) {
+	c := kinds["json"]
+	l, drain := draining(b, c)
+	e := ordinary()
+	var draining sync.Mutex // none of them waits for anything: a goroutine of its own would come too late
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			l.Observe(e)
+			if len(l.sinks[0].much) > 0 && draining.TryLock() {
+				select {
+				case <-l.sinks[0].much:
+					drain()
+				default:
+				}
+				draining.Unlock()
+			}
+		}
+	})
+	b.ReportMetric(float64(l.Dropped()), "lost")
+}

@@ -1,0 +1,16 @@
+//go:build unix
+
+package accesslog
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// duplicate returns another descriptor for an open file.
+func duplicate(f *os.File) (uintptr, error) {
+	fd, err := unix.FcntlInt(f.Fd(), syscall.F_DUPFD_CLOEXEC, 0)
+	return uintptr(fd), err
+}

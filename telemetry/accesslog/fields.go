@@ -1,0 +1,194 @@
+package accesslog
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fairway/internal/answer"
+	"fairway/internal/nearest"
+)
+
+// Field is one field of a line.
+type Field struct {
+	Name  string
+	Text  string // what it is, in a sentence
+	Named bool   // written in JSON only where fields.names has it with keep
+
+	append func(dst []byte, x *line) []byte
+}
+
+const (
+	nameStartUTC   = "StartUTC"
+	nameStartLocal = "StartLocal"
+	nameDuration   = "Duration"
+)
+
+// Fields returns all fields with their sentences, for the manual; the headers last.
+func Fields() []Field {
+	return append(slices.Clone(fields),
+		Field{Name: "request_<Name>", Text: "A header of the request, as in request_User-Agent."},
+		Field{Name: "downstream_<Name>", Text: "A header of the response that the client got, as in downstream_Content-Type."},
+	)
+}
+
+// fields are in the order of a line of JSON.
+var fields = []Field{
+	{nameStartUTC, "When the request came, in UTC.", false, func(dst []byte, x *line) []byte { return x.startUTC(dst) }},
+	{nameStartLocal, "When the request came, in the time zone of the machine.", false, func(dst []byte, x *line) []byte { return x.startLocal(dst) }},
+	{nameDuration, "How long it took from the head of the request to the end of the response, in nanoseconds; in text in milliseconds.", false, func(dst []byte, x *line) []byte { return x.duration(dst, x.e.Duration) }},
+	{"entryPointName", "The entry point where the request came in.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.EntryPoint) }},
+	{"RouterName", "The router that took the request; absent if none did.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Router) }},
+	{"ServiceName", "The service that the router sent it to.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Service) }},
+	{"ServiceURL", "The URL of the server that was tried last.", false, func(dst []byte, x *line) []byte { return x.text(dst, serverURL(x.rec.Server)) }},
+	{"ServiceAddr", "Host and port in ServiceURL.", false, func(dst []byte, x *line) []byte { return x.text(dst, serverAddr(x.rec.Server)) }},
+	{"ClientAddr", "Address and port of the client, or of the proxy in front.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.clientAddr()) }},
+	{"ClientHost", "X-Forwarded-For where the client is trusted to tell it, else the address in ClientAddr.", false, func(dst []byte, x *line) []byte { return x.clientHost(dst) }},
+	{"ClientPort", "The port in ClientAddr.", false, func(dst []byte, x *line) []byte { return x.clientPort(dst) }},
+	{"ClientUsername", "Who authenticated; a dash if nobody did.", false, func(dst []byte, x *line) []byte { return x.orDash(dst, x.username()) }},
+	{"RequestAddr", "The host that was asked for, with its port if it was given.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.r.Host) }},
+	{"RequestHost", "The host that was asked for, without port.", false, func(dst []byte, x *line) []byte { host, _ := splitPort(x.r.Host); return x.text(dst, host) }},
+	{"RequestPort", "The port that was asked for; a dash if none was given.", false, func(dst []byte, x *line) []byte { return x.requestPort(dst) }},
+	{"RequestMethod", "The method.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.r.Method) }},
+	{"RequestPath", "Path and query, the latter as queryParameters says.", false, func(dst []byte, x *line) []byte { return x.path(dst) }},
+	{"RequestProtocol", "The version of HTTP, as HTTP/1.1.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.r.Proto) }},
+	{"RequestScheme", "http, or https over TLS.", false, func(dst []byte, x *line) []byte { return x.scheme(dst) }},
+	{"RequestContentSize", "Bytes of the request's body that have been read.", false, func(dst []byte, x *line) []byte { return x.number(dst, x.e.Received) }},
+	{"OriginStatus", "The status that the server answered; absent if no server did.", false, func(dst []byte, x *line) []byte { return x.originStatus(dst) }},
+	{"OriginStatusLine", "OriginStatus with its text.", true, func(dst []byte, x *line) []byte { return x.statusLine(dst, x.rec.Origin.Status) }},
+	{"OriginContentSize", "Bytes of the body that the server answered, if it said how many they are.", false, func(dst []byte, x *line) []byte { return x.originSize(dst) }},
+	{"OriginDuration", "How long the server took to the head of its answer.", false, func(dst []byte, x *line) []byte { return x.originDuration(dst) }},
+	{"Overhead", "Duration without OriginDuration.", false, func(dst []byte, x *line) []byte { return x.overhead(dst) }},
+	{"DownstreamStatus", "The status that the client got; 499 if it went away before.", false, func(dst []byte, x *line) []byte { return x.status(dst, x.e.Status) }},
+	{"DownstreamStatusLine", "DownstreamStatus with its text.", true, func(dst []byte, x *line) []byte { return x.statusLine(dst, x.e.Status) }},
+	{"DownstreamContentSize", "Bytes of the body that the client got.", false, func(dst []byte, x *line) []byte { return x.number(dst, x.e.Written) }},
+	{"GzipRatio", "OriginContentSize to DownstreamContentSize, where they differ.", false, func(dst []byte, x *line) []byte { return x.ratio(dst) }},
+	{"RetryAttempts", "How often the request was tried again.", false, func(dst []byte, x *line) []byte { return x.number(dst, int64(max(x.rec.Attempts-1, 0))) }},
+	{"RequestCount", "How many requests have been answered since the start, this one included.", false, func(dst []byte, x *line) []byte { return strconv.AppendUint(dst, x.count, 10) }},
+	{"RequestID", "What the middleware requestID gave the request.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.RequestID) }},
+	{"TraceId", "The trace that the client has put the request into, by the header traceparent.", false, func(dst []byte, x *line) []byte { return x.trace(dst) }},
+	{"TLSVersion", "The version of TLS, as 1.3.", false, func(dst []byte, x *line) []byte { return x.tlsVersion(dst) }},
+	{"TLSCipher", "The cipher suite of TLS.", false, func(dst []byte, x *line) []byte { return x.tlsCipher(dst) }},
+	{"TLSClientSubject", "The subject of the client's certificate.", false, func(dst []byte, x *line) []byte { return x.tlsSubject(dst) }},
+	{"error_cause", "Why the request did not get a server's answer, in words.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Cause) }},
+	{"error_class", "The kind of the failure, as RFC 9209, section 2.3, names it, where the status does not tell it.", false, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Class) }},
+	{"error_page", "true if the response is a page of the middleware errors.", false, func(dst []byte, x *line) []byte { return x.paged(dst) }},
+}
+
+// neverFilled are fields of Traefik's that may be configured, and are never known here.
+var neverFilled = []string{
+	"SpanId", "trace_id", "span_id", "KubernetesIngressNamespace", "KubernetesIngressName", "KubernetesServiceName", "KubernetesServicePort",
+	"KubernetesIngressRouteNamespace", "KubernetesIngressRouteName",
+}
+
+// fieldOf finds a field without regard to case.
+func fieldOf(name string) *Field {
+	for i := range fields {
+		if strings.EqualFold(fields[i].Name, name) {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+func unknownField(name string) error {
+	known := make([]string, len(fields))
+	for i := range fields {
+		known[i] = fields[i].Name
+	}
+	if near := nearest.Name(name, known); near != "" {
+		return fmt.Errorf("there is no field %q; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("there is no field %q", name)
+}
+
+func (x *line) status(dst []byte, status int) []byte {
+	if status == 0 {
+		return dst
+	}
+	return x.number(dst, int64(status))
+}
+
+func (x *line) statusLine(dst []byte, status int) []byte {
+	if status == 0 {
+		return dst
+	}
+	dst = x.number(x.quote(dst), int64(status))
+	if text := answer.StatusText(status); text != "" {
+		dst = x.escape(x.escape(dst, " "), text)
+	}
+	return x.quote(dst)
+}
+
+func (x *line) originStatus(dst []byte) []byte { return x.status(dst, x.rec.Origin.Status) }
+
+func (x *line) originSize(dst []byte) []byte {
+	if o := &x.rec.Origin; o.Status != 0 && o.Length >= 0 {
+		return x.number(dst, o.Length)
+	}
+	return dst
+}
+
+func (x *line) originDuration(dst []byte) []byte {
+	if x.rec.Timed && x.rec.Origin.Status != 0 {
+		return x.duration(dst, x.rec.Origin.Duration)
+	}
+	return dst
+}
+
+func (x *line) overhead(dst []byte) []byte {
+	d := x.e.Duration
+	if x.rec.Timed && x.rec.Origin.Status != 0 {
+		d -= x.rec.Origin.Duration
+	}
+	return x.duration(dst, d)
+}
+
+func (x *line) ratio(dst []byte) []byte {
+	o := &x.rec.Origin
+	if o.Status == 0 || o.Length < 0 || x.e.Written <= 0 || o.Length == x.e.Written {
+		return dst
+	}
+	return strconv.AppendFloat(dst, float64(o.Length)/float64(x.e.Written), 'f', -1, 64)
+}
+
+func (x *line) paged(dst []byte) []byte {
+	if !x.rec.Paged {
+		return dst
+	}
+	return append(dst, "true"...)
+}
+
+func (x *line) tlsVersion(dst []byte) []byte {
+	if x.r.TLS == nil {
+		return dst
+	}
+	switch x.r.TLS.Version {
+	case tls.VersionTLS10:
+		return x.text(dst, "1.0")
+	case tls.VersionTLS11:
+		return x.text(dst, "1.1")
+	case tls.VersionTLS12:
+		return x.text(dst, "1.2")
+	case tls.VersionTLS13:
+		return x.text(dst, "1.3")
+	}
+	return dst
+}
+
+func (x *line) tlsCipher(dst []byte) []byte {
+	if x.r.TLS == nil || x.r.TLS.CipherSuite == 0 {
+		return dst
+	}
+	return x.text(dst, tls.CipherSuiteName(x.r.TLS.CipherSuite))
+}
+
+// tlsSubject allocates. Few gateways ask for certificates of clients.
+func (x *line) tlsSubject(dst []byte) []byte {
+	if x.r.TLS == nil || len(x.r.TLS.PeerCertificates) == 0 {
+		return dst
+	}
+	return x.text(dst, x.r.TLS.PeerCertificates[0].Subject.String())
+}

@@ -1,0 +1,88 @@
+package accesslog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"fairway/telemetry"
+)
+
+// Log is an access log. It implements telemetry.Observer.
+type Log struct {
+	log     logrus.FieldLogger
+	form    *form
+	choose  *choice
+	sinks   []*sink
+	trouble chan struct{} // of a sink begins or ends
+
+	count atomic.Uint64 // of exchanges
+	lines sync.Pool     // of *line
+}
+
+var _ telemetry.Observer = (*Log)(nil)
+
+// largest is the size of lines above which their buffers are not kept.
+const largest = 16 << 10
+
+// Observe implements telemetry.Observer.
+func (l *Log) Observe(e *telemetry.Exchange) {
+	count := l.count.Add(1)
+	if !l.choose.take(e) {
+		return
+	}
+	x := l.lines.Get().(*line)
+	text := x.write(e, count)
+	for _, s := range l.sinks {
+		s.put(text)
+	}
+	x.forget()
+	if cap(x.buf) <= largest {
+		l.lines.Put(x)
+	}
+}
+
+// WantsHeaders tells whether headers of requests or responses are written.
+func (l *Log) WantsHeaders() bool { return l.form.readsHeaders() }
+
+// Dropped is the number of lines that were lost, because the disk was too slow or full.
+func (l *Log) Dropped() uint64 {
+	var n uint64
+	for _, s := range l.sinks {
+		n += s.dropped.Load()
+	}
+	return n
+}
+
+// Reopen opens the file anew, after it was renamed. If that fails the old one stays.
+func (l *Log) Reopen() error {
+	var errs []error
+	for _, s := range l.sinks {
+		errs = append(errs, s.reopen())
+	}
+	return errors.Join(errs...)
+}
+
+// Run writes the lines until ctx ends, and then those that are left; for that it waits as
+// long as the disk takes. Lines that come later are lost.
+func (l *Log) Run(ctx context.Context) {
+	var writing sync.WaitGroup
+	for _, s := range l.sinks {
+		writing.Go(func() { s.run(ctx) })
+	}
+	r := newReporter(l.log, l.sinks)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-l.trouble:
+		case <-r.later.C:
+		}
+		r.report(time.Now())
+	}
+	writing.Wait()
+	r.last()
+}
