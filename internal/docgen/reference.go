@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"fairway/config/dynamic"
 	"fairway/proxy"
+	"fairway/telemetry/accesslog"
+	"fairway/telemetry/metrics"
 	"fairway/tls/certs"
 )
 
@@ -97,6 +100,28 @@ func (g *generator) tls() error {
 		p.line("In a file these are below " + section.below + ".")
 	}
 	g.pages["tls.md"] = p.bytes()
+	return nil
+}
+
+// telemetry prints the fields of the access log, and the metrics.
+func (g *generator) telemetry() error {
+	p := newPage("Telemetry")
+	p.line("What is written for each request, and what is counted. The options are in the [install configuration](install.md#accesslog); " +
+		"[the guide](../guides/observability.md) shows how to use them.")
+	p.line("## Fields of the access log")
+	p.WriteString("| Field | Meaning |\n|---|---|\n")
+	for _, f := range accesslog.Fields() {
+		fmt.Fprintf(p, "| `%s` | %s |\n", f.Name, cell(f.Text))
+	}
+	p.WriteString("\n")
+	p.line("## Metrics")
+	p.line("Names begin with `fairway_`, or with `traefik_` as `metrics.prometheus.prefix` says. Those of Go (`go_`) and of the process (`process_`) come beside them.")
+	p.WriteString("| Metric | Labels | Meaning |\n|---|---|---|\n")
+	for _, m := range metrics.All() {
+		fmt.Fprintf(p, "| `%s` | %s | %s |\n", m.Name, strings.Join(m.Labels, ", "), cell(m.Help))
+	}
+	p.WriteString("\n")
+	g.pages["telemetry.md"] = p.bytes()
 	return nil
 }
 

@@ -54,9 +54,10 @@ func (c *Config) SetDefaults() {
 
 // Metrics are those of one gateway.
 type Metrics struct {
-	registry *prometheus.Registry
-	config   *Config
-	headers  []headerLabel
+	registry   *prometheus.Registry
+	collectors []prometheus.Collector // of what is fairway's own
+	config     *Config
+	headers    []headerLabel
 
 	entryPoints, routers, services *family // nil: not counted
 	retries                        *prometheus.CounterVec
@@ -99,16 +100,14 @@ func (c *Config) New(state State) (*Metrics, error) {
 	m.reloads = prometheus.NewCounter(prometheus.CounterOpts{Name: c.Prefix + "_config_reloads_total", Help: "Configurations that have come into force."})
 	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_success", Help: "When the last one did, in seconds of Unix time."})
 	m.reloadTook = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_duration_seconds", Help: "How long it took to build and put in force."})
-	all := []prometheus.Collector{
-		m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	}
+	m.collectors = []prometheus.Collector{m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
 	for _, f := range []*family{m.entryPoints, m.routers, m.services} {
 		if f != nil {
-			all = append(all, f.requests, f.tls, f.durations, f.received, f.sent)
+			m.collectors = append(m.collectors, f.requests, f.tls, f.durations, f.received, f.sent)
 		}
 	}
-	for _, collector := range all {
+	ofProcess := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	for _, collector := range slices.Concat(m.collectors, ofProcess) {
 		if err := m.registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("register: %w", err)
 		}

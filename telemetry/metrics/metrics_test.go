@@ -195,3 +195,19 @@ func BenchmarkObserve(b *testing.B) {
 		m.Observe(e)
 	}
 }
+
+func TestAll_ListsWhatThereIs(t *testing.T) {
+	all := All()
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.Name + " by " + strings.Join(m.Labels, ",")
+		if m.Help == "" {
+			t.Errorf("%s has no description", m.Name)
+		}
+	}
+	for _, want := range []string{"service_requests_total by code,method,protocol,service", "config_problems by severity", "config_reloads_total by "} {
+		if !slices.Contains(names, want) {
+			t.Errorf("there is no %q in %q", want, names)
+		}
+	}
+}
