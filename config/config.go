@@ -11,6 +11,7 @@ import (
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
+	"fairway/telemetry/traces"
 	"fairway/tls/acme"
 )
 
@@ -40,6 +41,8 @@ type Configuration struct {
 	AccessLog *accesslog.Config `json:"accessLog,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Metrics count what passes.
 	Metrics *Metrics `json:"metrics,omitempty"`
+	// Tracing follows requests for OpenTelemetry.
+	Tracing *traces.Config `json:"tracing,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Log is what fairway tells about itself.
 	Log *Log `json:"log,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Global has options that concern the whole program.

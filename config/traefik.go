@@ -53,7 +53,7 @@ providers.swarm providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe
 tcpserverstransport
-tracing
+tracing.globalattributes
 `)
 
 var removedRoots = []string{"pilot"}

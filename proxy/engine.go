@@ -74,10 +74,12 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 	if !o.PassHost {
 		out.Host = target.URL.Host
 	}
-	origin := timed(r)
+	origin := timed(r, target)
 	x, err := e.upstreamOf(target).Do(w, r, &out)
 	if err != nil {
-		return failure(r.Context(), err, target)
+		failed := failure(r.Context(), err, target)
+		origin.failed(failed)
+		return failed
 	}
 	origin.answered(x.Response.Status, x.Response.Length())
 	if o.Answered != nil {

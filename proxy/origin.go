@@ -7,27 +7,43 @@ import (
 	"fairway/internal/record"
 )
 
-// timing notes in the record of a request what a server answers, and when. Its zero value
-// is for a request that nobody watches.
+// timing tells, of a request that somebody watches, what a server answers, and when. Its
+// zero value is for all others.
 type timing struct {
 	rec   *record.Record
 	began time.Time
+	done  func(status int, err error) // nil: the request is not followed
 }
 
-// timed begins with the request that is given to a server. What another one has answered
-// before counts no more.
-func timed(r *http.Request) timing {
+// timed begins with a request before it is given to a server; its headers may be edited
+// to tell the server that it is followed. What another one has answered before counts
+// no more.
+func timed(r *http.Request, target *Target) timing {
 	rec := record.From(r.Context())
 	if rec == nil || !rec.Timed {
 		return timing{}
 	}
 	rec.Origin = record.Origin{}
-	return timing{rec, time.Now()}
+	t := timing{rec: rec, began: time.Now()}
+	if rec.Trace != nil && !rec.Silent.Traces {
+		t.done = rec.Trace.Attempt(r, target.URL.Scheme+"://"+target.URL.Host)
+	}
+	return t
 }
 
 // answered notes the head of the answer.
 func (t timing) answered(status int, length int64) {
 	if t.rec != nil {
 		t.rec.Origin = record.Origin{Status: status, Duration: time.Since(t.began), Length: length}
+	}
+	if t.done != nil {
+		t.done(status, nil)
+	}
+}
+
+// failed notes that there was none.
+func (t timing) failed(err error) {
+	if t.done != nil {
+		t.done(0, err)
 	}
 }

@@ -96,6 +96,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	defer cancel(nil)
 	body := shareBody(r)
 	inform := &informer{client: w, mute: !r.ProtoAtLeast(1, 1)}
+	origin := timed(r, target)
 	out := outgoing(r, target, o)
 	t := s.transport(out, target)
 	// Credentials that are for a connection would let in whoever comes on it next.
@@ -105,11 +106,11 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 		Got1xxResponse: inform.pass,
 		GotConn:        endlessRefusals(cancel),
 	}))
-	origin := timed(r)
 	res, err := t.RoundTrip(out)
 	inform.end()
 	if err != nil {
 		failed := explain(r, err, context.Cause(ctx), target, body)
+		origin.failed(failed)
 		if !failed.Unsent && !failed.Again {
 			body.end(w)
 		}

@@ -101,9 +101,12 @@ func (o selective) Observe(e *telemetry.Exchange) {
 
 // observersOf are told of the exchanges of an entry point; nil: nobody is.
 func (s *Server) observersOf() *observers {
-	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders()}
+	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), tracer: s.tracer}
 	if s.accessLog != nil { // it knows about fairway's own services itself
 		o.list = append(o.list, selective{s.accessLog, true, func(silent *record.Silent) bool { return silent.Log }})
+	}
+	if s.tracer != nil {
+		o.list = append(o.list, s.tracer) // it knows whom it follows
 	}
 	if s.metrics != nil {
 		o.list = append(o.list, selective{s.metrics, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})

@@ -11,12 +11,14 @@ import (
 	"fairway/internal/record"
 	"fairway/internal/responsehead"
 	"fairway/telemetry"
+	"fairway/telemetry/traces"
 )
 
 // observers are told of every exchange of an entry point when it is over.
 type observers struct {
 	list    []telemetry.Observer
 	headers bool // some want the fields of responses
+	tracer  *traces.Tracer
 	pool    sync.Pool
 }
 
@@ -39,6 +41,9 @@ func (o *observers) watch(sw statusWriter, r *http.Request, rec *record.Record) 
 	if _, counts := sw.(bodyCounter); !counts && r.Body != nil && r.Body != http.NoBody {
 		x.body.ReadCloser = r.Body
 		r.Body = &x.body
+	}
+	if o.tracer != nil && !rec.Silent.Traces {
+		o.tracer.Begin(r, rec)
 	}
 	if !o.headers {
 		return x, sw

@@ -24,6 +24,7 @@ import (
 	"fairway/router"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
+	"fairway/telemetry/traces"
 )
 
 // Server is a gateway at work.
@@ -34,6 +35,7 @@ type Server struct {
 	https       *https
 	accessLog   *accesslog.Log   // nil: nobody asked for it
 	metrics     *metrics.Metrics // nil: nobody asked for them
+	tracer      *traces.Tracer   // nil: nobody asked for it
 	watch       *providers.Watch
 	entryPoints []*entryPoint
 	forwarder   *proxy.Engine
@@ -72,6 +74,11 @@ func New(o Options) (*Server, error) {
 	if c := o.Config.AccessLog; c != nil {
 		if s.accessLog, err = c.New(o.Log); err != nil {
 			return nil, fmt.Errorf("option accessLog.%w", err)
+		}
+	}
+	if c := o.Config.Tracing; c != nil {
+		if s.tracer, err = c.New(o.Log); err != nil {
+			return nil, fmt.Errorf("option tracing.%w", err)
 		}
 	}
 	if s.metrics, err = s.newMetrics(); err != nil {
@@ -232,6 +239,7 @@ func (s *Server) Run(ctx context.Context) error {
 	unfollow()
 	running.Wait()
 	stopLog()
+	s.closeTracer()
 	s.router.Table().Retire()
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
@@ -360,4 +368,16 @@ func (s *Server) Reopen() error {
 		return nil
 	}
 	return s.accessLog.Reopen()
+}
+
+// closeTracer sends the last spans.
+func (s *Server) closeTracer() {
+	if s.tracer == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
+	defer cancel()
+	if err := s.tracer.Close(ctx); err != nil {
+		s.log.WithError(err).Warn("the last spans could not be sent")
+	}
 }

@@ -63,7 +63,7 @@ func TestHTTPS_CertificatesByLabel(t *testing.T) {
 		"-l", "traefik.http.routers.secured.tls.certresolver=le",
 		"-l", "traefik.http.routers.second.rule=Host(`second.test`)", "-l", "traefik.http.routers.second.entrypoints=websecure",
 		"-l", "traefik.http.routers.second.tls.certresolver=alpn",
-		"-l", "traefik.http.routers.bad.rule=Host(`localhost`)", "-l", "traefik.http.routers.bad.entrypoints=websecure",
+		"-l", "traefik.http.routers.bad.rule=Host(`no_host.test`)", "-l", "traefik.http.routers.bad.entrypoints=websecure",
 		"-l", "traefik.http.routers.bad.tls.certresolver=le",
 		"-l", "traefik.http.routers.typo.rule=Host(`typo.test`)", "-l", "traefik.http.routers.typo.tls.certresolver=lets")
 	has := func(name string) bool {
@@ -86,7 +86,7 @@ func TestHTTPS_CertificatesByLabel(t *testing.T) {
 	if a := f.get("secured.test", "/"); a.status != 301 && a.status != 308 {
 		t.Errorf("plain HTTP: got %d", a.status)
 	}
-	if p := f.problem("localhost", "cannot be got"); p.Severity != "error" || p.Source != "resolver le" {
+	if p := f.problem("no_host.test", "cannot be got"); p.Severity != "error" || p.Source != "resolver le" {
 		t.Errorf("got %+v", p)
 	}
 	f.problem("typo@docker", `there is no certificate resolver "lets"`)

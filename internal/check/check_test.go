@@ -39,7 +39,7 @@ func TestConfiguration(t *testing.T) {
 		{"an install configuration with a mistake", "fairway.yml", "entryPoints: {web: {adress: ':80'}}\n", "error fairway.yml:1: entryPoints.web.adress: there is no option \"adress\" here (did you mean \"entryPoints.web.address\"?)\n"},
 		{"several mistakes", "fairway.yml", "log: {level: LOUD}\napi: {insecure: maybe}\nping:\n  x: 1\n", "error fairway.yml:2: api.insecure: \"maybe\" is neither true nor false\nerror fairway.yml:4: ping.x: there is no option \"x\" here\nerror fairway.yml:1: log.level: \"LOUD\" is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC\n"},
 		{"an install configuration without entry points and providers", "fairway.yml", "log: {level: INFO}\n", ""},
-		{"one of options to come", "traefik.yml", "tracing: {otlp: {http: {endpoint: x, insecure: true}}}\n", "warning traefik.yml: option tracing.otlp.http is an option of Traefik's"},
+		{"one of options to come", "traefik.yml", "tcpServersTransport: {tls: {spiffe: {ids: x, trustDomain: y}}}\n", "warning traefik.yml: option tcpServersTransport.tls.spiffe is an option of Traefik's"},
 		{"one with routes", "fairway.yml", "providers: {docker: {}}\nhttp:\n  routers: {}\n", "error fairway.yml:2: http: is routing: it belongs into a file of the file provider"},
 		{"routes with an option of the install configuration", "r.yml", good + "log: {level: INFO}\n", "error r.yml:4: log.level: there is no option \"log\" here"},
 		{"a key that is there twice", "r.yml", good + "http: {}\n", "error r.yml:4: http: is given twice: line 1 has it already"},

@@ -31,10 +31,18 @@ type Record struct {
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
 	Silent Silent
+	Trace  Trace // nil: the request is not followed
 	Outcome
 
 	values [4]string // see Value
 	used   int
+}
+
+// Trace follows a request that is sampled.
+type Trace interface {
+	// Attempt begins with a request that is given to a server: its headers, which are
+	// edited in their place, tell the server of it. done ends it.
+	Attempt(r *http.Request, server string) (done func(status int, err error))
 }
 
 // Silent are those who are not told of a request.
