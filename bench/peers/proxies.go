@@ -125,6 +125,10 @@ func (b *bench) start(name, setup string) (*peer, error) {
 			b.fairway, "--providers.file.filename=" + config, "--log.level=ERROR",
 			fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", plain), fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", secure),
 		}
+		if setup == "observed" || setup == "traced" { // the log is written to a file, as anybody's
+			command = append(command, "--accesslog.filepath="+filepath.Join(b.dir, "access.log"))
+		}
+		command = append(command, installSetups[setup]...)
 		if b.debug != 0 {
 			command = append(command, "--api.insecure", "--api.debug", fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", b.debug))
 		}
@@ -201,10 +205,16 @@ backend o
 `, b.dir, b.port, plain, secure)
 }
 
+// installSetups are setups that are made by install options, not by middlewares.
+var installSetups = map[string][]string{
+	"observed": {"--accesslog.format=json", "--metrics.prometheus", "--entrypoints.traefik.address=127.0.0.1:0"},
+	"traced":   {"--accesslog.format=json", "--metrics.prometheus", "--entrypoints.traefik.address=127.0.0.1:0", "--tracing.samplerate=0.01"},
+}
+
 func fairwayConfig(b *bench, setup string) string {
 	var s strings.Builder
 	chain := setup
-	if setup == "many" {
+	if setup == "many" || installSetups[setup] != nil {
 		chain = ""
 	}
 	fmt.Fprintf(&s, `http:
