@@ -47,6 +47,13 @@ func (a *api) overview(*http.Request) (any, error) {
 		Providers: a.Providers,
 		Problems:  map[string]int{},
 	}
+	view.Features.AccessLog = a.Install.AccessLog != nil
+	if a.Install.Metrics != nil && a.Install.Metrics.Prometheus != nil {
+		view.Features.Metrics = "Prometheus"
+	}
+	if a.Install.Tracing != nil {
+		view.Features.Tracing = "OpenTelemetry"
+	}
 	for _, p := range a.Problems() {
 		view.Problems[string(p.Severity)]++
 	}

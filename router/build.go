@@ -63,6 +63,7 @@ type building struct {
 	next     *Table
 	blamed   map[object][]string // reasons that disable
 	warned   map[object][]string // reasons that do not
+	guards   map[object]bool     // some of the reasons that disable are about what was to guard it
 	changed  []pair              // routers that are not the same as before
 	kept     int                 // routers that are
 	moved    bool                // what routers use is not all the same as before
@@ -73,7 +74,7 @@ type object struct{ kind, name string }
 
 // blame sorts the problems that came with the configuration by object.
 func (b *building) blame() {
-	b.blamed, b.warned = map[object][]string{}, map[object][]string{}
+	b.blamed, b.warned, b.guards = map[object][]string{}, map[object][]string{}, map[object]bool{}
 	for _, p := range b.cfg.Problems {
 		o := object{p.Kind, p.Name}
 		reason := p
@@ -82,6 +83,7 @@ func (b *building) blame() {
 		case p.Kind == "" || p.Severity == dynamic.Notice:
 		case p.Disables:
 			b.blamed[o] = append(b.blamed[o], reason.String())
+			b.guards[o] = b.guards[o] || !p.Yields
 		default:
 			b.warned[o] = append(b.warned[o], reason.String())
 		}
@@ -238,7 +240,11 @@ func (b *building) indexOf(entryPoint string, secure bool) *index.Index[*Route] 
 
 // entry is the place of a route in an index.
 func (rt *Route) entry() index.Entry[*Route] {
-	return index.Entry[*Route]{Rule: rt.Rule, Priority: rt.Priority, Precedence: precedence(dynamic.ProviderOf(rt.Name)), Name: rt.Name, Value: rt}
+	order := precedence(dynamic.ProviderOf(rt.Name))
+	if rt.closed { // one of the same rule that works goes first, as one of two containers that take turns
+		order += len(precedences) + 1
+	}
+	return index.Entry[*Route]{Rule: rt.Rule, Priority: rt.Priority, Precedence: order, Name: rt.Name, Value: rt}
 }
 
 // precedence orders the providers for routes of equal priority, as Traefik

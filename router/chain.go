@@ -79,6 +79,17 @@ type missingError struct{ kind, name, near string }
 
 func (e *missingError) Error() string { return fmt.Sprintf("the %s %q does not exist", e.kind, e.name) }
 
+// guardError is a reason that is about what was to guard something: a middleware, or a
+// part that was not understood. Nobody else may serve what it stood in front of.
+type guardError struct{ error }
+
+func (e *guardError) Unwrap() error { return e.error }
+
+func isGuard(err error) bool {
+	_, ok := errors.AsType[*guardError](err)
+	return ok
+}
+
 // turnedOnBy names the install options of the gateway's own services.
 var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping", "prometheus@internal": "metrics.prometheus"}
 
@@ -94,6 +105,8 @@ func (m *chaining) service(name string) (*Slot, error) {
 		return nil, fmt.Errorf("the service %q is not turned on: that is done by the install option %s", name, turnedOnBy[name])
 	case slot == nil:
 		return nil, &missingError{"service", name, nearestName(name, m.next.services)}
+	case slot.Status == Disabled && slot.closed:
+		return nil, &guardError{fmt.Errorf("its service %q is out of use: %s", name, strings.Join(slot.Errors, "; "))}
 	case slot.Status == Disabled:
 		return nil, fmt.Errorf("its service %q is out of use: %s", name, strings.Join(slot.Errors, "; "))
 	}

@@ -96,6 +96,8 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	rt.uses = m.uses
 	if len(b.blamed[o]) > 0 {
 		rt.Status = Disabled
+	}
+	if b.guards[o] {
 		m.close() // what was not understood may be what keeps strangers out
 	}
 	if rt.closed = rt.closed && rt.Status == Disabled && rt.Rule != nil; rt.closed {
@@ -180,11 +182,12 @@ func (m *making) observability() {
 func (m *making) rule() {
 	rt := m.route
 	parse := rule.Parse
-	switch rt.Config.RuleSyntax {
+	switch strings.ToLower(rt.Config.RuleSyntax) {
 	case "", "v3":
 	case "v2":
 		parse = rule.ParseV2
 	default:
+		m.close()
 		m.fail(fmt.Sprintf("ruleSyntax %q is neither v3 nor v2", rt.Config.RuleSyntax), "")
 	}
 	var err error
@@ -216,6 +219,9 @@ func (m *making) chain(c *dynamic.Router) {
 	if c.Service == "" {
 		m.lacks("service")
 	} else if h, err := m.handler(rt.Service); err != nil {
+		if isGuard(err) {
+			m.close()
+		}
 		m.failWith(err)
 	} else {
 		service = h

@@ -55,9 +55,16 @@ func (b *building) service(name string, c *dynamic.Service) {
 		slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, w.Error(), nearOf(w), dynamic.Warning))
 		slot.found = append(slot.found, b.next.problems[len(b.next.problems)-1])
 	}
+	if err == nil && len(b.blamed[o]) > 0 {
+		in.retire()
+		slot.Status, slot.closed = Disabled, true
+		slot.current.Store(&instance{config: c})
+		b.next.services[name], b.moved = slot, true
+		return
+	}
 	switch {
 	case err != nil:
-		slot.Status = Disabled
+		slot.Status, slot.closed = Disabled, isGuard(err) || len(b.blamed[o]) > 0
 		if len(said) == 0 || !errors.Is(err, oneof.ErrNone) { // else it is known why there is no type
 			slot.Errors = append(slot.Errors, b.report(dynamic.KindService, name, err.Error(), nearOf(err), dynamic.Error))
 		}
@@ -118,7 +125,7 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 	h, err := m.wrap(ctx, c.Middlewares, provider, svc)
 	if err != nil {
 		retire()
-		return kind, nil, nil, err
+		return kind, nil, nil, &guardError{err}
 	}
 	return kind, &instance{config: c, service: svc, handler: h, uses: m.uses, retire: retire}, warnings, nil
 }

@@ -105,6 +105,7 @@ type Slot struct {
 	Status Status
 	Errors []string
 
+	closed  bool              // out of use because of what was to guard it
 	said    []string          // problems that came with the configuration
 	found   []dynamic.Problem // and those that building it showed, which are no reason to disable it
 	current atomic.Pointer[instance]

@@ -244,6 +244,9 @@ func (h *https) problems(now time.Time) (list []dynamic.Problem) {
 	list = append(list, h.stores...)
 	h.mu.Unlock()
 	for name, r := range h.resolvers {
+		if warning := r.Warning(); warning != "" {
+			list = append(list, dynamic.Problem{Severity: dynamic.Warning, Provider: "acme", Kind: "resolver", Name: name, Reason: warning})
+		}
 		for _, s := range r.Status() {
 			if s.Error == "" || !s.Wanted {
 				continue

@@ -101,7 +101,7 @@ func (o selective) Observe(e *telemetry.Exchange) {
 
 // observersOf are told of the exchanges of an entry point; nil: nobody is.
 func (s *Server) observersOf() *observers {
-	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), tracer: s.tracer}
+	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), tracer: s.tracer, log: s.log}
 	if s.accessLog != nil { // it knows about fairway's own services itself
 		o.list = append(o.list, selective{s.accessLog, true, func(silent *record.Silent) bool { return silent.Log }})
 	}

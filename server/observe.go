@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"fairway/internal/answer"
 	"fairway/internal/record"
 	"fairway/internal/responsehead"
@@ -19,6 +21,7 @@ type observers struct {
 	list    []telemetry.Observer
 	headers bool // some want the fields of responses
 	tracer  *traces.Tracer
+	log     logrus.FieldLogger
 	pool    sync.Pool
 }
 
@@ -73,7 +76,7 @@ func (o *observers) tell(x *observed, sw statusWriter) {
 	}
 	x.Response = &x.fields
 	for _, observer := range o.list {
-		observer.Observe(&x.Exchange)
+		o.tellOne(observer, &x.Exchange)
 	}
 	if x.body.ReadCloser != nil {
 		return // a transport may still hold the body
@@ -81,6 +84,16 @@ func (o *observers) tell(x *observed, sw statusWriter) {
 	clear(x.fields.list)
 	*x = observed{fields: keptFields{list: x.fields.list[:0]}}
 	o.pool.Put(x)
+}
+
+// tellOne sees that a mistake of an observer costs no response.
+func (o *observers) tellOne(observer telemetry.Observer, e *telemetry.Exchange) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			o.log.Errorf("panic while a request was written to the log, counted, or traced: %v", reason)
+		}
+	}()
+	observer.Observe(e)
 }
 
 // bodyCounter is a writer that knows how much of the request has been read, as that of the

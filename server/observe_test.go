@@ -80,3 +80,43 @@ func TestServer_ObserversAreToldOfEveryExchange(t *testing.T) {
 		}
 	})
 }
+
+// clumsy is an observer with a mistake.
+type clumsy struct{}
+
+func (clumsy) Observe(*telemetry.Exchange) { panic("a mistake") }
+
+func TestServer_AMistakeOfAnObserverCostsNoResponse(t *testing.T) {
+	r := start(t, routeTo(backend(t, func(*http.Request) {})))
+	for _, e := range r.entryPoints {
+		e.outer.observers = &observers{list: []telemetry.Observer{clumsy{}}, log: e.log}
+	}
+	if res, body := r.get(t, "any.test", "/"); res.StatusCode != 200 || body != "answer" || !strings.Contains(r.log.String(), "a mistake") {
+		t.Errorf("got %d %q, the log has %s", res.StatusCode, body, r.log.String())
+	}
+}
+
+// The log goes by X-Forwarded-For: a stranger's must be gone before anything answers.
+func TestServer_ObserversSeeNoForgedAddress(t *testing.T) {
+	ways(t, routeTo(backend(t, func(*http.Request) {})), []string{"--entrypoints.web.http.underscoreheadersstrategy=reject"}, func(t *testing.T, r *running, client *http.Client) {
+		var seen []string
+		for _, e := range r.entryPoints {
+			e.outer.observers = &observers{list: []telemetry.Observer{observerFunc(func(x *telemetry.Exchange) {
+				seen = append(seen, x.Request.Header.Get("X-Forwarded-For"))
+			})}, log: e.log}
+		}
+		req := ask(t, "GET", "/", nil)
+		req.Header["X_y"], req.Header["X-Forwarded-For"] = []string{"1"}, []string{"6.6.6.6"}
+		if res, _ := fetch(t, client, req); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("got %d", res.StatusCode)
+		}
+		r.stop()
+		if len(seen) != 1 || strings.Contains(seen[0], "6.6.6.6") {
+			t.Errorf("got %q", seen)
+		}
+	})
+}
+
+type observerFunc func(*telemetry.Exchange)
+
+func (f observerFunc) Observe(e *telemetry.Exchange) { f(e) }

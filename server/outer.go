@@ -69,7 +69,8 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.altSvc != nil && r.TLS != nil {
 		sw.Header()["Alt-Svc"] = o.altSvc
 	}
-	if !byEngine { // what the engine has done itself
+	o.forwarded.apply(r, rec) // before anything that answers: the log goes by it
+	if !byEngine {            // what the engine has done itself
 		o.keepAlive.count(sw, r)
 		defer o.pace.watch(sw, r)()
 		if status, cause := refuseForeign(r); status != 0 {
@@ -80,7 +81,7 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.https.serveChallenge(w, r) {
 		return
 	}
-	taken, status, err := o.take(r, rec)
+	taken, status, err := o.take(r)
 	if err != nil {
 		answer.Refuse(w, r, status, err.Error())
 		return
@@ -91,11 +92,10 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var errCircle = errors.New("the request goes round in circles: a route leads back to the gateway")
 
 // take sets a request straight, or says with which status, and why, it is refused.
-func (o *outer) take(r *http.Request, rec *record.Record) (taken *http.Request, status int, err error) {
+func (o *outer) take(r *http.Request) (taken *http.Request, status int, err error) {
 	if err := o.intake.fields(r.Header); err != nil {
 		return nil, http.StatusBadRequest, err
 	}
-	o.forwarded.apply(r, rec)
 	if !o.passes.count(r.Header) {
 		return nil, http.StatusLoopDetected, errCircle
 	}

@@ -41,6 +41,7 @@ type Server struct {
 	forwarder   *proxy.Engine
 	applying    sync.Mutex
 	current     *dynamic.Configuration // in force; for who holds applying
+	telling     sync.Mutex
 	history     history
 	stopping    atomic.Bool
 }
@@ -291,6 +292,8 @@ func (s *Server) problems() []dynamic.Problem {
 
 // tellProblems logs what is new about them.
 func (s *Server) tellProblems() {
+	s.telling.Lock() // whoever looks later tells later
+	defer s.telling.Unlock()
 	fresh, mended := s.history.update(s.problems())
 	for _, p := range fresh {
 		entry := s.log.WithFields(fields(p))

@@ -20,7 +20,7 @@ const usage = `fairway routes requests to containers as their labels say.
   fairway demo [options]       run on this machine with sample services to try
   fairway check FILE|DIR ...   look for mistakes in configurations and compose files;
                                nothing is opened
-  fairway certs list|renew|revoke|export
+  fairway certs list|check|renew|revoke|export
                                certificates of the resolvers
   fairway healthcheck          ask a running fairway whether it is well
   fairway version

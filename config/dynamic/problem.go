@@ -27,6 +27,9 @@ type Problem struct {
 	// a router or middleware that was not understood is not guessed at, since a
 	// forgotten middleware or entry point may be what keeps strangers out.
 	Disables bool `json:"disables,omitempty"`
+	// Yields tells, of a router that is disabled, that its place is free for others: what is
+	// missing is what it leads to, and not what was to guard that.
+	Yields bool `json:"-"`
 }
 
 // Severity of a problem.

@@ -94,6 +94,7 @@ func (c *catcher) catch(status int) {
 	}
 	if rec := record.From(c.request.Context()); rec != nil {
 		rec.Paged = true
+		defer func(origin record.Origin) { rec.Origin = origin }(rec.Origin) // the page is not what the server answered
 	}
 	c.broken = !c.handler.serve(c.inner, c.request, status)
 }

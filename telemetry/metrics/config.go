@@ -8,6 +8,7 @@ package metrics
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 
@@ -61,6 +62,7 @@ type Metrics struct {
 
 	entryPoints, routers, services *family // nil: not counted
 	retries                        *prometheus.CounterVec
+	retried                        names
 	reloads                        prometheus.Counter
 	reloaded                       prometheus.Gauge
 	reloadTook                     prometheus.Gauge
@@ -73,8 +75,8 @@ func (c *Config) New(state State) (*Metrics, error) {
 	switch {
 	case c.Prefix != "fairway" && c.Prefix != "traefik":
 		return nil, fmt.Errorf("prefix: %q is neither fairway nor traefik", c.Prefix)
-	case !slices.IsSorted(c.Buckets):
-		return nil, errors.New("buckets: they have to rise")
+	case !rising(c.Buckets):
+		return nil, errors.New("buckets: they have to be numbers, each higher than the one before")
 	}
 	m := &Metrics{registry: prometheus.NewRegistry(), config: c}
 	names := []string{}
@@ -113,6 +115,16 @@ func (c *Config) New(state State) (*Metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// rising tells whether all are numbers, each higher than the one before.
+func rising(buckets []float64) bool {
+	for i, b := range buckets {
+		if math.IsNaN(b) || math.IsInf(b, 0) || i > 0 && b <= buckets[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // Handler serves the metrics.

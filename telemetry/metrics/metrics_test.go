@@ -174,9 +174,9 @@ func TestMetrics_HeaderLabelsAreBounded(t *testing.T) {
 
 func TestNew_Mistakes(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		`prefix: "other" is neither fairway nor traefik`: func(c *Config) { c.Prefix = "other" },
-		"buckets: they have to rise":                     func(c *Config) { c.Buckets = []float64{1, 0.5} },
-		`headerLabels: "no name" is no name of a header`: func(c *Config) { c.HeaderLabels = map[string]string{"a": "no name"} },
+		`prefix: "other" is neither fairway nor traefik`:                    func(c *Config) { c.Prefix = "other" },
+		"buckets: they have to be numbers, each higher than the one before": func(c *Config) { c.Buckets = []float64{0.1, 0.1} },
+		`headerLabels: "no name" is no name of a header`:                    func(c *Config) { c.HeaderLabels = map[string]string{"a": "no name"} },
 	} {
 		c := &Config{}
 		c.SetDefaults()

@@ -167,6 +167,7 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 		m.count(m.services, e, key, rec.Service)
 	}
 	if rec.Attempts > 1 {
+		m.retried.note(rec.Service)
 		m.retries.WithLabelValues(rec.Service).Add(float64(rec.Attempts - 1))
 	}
 }
@@ -218,6 +219,30 @@ func (m *Metrics) headerValues(f *family, h http.Header) []string {
 func (m *Metrics) Keep(routers, services func(name string) bool) {
 	m.routers.keep(routers)
 	m.services.keep(services)
+	for _, name := range m.retried.gone(services) {
+		m.retries.DeleteLabelValues(name)
+	}
+}
+
+// names are those that something has been counted for.
+type names struct{ seen sync.Map }
+
+func (n *names) note(name string) {
+	if _, known := n.seen.Load(name); !known {
+		n.seen.Store(name, true)
+	}
+}
+
+// gone forgets and returns those that are not there any more.
+func (n *names) gone(has func(name string) bool) (list []string) {
+	n.seen.Range(func(key, _ any) bool {
+		if name := key.(string); !has(name) {
+			n.seen.Delete(name)
+			list = append(list, name)
+		}
+		return true
+	})
+	return list
 }
 
 func (f *family) keep(has func(name string) bool) {

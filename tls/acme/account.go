@@ -46,36 +46,45 @@ type accounts struct {
 	until  time.Time
 }
 
-// get returns the registered account, registering it if there is none.
-func (a *accounts) get(ctx context.Context) (*account, *bound, error) {
+// get returns the registered account, registering it if there is none, or the outcome for
+// the order that needs it.
+func (a *accounts) get(ctx context.Context) (*account, outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.known != nil {
-		return a.known, nil, nil
+		return a.known, outcome{}
 	}
-	if time.Now().Before(a.until) {
-		return nil, nil, a.failed.err
+	if left := time.Until(a.until); left > 0 {
+		failed := a.failed
+		if failed.after > 0 {
+			failed.after = left
+		}
+		return nil, failed
 	}
 	unlock, err := a.lock(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, outcome{err: err}
 	}
 	defer unlock()
 	mine, err := a.load()
 	if err != nil {
-		return nil, nil, err
+		return nil, outcome{err: err}
 	}
 	if mine.URI == "" {
 		transport, err := a.register(ctx, mine)
 		if err != nil {
+			failed := outcome{err: err, after: transport.refusedFor(), pause: a.r.pauseFor(err, nil, transport)}
 			if ctx.Err() == nil {
-				a.failed, a.until = outcome{err: err}, time.Now().Add(max(a.r.pace.register, transport.refusedFor()))
+				a.failed, a.until = failed, time.Now().Add(max(a.r.pace.register, failed.after))
 			}
-			return nil, transport, err
+			return nil, failed
+		}
+		if err := a.save(mine); err != nil {
+			return nil, outcome{err: err}
 		}
 	}
 	a.known = mine
-	return mine, nil, nil
+	return mine, outcome{}
 }
 
 // lock waits for another instance that registers at the moment.
@@ -161,7 +170,8 @@ func (a *accounts) save(mine *account) error {
 	return nil
 }
 
-// register makes the account known to the authority (RFC 8555, section 7.3).
+// register makes the account known to the authority (RFC 8555, section 7.3). It stores
+// nothing.
 func (a *accounts) register(ctx context.Context, mine *account) (*bound, error) {
 	core, transport, err := a.r.core(ctx, mine)
 	if err != nil {
@@ -182,7 +192,7 @@ func (a *accounts) register(ctx context.Context, mine *account) (*bound, error) 
 	}
 	mine.URI = got.Location
 	a.r.log.Infof("An account is registered at %s.", a.r.cfg.CAServer)
-	return transport, a.save(mine)
+	return transport, nil
 }
 
 // forget makes the next order register again: the authority does not know the account.

@@ -102,6 +102,10 @@ type Resolver struct {
 	account *accounts
 	pace    pace
 
+	out      error // why the resolver is out of use; nil: it is not
+	outSince time.Time
+	warning  string // about the storage
+
 	snapshot atomic.Pointer[snapshot]
 	kick     chan struct{} // the loop looks again
 	slots    chan struct{} // one for each order that is under way
@@ -219,15 +223,16 @@ func (r *Resolver) Status() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Status, 0, len(r.entries))
+	held := r.holds()
 	for _, e := range r.entries {
-		all = append(all, r.status(e))
+		all = append(all, r.status(e, held))
 	}
 	slices.SortFunc(all, func(a, b Status) int { return slices.Compare(a.Names, b.Names) })
 	return all
 }
 
 // status is one line of Status. r.mu is held.
-func (r *Resolver) status(e *entry) Status {
+func (r *Resolver) status(e *entry, held holds) Status {
 	s := Status{
 		Names: slices.Clone(e.names), By: slices.Clone(e.by), Wanted: e.wanted,
 		RenewAt: e.rec.RenewAt, NextTry: e.rec.NextTry, Failures: e.rec.Failures,
@@ -246,15 +251,46 @@ func (r *Resolver) status(e *entry) Status {
 		s.Wanted, s.By = true, []string{"onDemand"}
 	}
 	switch {
+	case r.out != nil && e.wanted:
+		s.Error, s.Since, s.NextTry = r.whyOut(), r.outSince, time.Time{}
 	case e.refused != "":
 		s.Error, s.Since = e.refused, e.since
 	case e.trouble != "":
 		s.Error, s.Since, s.NextTry = e.trouble, e.since, e.retry
 	case s.Error == "" && e.cert == nil && r.unread[e.file] != "":
 		s.Error = r.unread[e.file]
+	default:
+		r.explain(&s, e, held)
 	}
 	return s
 }
+
+// whyOut is the error of New, for those who want a certificate.
+func (r *Resolver) whyOut() string {
+	return "its resolver is out of use: option certificatesResolvers." + r.env.Name + ".acme." + r.out.Error()
+}
+
+// explain says what an order waits for that could be placed by itself. r.mu is held.
+func (r *Resolver) explain(s *Status, e *entry, held holds) {
+	if at, ok := r.wish(e); !ok || at.After(held.now) {
+		return
+	}
+	if p := held.pause(e.names); p != nil {
+		s.NextTry = latest(s.NextTry, p.Until)
+		if s.Error == "" {
+			s.Error, s.Since = p.Text, p.Since
+		}
+	}
+	if at := r.hourly(e.names, held); at.After(held.now) {
+		s.NextTry = latest(s.NextTry, at)
+		if s.Error == "" {
+			s.Error = "the last orders for this name came to nothing, and there may be no more of them in an hour"
+		}
+	}
+}
+
+// Warning says what the operator should change about the storage, "" if nothing.
+func (r *Resolver) Warning() string { return r.warning }
 
 // jitter is up to a tenth more or less, so that not all come back at once.
 func jitter(d time.Duration) time.Duration {

@@ -16,12 +16,19 @@ import (
 type asker struct {
 	url    *url.URL
 	client *http.Client
-	known  *remember.Cache[bool]
+	known  *remember.Cache[reply]
+}
+
+// reply is what is remembered: yes, no, or that there was no answer.
+type reply struct {
+	allowed bool
+	err     error
 }
 
 const (
-	askTimeout = 10 * time.Second
-	askKeeps   = 30 * time.Second
+	askTimeout    = 10 * time.Second
+	askKeeps      = 30 * time.Second
+	askKeepsError = 5 * time.Second // so that a visitor may try again, but not each handshake asks
 )
 
 func newAsker(c *OnDemand) (*asker, error) {
@@ -33,15 +40,28 @@ func newAsker(c *OnDemand) (*asker, error) {
 		return nil, errors.New("is required, an http or https URL")
 	}
 	client := &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &asker{url: u, client: client, known: remember.New[bool](10000)}, nil
+	return &asker{url: u, client: client, known: remember.New[reply](10000)}, nil
 }
 
-// allows asks, or remembers the answer.
+// allows asks, or remembers the answer. An error is the same value as long as it is
+// remembered.
 func (a *asker) allows(ctx context.Context, name string) (bool, error) {
 	key := a.known.Key(name)
-	if allowed, ok := a.known.Get(key); ok {
-		return allowed, nil
+	if known, ok := a.known.Get(key); ok {
+		return known.allowed, known.err
 	}
+	allowed, err := a.question(ctx, name)
+	switch {
+	case ctx.Err() != nil: // nobody waits for the answer any more
+	case err != nil:
+		a.known.Put(key, reply{err: err}, askKeepsError)
+	default:
+		a.known.Put(key, reply{allowed: allowed}, askKeeps)
+	}
+	return allowed, err
+}
+
+func (a *asker) question(ctx context.Context, name string) (bool, error) {
 	u := *a.url
 	query := u.Query()
 	query.Set("domain", name)
@@ -62,7 +82,5 @@ func (a *asker) allows(ctx context.Context, name string) (bool, error) {
 	if resp.StatusCode >= http.StatusInternalServerError {
 		return false, fmt.Errorf("onDemand.ask answers %s", resp.Status)
 	}
-	allowed := resp.StatusCode == http.StatusOK
-	a.known.Put(key, allowed, askKeeps)
-	return allowed, nil
+	return resp.StatusCode == http.StatusOK, nil
 }

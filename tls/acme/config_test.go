@@ -22,7 +22,7 @@ func TestNew_NamesWhatIsWrong(t *testing.T) {
 		edit func(*Config)
 		want string
 	}{
-		{"no challenge", func(c *Config) { c.HTTPChallenge = nil }, "none of httpChallenge, tlsChallenge and dnsChallenge"},
+		{"no challenge", func(c *Config) { c.HTTPChallenge = nil }, "httpChallenge, tlsChallenge or dnsChallenge is missing"},
 		{"plain http", func(c *Config) { c.CAServer = "http://ca.test/dir" }, "caServer: "},
 		{"key type", func(c *Config) { c.KeyType = "RSA4095" }, "keyType: \"RSA4095\" is none of EC256, EC384, RSA2048, RSA4096, RSA8192; did you mean RSA4096?"},
 		{"email", func(c *Config) { c.Email = "nobody" }, "email: "},
@@ -99,20 +99,29 @@ func TestDNS_AllProvidersAreConstructed(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, tt := range []struct{ in, want, refused string }{
-		{"Example.COM.", "example.com", ""},
-		{"bücher.test", "xn--bcher-kva.test", ""},
-		{"*.Example.com", "*.example.com", "dnsChallenge"},
-		{"192.0.2.1", "192.0.2.1", "profile: shortlived"},
-		{"a.localhost", "a.localhost", "not a full domain name"},
-		{"intranet", "intranet", "not a full domain name"},
+	const own = "https://ca.internal/acme/acme/directory"
+	for _, tt := range []struct{ ca, in, want, refused string }{
+		{defaultCA, "Example.COM.", "example.com", ""},
+		{defaultCA, "bücher.test", "xn--bcher-kva.test", ""},
+		{defaultCA, "*.Example.com", "*.example.com", "dnsChallenge"},
+		{own, "*.Example.com", "*.example.com", "dnsChallenge"},
+		{defaultCA, "192.0.2.1", "192.0.2.1", "profile: shortlived"},
+		{"https://acme.zerossl.com/v2/DV90", "10.0.0.1", "10.0.0.1", "private address"},
+		{own, "10.0.0.1", "10.0.0.1", ""},
+		{defaultCA, "a.localhost", "a.localhost", "not a full domain name"},
+		{defaultCA, "intranet", "intranet", "not a full domain name"},
+		{stagingCA, "intranet", "intranet", "not a full domain name"},
+		{"https://dv.acme-v02.api.pki.goog/directory", "intranet", "intranet", "not a full domain name"},
+		{"https://api.buypass.com/acme/directory", "intranet", "intranet", "not a full domain name"},
+		{own, "intranet", "intranet", ""},
+		{own, "a.localhost", "a.localhost", ""},
 	} {
 		got, err := normal(tt.in)
 		var c Config
 		c.SetDefaults()
-		c.HTTPChallenge = &HTTPChallenge{}
+		c.CAServer, c.HTTPChallenge = tt.ca, &HTTPChallenge{}
 		if reason := c.refuse(got); err != nil || got != tt.want || !strings.Contains(reason, tt.refused) || (reason == "") != (tt.refused == "") {
-			t.Errorf("%q: %q, %v, refused %q", tt.in, got, err, reason)
+			t.Errorf("%s, %q: %q, %v, refused %q", tt.ca, tt.in, got, err, reason)
 		}
 	}
 	for _, bad := range []string{"", " ", "a.*.test", "*.*.test", "*a.test", "a:80", "a b.test", "a..test", "-a.test", "a/b.test", strings.Repeat("a.", 130) + "test"} {

@@ -188,6 +188,14 @@ func TestDNS01_Wildcard(t *testing.T) {
 	if n := s.orders.Load(); n != 1 {
 		t.Errorf("%d orders, want 1: a.wild.test is covered", n)
 	}
+	trial, err := offline(t, c).Trial("*.tried.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial.try.pace = hurried()
+	if err := trial.Run(t.Context()); err != nil {
+		t.Errorf("tried: %v", err)
+	}
 	if got := s.Status(); len(got) != 1 || !slices.Equal(got[0].By, []string{"router0@docker", "router1@docker", "router2@docker"}) {
 		t.Errorf("status: %+v", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,23 +38,38 @@ func normal(name string) (string, error) {
 	return ascii, nil
 }
 
-// refuse says why no authority would sign a name, or "". The name is normal.
+// isPublic tells whether the authority is one that all browsers know. Such must not sign
+// names and addresses that mean another machine elsewhere (CA/Browser Forum, Baseline
+// Requirements, section 7.1.2.7.12); one of your own may.
+func (c *Config) isPublic() bool {
+	return c.isOf("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "buypass.no")
+}
+
+// isOf tells whether the authority's host is one below these domains.
+func (c *Config) isOf(domains ...string) bool {
+	u, err := url.Parse(c.CAServer)
+	return err == nil && slices.ContainsFunc(domains, func(domain string) bool {
+		return strings.HasSuffix("."+strings.ToLower(u.Hostname()), "."+domain)
+	})
+}
+
+// refuse says why the authority would not sign a name, or "". The name is normal.
 func (c *Config) refuse(name string) string {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		switch {
 		case c.HTTPChallenge == nil:
 			return "the address of a machine can be proved by httpChallenge only"
-		case c.CAServer == defaultCA && c.Profile == "":
+		case c.isOf("letsencrypt.org") && c.Profile == "":
 			return "Let's Encrypt signs addresses of machines only with profile: shortlived"
-		case c.CAServer == defaultCA && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()):
+		case c.isPublic() && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()):
 			return "no public authority signs a private address"
 		}
 		return ""
 	}
 	rest, wildcard := strings.CutPrefix(name, "*.")
 	switch {
-	case !strings.Contains(rest, ".") || strings.HasSuffix(rest, ".localhost"):
-		return "no authority signs this name: it is not a full domain name"
+	case c.isPublic() && (!strings.Contains(rest, ".") || strings.HasSuffix(rest, ".localhost")):
+		return "no public authority signs this name: it is not a full domain name"
 	case wildcard && c.DNSChallenge == nil:
 		return "a wildcard needs dnsChallenge"
 	}

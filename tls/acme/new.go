@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-acme/lego/v4/certcrypto"
 	legolog "github.com/go-acme/lego/v4/log"
@@ -18,8 +19,39 @@ import (
 	"fairway/internal/nearest"
 )
 
-// New checks everything and reads local files. It neither dials nor writes.
+// New checks everything and reads local files. It neither dials nor writes. The Resolver is
+// never nil: with an error it is one that is out of use, so that a mistake in one resolver
+// stops nobody. It orders nothing, serves what is in its storage, if that can be opened,
+// and its Status has the error for everything that is wanted.
 func (c *Config) New(env Env) (*Resolver, error) {
+	r, err := c.open(env)
+	if err == nil {
+		err = r.prepare()
+	}
+	if err == nil {
+		err = r.prepareProofs()
+	}
+	if err != nil {
+		r.out, r.outSince = err, time.Now()
+	}
+	if r.store != nil {
+		r.load()
+		r.inspectMounts()
+	}
+	return r, err
+}
+
+// load reads what is in the storage.
+func (r *Resolver) load() {
+	r.look(false)
+	r.readTraefik()
+	r.mu.Lock()
+	r.publish()
+	r.mu.Unlock()
+}
+
+// open makes a Resolver that can do no more than work on its storage.
+func (c *Config) open(env Env) (*Resolver, error) {
 	if env.Log == nil {
 		env.Log = logrus.StandardLogger()
 	}
@@ -30,31 +62,38 @@ func (c *Config) New(env Env) (*Resolver, error) {
 	}
 	r.snapshot.Store(&snapshot{})
 	quietLego.Do(func() { legolog.Logger = debugLog{env.Log} })
-	if err := r.cfg.check(); err != nil {
-		return nil, err
-	}
-	r.keyType = keyTypes[r.cfg.KeyType]
+	r.cfg.complete()
 	var err error
-	if r.base, err = r.cfg.transport(); err != nil {
-		return nil, err
-	}
-	if r.dns, err = newDNSSolver(r.cfg.DNSChallenge); err != nil {
-		return nil, fmt.Errorf("dnsChallenge.%w", err)
-	}
-	if r.ask, err = newAsker(r.cfg.OnDemand); err != nil {
-		return nil, fmt.Errorf("onDemand.ask: %w", err)
-	}
 	if r.store, err = openStorage(r.cfg.Storage, env.Name); err != nil {
-		return nil, fmt.Errorf("storage: %w", err)
+		err = fmt.Errorf("storage: %w", err)
 	}
 	r.tokens = &tokens{store: r.store, answers: map[string]answer{}}
 	r.account = &accounts{r: r}
-	r.look(false)
-	r.readTraefik()
-	r.mu.Lock()
-	r.publish()
-	r.mu.Unlock()
-	return r, nil
+	return r, err
+}
+
+// prepare makes what talks to the authority.
+func (r *Resolver) prepare() (err error) {
+	if err := r.cfg.check(); err != nil {
+		return err
+	}
+	r.keyType = keyTypes[r.cfg.KeyType]
+	r.base, err = r.cfg.transport()
+	return err
+}
+
+// prepareProofs makes what proves that names are ours.
+func (r *Resolver) prepareProofs() (err error) {
+	if err := r.cfg.checkChallenges(); err != nil {
+		return err
+	}
+	if r.dns, err = newDNSSolver(r.cfg.DNSChallenge); err != nil {
+		return fmt.Errorf("dnsChallenge.%w", err)
+	}
+	if r.ask, err = newAsker(r.cfg.OnDemand); err != nil {
+		return fmt.Errorf("onDemand.ask: %w", err)
+	}
+	return nil
 }
 
 // keyTypes are the values of keyType.
@@ -63,8 +102,8 @@ var keyTypes = map[string]certcrypto.KeyType{
 	"RSA2048": certcrypto.RSA2048, "RSA4096": certcrypto.RSA4096, "RSA8192": certcrypto.RSA8192,
 }
 
-// check finds what is wrong, and completes what decoding may have left empty.
-func (c *Config) check() error {
+// complete fills in what decoding may have left empty.
+func (c *Config) complete() {
 	var defaults Config
 	defaults.SetDefaults()
 	for _, option := range []struct {
@@ -75,17 +114,21 @@ func (c *Config) check() error {
 			*option.value = option.fill
 		}
 	}
+	c.KeyType = strings.ToUpper(c.KeyType)
+}
+
+// check finds what is wrong.
+func (c *Config) check() error {
 	if u, err := url.Parse(c.CAServer); err != nil || u.Scheme != "https" || u.Host == "" {
 		return fmt.Errorf("caServer: %q is no https URL", c.CAServer)
 	}
-	c.KeyType = strings.ToUpper(c.KeyType)
 	if keyTypes[c.KeyType] == "" {
 		known := slices.Sorted(maps.Keys(keyTypes))
 		return fmt.Errorf("keyType: %q is none of %s%s", c.KeyType, strings.Join(known, ", "), meant(c.KeyType, known))
 	}
-	for _, address := range append([]string{c.Email}, c.EmailAddresses...) {
+	for i, address := range append([]string{c.Email}, c.EmailAddresses...) {
 		if _, err := mail.ParseAddress(address); address != "" && err != nil {
-			return fmt.Errorf("email: %q is no address", address)
+			return fmt.Errorf("%s: %q is no address", map[bool]string{true: "email", false: "emailAddresses"}[i == 0], address)
 		}
 	}
 	for _, option := range []struct {
@@ -106,13 +149,13 @@ func (c *Config) check() error {
 			return fmt.Errorf("eab.%w", err)
 		}
 	}
-	return c.checkChallenges()
+	return nil
 }
 
 func (c *Config) checkChallenges() error {
 	switch {
 	case c.HTTPChallenge == nil && c.TLSChallenge == nil && c.DNSChallenge == nil:
-		return errors.New("none of httpChallenge, tlsChallenge and dnsChallenge is set")
+		return errors.New("httpChallenge, tlsChallenge or dnsChallenge is missing")
 	case c.HTTPChallenge != nil && c.HTTPChallenge.EntryPoint == "":
 		return errors.New("httpChallenge.entryPoint: is required")
 	case c.HTTPChallenge != nil && c.HTTPChallenge.Delay < 0:

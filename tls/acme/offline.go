@@ -17,13 +17,26 @@ import (
 // with it: that looks at the storage regularly.
 type Offline struct{ r *Resolver }
 
-// Open opens the storage of the resolver of that name.
+// Open opens the storage of the resolver of that name. What is wrong with other options, as
+// DNS credentials that this command has not, is told only by what needs them.
 func (c *Config) Open(name string, log logrus.FieldLogger) (*Offline, error) {
-	r, err := c.New(Env{Name: name, Log: log})
+	r, err := c.open(Env{Name: name, Log: log})
 	if err != nil {
 		return nil, err
 	}
+	r.load()
 	return &Offline{r}, nil
+}
+
+// Has tells whether there is a certificate for a name, or the way to one. The name may be as
+// people write it.
+func (o *Offline) Has(name string) (bool, error) {
+	clean, err := normal(name)
+	if err != nil {
+		return false, fmt.Errorf("%q: %w", name, err)
+	}
+	list, err := o.List()
+	return slices.ContainsFunc(list, func(s Status) bool { return slices.Contains(s.Names, clean) }), err
 }
 
 // List tells of all certificates in the storage.
@@ -48,7 +61,8 @@ func (o *Offline) Export(name string) (chainAndKeyPEM []byte, err error) {
 }
 
 // Renew marks a certificate as due. Who runs with this storage renews it within a minute,
-// or the next start does. The limit of failed orders for an hour holds.
+// or the next start does. The limit of failed orders for an hour holds, as far as it is not
+// of times that are yet to come.
 func (o *Offline) Renew(name string) error {
 	return o.change(name, func(e *entry) error {
 		rec, _, err := o.r.read(e.file)
@@ -56,7 +70,7 @@ func (o *Offline) Renew(name string) error {
 			return err
 		}
 		rec.Names = e.names
-		rec.RenewAt, rec.NextTry = time.Now(), time.Time{}
+		rec.RenewAt, rec.NextTry, rec.Pause = time.Now(), time.Time{}, nil
 		_, err = o.r.save(e.file, &rec)
 		return err
 	})
@@ -72,9 +86,12 @@ func (o *Offline) Revoke(ctx context.Context, name string) error {
 		if e.rec.CAServer != o.r.cfg.CAServer {
 			return fmt.Errorf("the certificate for %s is of %s, not of %s", name, e.rec.CAServer, o.r.cfg.CAServer)
 		}
-		account, _, err := o.r.account.get(ctx)
-		if err != nil {
-			return err
+		if err := o.r.prepare(); err != nil {
+			return fmt.Errorf("option certificatesResolvers.%s.acme.%w", o.r.env.Name, err)
+		}
+		account, failed := o.r.account.get(ctx)
+		if failed.err != nil {
+			return failed.err
 		}
 		core, _, err := o.r.core(ctx, account)
 		if err != nil {

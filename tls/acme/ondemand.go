@@ -30,6 +30,14 @@ const (
 	handshakeWaits = 2 * time.Minute // for an order
 )
 
+// What a handshake may be told beside the authority's reasons. The values are always the
+// same, so that a log can bound them.
+var (
+	errNotRunning = errors.New("no certificates are ordered at the moment")
+	errTooMany    = errors.New("too many names wait for a certificate")
+	errLeft       = errors.New("the client did not wait for its certificate")
+)
+
 // flight is one name that handshakes wait for.
 type flight struct {
 	done chan struct{}
@@ -44,7 +52,7 @@ func (r *Resolver) OnDemand(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 		return nil, nil
 	}
 	name, err := normal(hello.ServerName)
-	if err != nil || r.cfg.refuse(name) != "" || strings.HasPrefix(name, "*.") {
+	if err != nil || r.cfg.refuse(name) != "" || strings.HasPrefix(name, "*.") || !strings.Contains(name, ".") {
 		return nil, nil
 	}
 	if _, err := netip.ParseAddr(name); err == nil || r.env.Covered != nil && r.env.Covered(name) {
@@ -65,7 +73,7 @@ func (r *Resolver) OnDemand(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	case <-f.done:
 		return f.cert, f.err
 	case <-gone:
-		return nil, fmt.Errorf("%s: the client did not wait for its certificate", name)
+		return nil, fmt.Errorf("%s: %w", name, errLeft)
 	}
 }
 
@@ -88,9 +96,9 @@ func (r *Resolver) flight(name string) (*flight, error) {
 	run := r.run
 	switch {
 	case run == nil || run.ctx.Err() != nil:
-		return nil, errors.New("no certificates are ordered at the moment")
+		return nil, errNotRunning
 	case len(r.flights) >= mostFlights:
-		return nil, errors.New("too many names wait for a certificate")
+		return nil, errTooMany
 	}
 	f := &flight{done: make(chan struct{})}
 	r.flights[name] = f
@@ -136,15 +144,18 @@ func (r *Resolver) fly(ctx context.Context, run *running, name string) (*tls.Cer
 func (r *Resolver) depart(run *running, name string) (<-chan struct{}, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	names := []string{name}
+	names, held := []string{name}, r.holds()
+	if p := held.pause(names); p != nil {
+		return nil, fmt.Errorf("no certificate until %s: %s", p.Until.Format(time.RFC3339), p.Text)
+	}
 	e := r.entries[keyOf(names)]
 	if e == nil {
 		e = &entry{key: keyOf(names), file: fileOf(names), names: names, onDemand: true}
 		r.entries[e.key] = e
 	}
 	e.onDemand = true
-	if at, ok := r.dueForVisitor(e); ok && at.After(time.Now()) {
-		if s := r.status(e); s.Error != "" {
+	if at, ok := r.dueForVisitor(e, held); ok && at.After(held.now) {
+		if s := r.status(e, held); s.Error != "" {
 			return nil, fmt.Errorf("no certificate until %s: %s", at.Format(time.RFC3339), s.Error)
 		}
 		return nil, nil
@@ -160,11 +171,11 @@ func (r *Resolver) depart(run *running, name string) (<-chan struct{}, error) {
 }
 
 // dueForVisitor is when an order may be placed. r.mu is held.
-func (r *Resolver) dueForVisitor(e *entry) (time.Time, bool) {
+func (r *Resolver) dueForVisitor(e *entry, held holds) (time.Time, bool) {
 	if e.active {
 		return time.Time{}, false
 	}
-	return latest(e.rec.NextTry, e.retry, r.limit(r.failedOrders()[e.names[0]])), true
+	return latest(e.rec.NextTry, e.retry, r.hourly(e.names, held)), true
 }
 
 // obtainIfAllowed renews a certificate that a visitor had asked for, if that is still
@@ -182,19 +193,15 @@ func (r *Resolver) obtainIfAllowed(ctx context.Context, names []string, replaces
 
 // obtainInHandshake orders by autocert.
 func (r *Resolver) obtainInHandshake(ctx context.Context, names []string, _ *x509.Certificate) outcome {
-	account, transport, err := r.account.get(ctx)
-	if err != nil {
-		o := outcome{err: err}
-		if transport != nil {
-			o.after = transport.refusedFor()
-		}
-		return o
+	account, failed := r.account.get(ctx)
+	if failed.err != nil {
+		return failed
 	}
 	heard := &onlooker{}
 	// Half a minute more is for autocert to let go of authorizations.
 	session, cancel := context.WithTimeout(ctx, handshakeWaits)
 	defer time.AfterFunc(30*time.Second, cancel)
-	transport = &bound{ctx: session, base: r.base, see: heard.see}
+	transport := &bound{ctx: session, base: r.base, see: heard.see}
 	manager := &autocert.Manager{
 		Prompt: autocert.AcceptTOS,
 		Email:  r.cfg.Email,
@@ -224,7 +231,8 @@ func (r *Resolver) obtainInHandshake(ctx context.Context, names []string, _ *x50
 	})
 	if err != nil {
 		_, network := errors.AsType[*url.Error](err)
-		return outcome{err: heard.reason(err), reached: !network, after: transport.refusedFor()}
+		err = heard.reason(err)
+		return outcome{err: err, reached: !network || ctx.Err() != nil, after: transport.refusedFor(), pause: r.pauseFor(err, names, transport)}
 	}
 	key, err := encodeKey(cert.PrivateKey)
 	return outcome{chain: encodeChain(cert), key: key, err: err, reached: true}
@@ -232,7 +240,7 @@ func (r *Resolver) obtainInHandshake(ctx context.Context, names []string, _ *x50
 
 // retryBackoff lets autocert try again a few times, as after a rejected nonce.
 func retryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
-	if n > 8 || resp != nil && retryAfter(resp.Header.Get("Retry-After"), time.Now()) > 0 {
+	if n > 8 || resp != nil && (resp.StatusCode == http.StatusTooManyRequests || retryAfter(resp.Header.Get("Retry-After"), time.Now()) > 0) {
 		return 0
 	}
 	return time.Duration(n) * 100 * time.Millisecond

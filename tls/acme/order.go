@@ -49,17 +49,19 @@ func (o *order) run(replaces *x509.Certificate) (result outcome) {
 			result.after = max(result.after, o.transport.refusedFor())
 		}
 	}()
-	account, transport, err := o.r.account.get(o.ctx)
-	if o.transport = transport; err != nil {
-		return outcome{err: err}
+	account, failed := o.r.account.get(o.ctx)
+	if failed.err != nil {
+		return failed
 	}
 	o.account = account
+	var err error
 	if o.core, o.transport, err = o.r.core(o.ctx, account); err != nil {
-		return outcome{err: fmt.Errorf("reach the authority: %w", inWords(err))}
+		return outcome{err: fmt.Errorf("reach the authority: %w", inWords(err)), pause: o.r.pauseFor(err, nil, o.transport)}
 	}
 	if err := o.place(replaces); err != nil {
 		_, refused := errors.AsType[*problem](err)
-		return outcome{err: err, reached: refused}
+		// Who was stopped in the middle of the request does not know.
+		return outcome{err: err, reached: refused || o.ctx.Err() != nil, pause: o.r.pauseFor(err, o.names, o.transport)}
 	}
 	if err := o.authorize(); err != nil {
 		return outcome{err: err, reached: true}
@@ -94,7 +96,7 @@ func (o *order) place(replaces *x509.Certificate) error {
 		options.ReplacesCertID, _ = certificate.MakeARICertID(replaces)
 	}
 	got, err := o.core.Orders.NewWithOptions(o.names, options)
-	if refused := inWords(err); err != nil && options.ReplacesCertID != "" && !isKind(refused, "rateLimited") && o.ctx.Err() == nil {
+	if refused := inWords(err); err != nil && options.ReplacesCertID != "" && !isKind(refused, "rateLimited") && !o.transport.overloaded() && o.ctx.Err() == nil {
 		// The authority may not take the old certificate for ours, which is no reason to
 		// be without a new one.
 		options.ReplacesCertID = ""

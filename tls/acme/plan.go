@@ -115,8 +115,10 @@ func leaveOut(plans map[string]*planned) {
 // one less. r.mu is held.
 func (r *Resolver) apply(plans map[string]*planned) (news bool) {
 	for key, e := range r.entries {
+		_, ok := plans[key]
+		news = news || r.out != nil && e.wanted != ok // its Status has an error or not
 		e.wanted, e.by = false, nil
-		if _, ok := plans[key]; !ok && e.refused != "" {
+		if !ok && e.refused != "" {
 			e.refused, news = "", true
 		}
 	}
@@ -125,6 +127,7 @@ func (r *Resolver) apply(plans map[string]*planned) (news bool) {
 		if e == nil {
 			e = &entry{key: key, names: p.names, file: fileOf(p.names)}
 			r.entries[key] = e
+			news = news || r.out != nil
 		}
 		e.wanted, e.by = true, p.by
 		if e.refused != p.refused {
@@ -153,6 +156,7 @@ func (r *Resolver) read(file string) (record, *tls.Certificate, error) {
 	if err != nil {
 		return record{}, nil, fmt.Errorf("%w: %w", errGarbage, err)
 	}
+	rec.distrust(time.Now())
 	return rec, cert, nil
 }
 
@@ -208,7 +212,7 @@ func (r *Resolver) take(file string, v version, write bool) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		if r.unread[file] != err.Error() {
+		if news = r.unread[file] != err.Error(); news {
 			r.log.Warnf("The certificate %s is not read: %v", file, err)
 		}
 		r.unread[file] = err.Error()
@@ -217,7 +221,7 @@ func (r *Resolver) take(file string, v version, write bool) (news bool) {
 				e.unsaved = true // what was in it is still known
 			}
 		}
-		return true
+		return news
 	}
 	delete(r.unread, file)
 	if len(rec.Names) == 0 {
@@ -284,6 +288,32 @@ func (r *Resolver) saveAgain() {
 			e.version, e.unsaved, e.trouble, e.retry = v, false, "", time.Time{}
 			r.mu.Unlock()
 			r.changed()
+		}
+		unlock()
+	}
+}
+
+// correct writes down what distrust has made of records, so that the next start does not
+// begin to wait anew.
+func (r *Resolver) correct() {
+	r.mu.Lock()
+	var wrong []*entry
+	for _, e := range r.entries {
+		if e.rec.ahead && !e.active && !e.unsaved {
+			wrong = append(wrong, e)
+		}
+	}
+	r.mu.Unlock()
+	for _, e := range wrong {
+		unlock, ok, err := r.store.lock(e.file)
+		if err != nil || !ok {
+			continue
+		}
+		if rec, cert, err := r.read(e.file); err == nil && rec.ahead {
+			if v, err := r.save(e.file, &rec); err == nil {
+				rec.ahead = false
+				r.adopt(e, rec, cert, v)
+			}
 		}
 		unlock()
 	}

@@ -31,6 +31,10 @@ type record struct {
 	NextTry  time.Time   `json:"nextTry,omitzero"`
 	Error    string      `json:"error,omitempty"`
 	Since    time.Time   `json:"since,omitzero"`
+	// Pause is what the last refusal means for other certificates.
+	Pause *pause `json:"pause,omitempty"`
+
+	ahead bool // NextTry is not as it is stored, see distrust
 }
 
 // parseRecord reads a file. The certificate is nil if the record has none.
@@ -95,18 +99,26 @@ func signs(leaf *x509.Certificate, name string) bool {
 // fail notes why there is no certificate, and when the next order may be placed:
 // in a minute at first, then in twice the time of before, never so soon that a name has
 // more failed orders in an hour than it may, and never before the authority allows it.
-func (rec *record) fail(o outcome, p pace, now time.Time) {
+func (rec *record) fail(o outcome, in pace, now time.Time) {
 	rec.Started = time.Time{}
 	rec.Failures++
-	most := p.most
+	most := in.most
 	if !o.reached {
-		most = min(most, p.unreachable)
+		most = min(most, in.unreachable)
 	}
-	wait := min(p.first<<min(rec.Failures-1, 20), most)
+	wait := min(in.first<<min(rec.Failures-1, 20), most)
 	if wait <= 0 {
 		wait = most
 	}
 	wait = max(jitter(wait), o.after)
+	if rec.Pause = nil; o.pause != nil {
+		p := *o.pause
+		p.Since, p.Until, p.Text = now, now.Add(o.after), o.err.Error()
+		if o.after <= 0 {
+			p.Until = now.Add(in.unreachable)
+		}
+		rec.Pause = &p
+	}
 	if o.reached {
 		rec.failedOrder(now)
 	}
@@ -121,5 +133,24 @@ func (rec *record) failedOrder(at time.Time) {
 	rec.FailedAt = append(rec.FailedAt, at)
 	if many := len(rec.FailedAt) - 16; many > 0 {
 		rec.FailedAt = rec.FailedAt[many:]
+	}
+}
+
+// farthest is the longest time that anybody is made to wait.
+const farthest = 7 * 24 * time.Hour
+
+// distrust takes out what a clock has written that was ahead: a name must not wait for years
+// because of it.
+func (rec *record) distrust(now time.Time) {
+	soon := now.Add(time.Minute) // another machine may be ahead a little
+	rec.FailedAt = slices.DeleteFunc(rec.FailedAt, soon.Before)
+	if rec.Started.After(soon) {
+		rec.Started = time.Time{}
+	}
+	if rec.NextTry.After(now.Add(farthest)) {
+		rec.NextTry, rec.ahead = now.Add(farthest), true
+	}
+	if rec.Pause != nil && rec.Pause.Until.After(now.Add(farthest)) {
+		rec.Pause, rec.ahead = nil, true
 	}
 }

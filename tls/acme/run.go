@@ -21,7 +21,12 @@ type running struct {
 // call to the API of a DNS service cannot be interrupted; Run waits ten seconds for it.
 func (r *Resolver) Run(ctx context.Context) {
 	run := &running{ctx: ctx}
-	r.keepImported()
+	if r.out == nil {
+		r.keepImported()
+	}
+	if r.warning != "" {
+		r.log.Warn(r.warning)
+	}
 	r.mu.Lock()
 	r.run, r.dirty = run, true
 	r.mu.Unlock()
@@ -53,17 +58,23 @@ func (r *Resolver) Run(ctx context.Context) {
 // pass does all that is due, and returns when something will be due again.
 func (r *Resolver) pass(run *running) time.Time {
 	if now := time.Now(); !now.Before(run.nextLook) {
-		if r.look(true) {
+		if r.look(r.out == nil) {
 			r.changed()
 		}
-		r.saveAgain()
-		r.store.sweep(now.Add(-time.Hour))
+		if r.out == nil {
+			r.saveAgain()
+			r.correct()
+			r.store.sweep(now.Add(-time.Hour))
+		}
 		run.nextLook = now.Add(r.pace.look)
 		r.mu.Lock()
 		r.dirty = true // the operator's own certificates may be others by now
 		r.mu.Unlock()
 	}
 	r.plan()
+	if r.out != nil {
+		return run.nextLook
+	}
 	next := r.dispatch(run)
 	if next.After(run.nextLook) {
 		next = run.nextLook
@@ -79,10 +90,10 @@ func (r *Resolver) dispatch(run *running) (next time.Time) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	next = now.Add(r.pace.look)
-	failed := r.failedOrders()
+	held := r.holds()
 	var due, ask []*entry
 	for _, e := range r.entries {
-		at, ok := r.dueAt(e, failed)
+		at, ok := r.dueAt(e, held)
 		switch {
 		case ok && !at.After(now):
 			due = append(due, e)
@@ -160,27 +171,21 @@ func (r *Resolver) end(e *entry) {
 	r.wake()
 }
 
-// failedOrders has the times of the orders that failed in the last hour, by name and
-// whatever certificate they were for. r.mu is held.
-func (r *Resolver) failedOrders() map[string][]time.Time {
-	failed := map[string][]time.Time{}
-	hour := time.Now().Add(-time.Hour)
-	for _, e := range r.entries {
-		for _, at := range e.rec.FailedAt {
-			if !at.After(hour) {
-				continue
-			}
-			for _, name := range e.names {
-				failed[name] = append(failed[name], at)
-			}
-		}
-	}
-	return failed
-}
-
 // dueAt is when a certificate has to be ordered; false: never, or it is under way. r.mu is
 // held.
-func (r *Resolver) dueAt(e *entry, failed map[string][]time.Time) (at time.Time, ok bool) {
+func (r *Resolver) dueAt(e *entry, held holds) (at time.Time, ok bool) {
+	if at, ok = r.wish(e); !ok {
+		return at, false
+	}
+	at = latest(at, r.hourly(e.names, held))
+	if p := held.pause(e.names); p != nil {
+		at = latest(at, p.Until)
+	}
+	return at, true
+}
+
+// wish is when a certificate would be ordered if there were no limits. r.mu is held.
+func (r *Resolver) wish(e *entry) (at time.Time, ok bool) {
 	if e.active || e.refused != "" || !e.wanted && (!e.rec.OnDemand || e.cert == nil || r.ask == nil) {
 		return at, false
 	}
@@ -189,11 +194,7 @@ func (r *Resolver) dueAt(e *entry, failed map[string][]time.Time) (at time.Time,
 	} else if e.rec.CAServer == r.cfg.CAServer {
 		at = e.rec.RenewAt
 	}
-	at = latest(at, e.rec.NextTry, e.retry)
-	for _, name := range e.names {
-		at = latest(at, r.limit(failed[name]))
-	}
-	return at, true
+	return latest(at, e.rec.NextTry, e.retry), true
 }
 
 // coveredUntil is when the first of other certificates that have all these names is to be
@@ -213,15 +214,6 @@ func (r *Resolver) coveredUntil(names []string) (until time.Time) {
 		}
 	}
 	return until
-}
-
-// limit is when the limit of failed orders for an hour allows another one.
-func (r *Resolver) limit(failed []time.Time) time.Time {
-	if len(failed) < r.pace.perHour {
-		return time.Time{}
-	}
-	slices.SortFunc(failed, time.Time.Compare)
-	return failed[len(failed)-r.pace.perHour].Add(time.Hour)
 }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

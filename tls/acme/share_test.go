@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -149,7 +150,7 @@ func TestTraefik_OfAnotherAuthority(t *testing.T) {
 	if err != nil || got.account != nil || len(got.records) != 1 || got.records[0].CAServer == "https://another.test/dir" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := parseTraefik(traefikSample(t), "unknown", "https://ca.test/dir"); got != nil || err != nil {
+	if got, err := parseTraefik(traefikSample(t), "unknown", "https://ca.test/dir"); got != nil || err == nil || err.Error() != `it has no resolver "unknown"; it has: le, other` {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -209,8 +210,18 @@ func TestOnDemand(t *testing.T) {
 		}
 	}
 	down.Store(true)
-	if cert, err := s.OnDemand(hello("x.allowed.test")); cert != nil || err == nil || !strings.Contains(err.Error(), "onDemand.ask") {
-		t.Errorf("ask down: %v, %v", cert, err)
+	n = asked.Load()
+	cert, first := s.OnDemand(hello("x.allowed.test"))
+	if cert != nil || first == nil || !strings.Contains(first.Error(), "onDemand.ask") {
+		t.Errorf("ask down: %v, %v", cert, first)
+	}
+	for range 20 { // handshakes of an impatient visitor
+		if _, err := s.OnDemand(hello("x.allowed.test")); !errors.Is(err, first) {
+			t.Errorf("another error: %v", err)
+		}
+	}
+	if asked.Load() != n+1 {
+		t.Errorf("asked %d times while it is down", asked.Load()-n)
 	}
 	orders := s.orders.Load()
 	if orders != 1 {

@@ -18,7 +18,8 @@ import (
 //	locks/              held by who orders
 //
 // A file is written beside its place and then moved there, so that it is whole or as it
-// was before, whatever happens. Another kind of storage needs the same few methods.
+// was before, whatever happens. Another kind of storage needs the same few methods. A nil
+// one can be read, and is empty: that of a resolver whose folder cannot be had.
 type storage struct{ dir string }
 
 // The kinds of what is stored: folders.
@@ -56,7 +57,12 @@ func openStorage(path, resolver string) (*storage, error) {
 func (s *storage) path(kind, name string) string { return filepath.Join(s.dir, kind, name+ending) }
 
 // load reads a file; fs.ErrNotExist if there is none.
-func (s *storage) load(kind, name string) ([]byte, error) { return os.ReadFile(s.path(kind, name)) }
+func (s *storage) load(kind, name string) ([]byte, error) {
+	if s == nil {
+		return nil, fs.ErrNotExist
+	}
+	return os.ReadFile(s.path(kind, name))
+}
 
 // store writes a file as a whole.
 func (s *storage) store(kind, name string, data []byte) error {
@@ -83,6 +89,9 @@ func (s *storage) store(kind, name string, data []byte) error {
 // list tells which files there are. It is an error if the folder cannot be read; one that
 // was never made is empty.
 func (s *storage) list(kind string) (map[string]version, error) {
+	if s == nil {
+		return nil, nil
+	}
 	files, err := os.ReadDir(filepath.Join(s.dir, kind))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

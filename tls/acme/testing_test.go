@@ -480,7 +480,7 @@ func (s *subject) record(key string) (rec record) {
 // settled waits until everything that was wanted has been looked at once.
 func (s *subject) settled(lists ...[]string) {
 	s.t.Helper()
-	marker := fmt.Sprintf("marker%d", time.Now().UnixNano())
+	marker := fmt.Sprintf("marker:%d", time.Now().UnixNano()) // names have no port
 	s.want(append(lists, []string{marker})...)
 	s.await("the list is planned", func() bool { return s.about(marker).Error != "" })
 }

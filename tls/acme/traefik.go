@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,16 +44,20 @@ type imported struct {
 	lost    []error // what could not be taken over
 }
 
-// parseTraefik reads what the resolver of that name had. nil if it had nothing.
+// parseTraefik reads what the resolver of that name had. nil if it had nothing, an error if
+// others had.
 func parseTraefik(data []byte, resolver, caServer string) (*imported, error) {
 	var file traefikFile
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it cannot be read as Traefik's: %w", err)
 	}
-	had := file[resolver]
+	had, ok := file[resolver]
+	if others := slices.Sorted(maps.Keys(file)); !ok && len(others) > 0 {
+		return nil, fmt.Errorf("it has no resolver %q; it has: %s", resolver, strings.Join(others, ", "))
+	}
 	if had == nil {
 		return nil, nil
 	}
@@ -143,7 +149,7 @@ func (r *Resolver) readTraefik() {
 		r.imported, err = parseTraefik(data, r.env.Name, r.cfg.CAServer)
 	}
 	if err != nil {
-		r.log.Warnf("Nothing is taken over from %s: it cannot be read as Traefik's: %v", r.cfg.Storage, err)
+		r.log.Warnf("Nothing is taken over from %s: %v", r.cfg.Storage, err)
 		return
 	}
 	if r.imported == nil {

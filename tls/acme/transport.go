@@ -68,6 +68,7 @@ type bound struct {
 
 	mu    sync.Mutex
 	after time.Duration // of the last refusal
+	busy  bool          // that was for too many requests, whatever they were about
 	again time.Duration // of the last answer
 }
 
@@ -107,6 +108,7 @@ func (b *bound) note(resp *http.Response) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.again = 0
+	b.busy = after > 0 && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable)
 	if resp.StatusCode >= http.StatusBadRequest {
 		b.after = after
 	} else {
@@ -119,6 +121,14 @@ func (b *bound) refusedFor() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.after
+}
+
+// overloaded tells whether the last answer was that there are too many requests, and until
+// when (RFC 6585, section 4; RFC 9110, section 15.6.4).
+func (b *bound) overloaded() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.busy
 }
 
 func (b *bound) askAgain() time.Duration {

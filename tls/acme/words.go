@@ -16,6 +16,7 @@ type outcome struct {
 	err        error         // in the authority's words
 	reached    bool          // an order was placed, so a failure counts at the authority
 	after      time.Duration // it does not want to be asked before
+	pause      *pause        // the refusal is about other certificates as well
 }
 
 // problem is a refusal of the authority, as it says it (RFC 7807).

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // work orders one certificate. Who shares the storage orders once: the lock is taken first,
@@ -40,7 +42,7 @@ func (r *Resolver) work(ctx context.Context, e *entry, names []string, issue iss
 	if cert != nil && rec.CAServer == r.cfg.CAServer {
 		replaces = cert.Leaf
 	}
-	rec.Names, rec.Started = names, time.Now()
+	rec.Names, rec.Started, rec.ahead = names, time.Now(), false
 	rec.OnDemand = e.isOnDemand(r)
 	if _, err := r.save(e.file, &rec); err != nil {
 		r.trouble(e, fmt.Errorf("nothing is ordered: %w", err))
@@ -65,6 +67,7 @@ func (r *Resolver) reread(e *entry) (rec record, cert *tls.Certificate, due bool
 	r.mu.Lock()
 	rec, cert, unsaved := e.rec, e.cert, e.unsaved
 	r.mu.Unlock()
+	known := rec
 	if !unsaved {
 		if rec, cert, err = r.read(e.file); err != nil && !errors.Is(err, errGarbage) {
 			return rec, cert, false, err
@@ -77,18 +80,15 @@ func (r *Resolver) reread(e *entry) (rec record, cert *tls.Certificate, due bool
 			r.log.Warnf("The certificate %s is ordered anew: %v; it is kept as %s.", e.file, err, bad)
 		}
 	}
+	if rec.ahead {
+		rec.NextTry = known.NextTry // by the clock of the first look
+	}
 	now := time.Now()
 	if !rec.Started.IsZero() { // whoever began this order was killed
 		rec.failedOrder(rec.Started)
 		rec.Started = time.Time{}
 	}
-	var lately []time.Time
-	for _, at := range rec.FailedAt {
-		if at.After(now.Add(-time.Hour)) {
-			lately = append(lately, at)
-		}
-	}
-	at := latest(rec.NextTry, r.limit(lately))
+	at := latest(rec.NextTry, r.limit(inLastHour(rec.FailedAt, now)))
 	if cert != nil && rec.CAServer == r.cfg.CAServer {
 		at = latest(at, rec.RenewAt)
 	}
@@ -131,19 +131,24 @@ func (r *Resolver) finish(ctx context.Context, e *entry, rec record, cert *tls.C
 			log.Infof("Certificate of %q, valid until %s.", cert.Leaf.Issuer.CommonName, cert.Leaf.NotAfter.Format(time.RFC3339))
 		}
 	}
+	failed := false
 	switch {
 	case result.err == nil:
-	case ctx.Err() != nil:
-		rec.Started = time.Time{} // it was given up, it has not failed
+	case ctx.Err() != nil: // it was given up, so it is not tried later; but it was placed
+		if result.reached {
+			rec.failedOrder(rec.Started)
+		}
+		rec.Started = time.Time{}
 	default:
 		rec.fail(result, r.pace, now)
-		log.Warnf("No certificate: %v. The next try is at %s.", result.err, rec.NextTry.Format(time.RFC3339))
+		failed = true
 	}
 	v, err := r.save(e.file, &rec)
 	if err != nil {
 		log.Errorf("It is used, but lost when fairway stops: %v", err)
 	}
 	r.mu.Lock()
+	held := r.holds()
 	e.rec, e.cert, e.version, e.unsaved = rec, cert, v, err != nil
 	e.trouble, e.retry = "", time.Time{}
 	if err != nil {
@@ -155,4 +160,19 @@ func (r *Resolver) finish(ctx context.Context, e *entry, rec record, cert *tls.C
 	}
 	r.publish()
 	r.mu.Unlock()
+	if failed {
+		r.logFailure(log, &rec, held)
+	}
+}
+
+// logFailure has one line for a limit of the authority, however many run into it.
+func (r *Resolver) logFailure(log logrus.FieldLogger, rec *record, before holds) {
+	switch p := rec.Pause; {
+	case p == nil:
+		log.Warnf("No certificate: %s. The next try is at %s.", rec.Error, rec.NextTry.Format(time.RFC3339))
+	case before.has(p):
+		log.Debugf("No certificate: %s.", rec.Error)
+	default:
+		r.log.Warnf("A limit of the authority is reached, so nothing is ordered%s until %s: %s.", p.about(), p.Until.Format(time.RFC3339), rec.Error)
+	}
 }

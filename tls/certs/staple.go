@@ -66,6 +66,8 @@ func staple(ctx context.Context, cert *tls.Certificate, now time.Time) (answer [
 		return nil, now.Add(stapleRetry), fmt.Errorf("the answer of %s: %w", cert.Leaf.OCSPServer[0], err)
 	case parsed.Status == ocsp.Revoked:
 		return answer, now.Add(stapleRetry), errors.New("it is revoked")
+	case !parsed.NextUpdate.IsZero() && now.After(parsed.NextUpdate):
+		return nil, now.Add(stapleRetry), errors.New("the answer of its issuer is out of date")
 	case parsed.Status != ocsp.Good:
 		return nil, now.Add(stapleRetry), errors.New("its issuer does not know it")
 	}
