@@ -232,9 +232,10 @@ func TestHomelab_ForwardAuth(t *testing.T) {
 	s.checkEvents("https://whoami.example.com/events")
 	s.checkEvents("https://wiki.example.com/events")
 	s.checkSaid("https://traefik.example.com")
-	// Its labels are gone with it, and so is the middleware: nobody gets in.
+	// Its labels are gone with it, and so is the middleware: nobody gets in, and no
+	// other router answers in place of the guarded one.
 	s.project.do("stop", "-t", "1", "authelia")
-	s.await("nobody to get in", func() bool { return s.get("https://whoami.example.com/").status == http.StatusNotFound })
+	s.await("nobody to get in", func() bool { return s.get("https://whoami.example.com/").status == http.StatusServiceUnavailable })
 }
 
 // login tells the portal the password of ann. The session is kept for what follows.
