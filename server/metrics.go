@@ -82,7 +82,10 @@ func (s *Server) keepMetrics(t *router.Table, at time.Time) {
 		return
 	}
 	s.metrics.Reloaded(time.Now(), time.Since(at))
-	s.metrics.Keep(func(name string) bool { return t.Routes()[name] != nil }, func(name string) bool { return t.Services()[name] != nil })
+	s.metrics.Keep(func(name, service string) bool {
+		route := t.Routes()[name]
+		return route != nil && route.Service == service
+	}, func(name string) bool { return t.Services()[name] != nil })
 }
 
 // selective is an observer that is not told of everything.

@@ -43,6 +43,9 @@ type Trace interface {
 	// Attempt begins with a request that is given to a server: its headers, which are
 	// edited in their place, tell the server of it. done ends it.
 	Attempt(r *http.Request, server string) (done func(status int, err error))
+	// TraceID and SpanID identify it, as W3C Trace Context does.
+	TraceID() [16]byte
+	SpanID() [8]byte
 }
 
 // Silent are those who are not told of a request.

@@ -1,7 +1,8 @@
 // Package metrics counts what passes, for Prometheus: by entry point, router and service,
 // under Traefik's names of metrics and labels, so that dashboards made for them work.
 //
-// series.go finds the counters of an exchange without a search through label values;
+// series.go finds the counters of an exchange without a search through label values, and
+// without a lock; durations.go has the histograms, collect.go what a scrape gets of them.
 // state.go asks the rest of the gateway for its state when somebody scrapes.
 package metrics
 
@@ -37,7 +38,8 @@ type Config struct {
 	AddServicesLabels bool `json:"addServicesLabels"`
 	// HeaderLabels are further labels of the counters of requests, and the headers of the
 	// request that they are taken from. Whoever sends requests chooses their values, and
-	// each one is a series of its own: 1000 are kept, others count as "other".
+	// each one is a series of its own: 1000 are kept, others count as "other", and so do
+	// values longer than 128 bytes.
 	HeaderLabels map[string]string `json:"headerLabels,omitempty"`
 	// EntryPoint where /metrics is served. Default: traefik.
 	EntryPoint string `json:"entryPoint,omitempty"`
@@ -103,9 +105,9 @@ func (c *Config) New(state State) (*Metrics, error) {
 	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_success", Help: "When the last one did, in seconds of Unix time."})
 	m.reloadTook = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_duration_seconds", Help: "How long it took to build and put in force."})
 	m.collectors = []prometheus.Collector{m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
-	for _, f := range []*family{m.entryPoints, m.routers, m.services} {
-		if f != nil {
-			m.collectors = append(m.collectors, f.requests, f.tls, f.durations, f.received, f.sent)
+	for _, f := range m.families() {
+		if f.byHeaders != nil {
+			m.collectors = append(m.collectors, f.byHeaders)
 		}
 	}
 	ofProcess := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
@@ -129,5 +131,5 @@ func rising(buckets []float64) bool {
 
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return promhttp.HandlerFor(m, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

@@ -10,7 +10,7 @@ import (
 
 // Metric is one of those that fairway has, for its manual.
 type Metric struct {
-	Name   string // behind the prefix
+	Name   string // in the manual without the prefix
 	Help   string
 	Labels []string
 }
@@ -35,6 +35,12 @@ func All() []Metric {
 				labels := strings.FieldsFunc(parts[3], func(r rune) bool { return r == ',' })
 				all = append(all, Metric{Name: strings.TrimPrefix(parts[1], c.Prefix+"_"), Help: parts[2], Labels: labels})
 			}
+		}
+	}
+	for _, f := range m.families() {
+		for _, metric := range f.describe() {
+			metric.Name = strings.TrimPrefix(metric.Name, c.Prefix+"_")
+			all = append(all, metric)
 		}
 	}
 	slices.SortFunc(all, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })

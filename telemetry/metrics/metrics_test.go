@@ -136,7 +136,7 @@ fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
 func TestMetrics_AreWellFormed(t *testing.T) {
 	m := build(t, everything(), func(c *Config) { c.AddRoutersLabels = true })
 	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2 }))
-	problems, err := testutil.GatherAndLint(m.registry)
+	problems, err := testutil.GatherAndLint(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestMetrics_SeriesOfWhatIsGoneGo(t *testing.T) {
 	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
 	m.Observe(exchange(200, func(*telemetry.Exchange) {}))
 	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Router, e.Record.Service = "stays@docker", "stays@docker" }))
-	m.Keep(func(name string) bool { return name == "stays@docker" }, func(name string) bool { return name == "stays@docker" })
+	m.Keep(func(name, _ string) bool { return name == "stays@docker" }, func(name string) bool { return name == "stays@docker" })
 	if got := scrape(t, m, "fairway_router", "fairway_service"); strings.Contains(got, "shop") || !strings.Contains(got, "stays@docker") {
 		t.Errorf("got:\n%s", got)
 	}

@@ -1,170 +1,166 @@
 package metrics
 
 import (
+	"cmp"
 	"crypto/tls"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"fairway/telemetry"
 )
 
 // family are the metrics of entry points, of routers, or of services.
 type family struct {
-	requests, tls  *prometheus.CounterVec
-	durations      *prometheus.HistogramVec
-	received, sent *prometheus.CounterVec
+	requests, tls, durations, received, sent Metric
 
 	own     []string // labels of the object: its name, and more
-	headers int      // labels that are taken from the request
-	objects sync.Map // name -> *object
+	buckets []float64
+	native  bool
+	objects sync.Map // objectKey -> *object
 
-	mu   sync.Mutex
-	seen map[string]bool // combinations of values of headers
+	// byHeaders counts requests in place of the cells, where labels are taken from headers.
+	byHeaders *prometheus.CounterVec
+	mu        sync.Mutex
+	seen      map[string]bool // combinations of values of headers
 }
 
 func (m *Metrics) newFamily(kind string, headers []string, own ...string) *family {
 	name := m.config.Prefix + "_" + kind
 	labels := append([]string{"code", "method", "protocol"}, own...)
-	counter := func(suffix, help string, labels []string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name + suffix, Help: help}, labels)
+	desc := func(suffix, help string, labels []string) Metric { return Metric{name + suffix, help, labels} }
+	f := &family{
+		requests:  desc("_requests_total", "Requests.", labels),
+		tls:       desc("_requests_tls_total", "Requests by TLS.", append([]string{"tls_version", "tls_cipher"}, own...)),
+		durations: desc("_request_duration_seconds", "From the head of a request to the end of its response.", labels),
+		received:  desc("_requests_bytes_total", "Bytes of the bodies of requests.", labels),
+		sent:      desc("_responses_bytes_total", "Bytes of the bodies of responses.", labels),
+		own:       own, buckets: m.config.Buckets, native: m.config.NativeHistograms,
+		seen: map[string]bool{},
 	}
-	duration := prometheus.HistogramOpts{Name: name + "_request_duration_seconds", Help: "From the head of a request to the end of its response.", Buckets: m.config.Buckets}
-	if m.config.NativeHistograms {
-		duration.NativeHistogramBucketFactor = 1.1
-		duration.NativeHistogramMaxBucketNumber = 160
-		duration.NativeHistogramMinResetDuration = time.Hour
+	if len(headers) > 0 {
+		f.byHeaders = prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.requests.Name, Help: f.requests.Help}, append(slices.Clip(labels), headers...))
 	}
-	return &family{
-		requests:  counter("_requests_total", "Requests.", append(slices.Clip(labels), headers...)),
-		tls:       counter("_requests_tls_total", "Requests by TLS.", append([]string{"tls_version", "tls_cipher"}, own...)),
-		durations: prometheus.NewHistogramVec(duration, labels),
-		received:  counter("_requests_bytes_total", "Bytes of the bodies of requests.", labels),
-		sent:      counter("_responses_bytes_total", "Bytes of the bodies of responses.", labels),
-		own:       own,
-		headers:   len(headers),
-		seen:      map[string]bool{},
-	}
+	return f
 }
 
-// object is one entry point, router or service. Its counters are found by what differs
-// from request to request.
+// objectKey is the name of an entry point, a router, or a service. That of a router has its
+// service as well.
+type objectKey struct{ name, service string }
+
+func (k objectKey) labels() []string {
+	if k.service == "" {
+		return []string{k.name}
+	}
+	return []string{k.name, k.service}
+}
+
+// object is one entry point, router or service. Its cells are found by what differs from
+// request to request, without a lock: a map is never changed, but replaced by another.
 type object struct {
-	mu    sync.RWMutex
-	cells map[cellKey]*cell
-	tls   map[tlsKey]prometheus.Counter
+	key   objectKey
+	mu    sync.Mutex // of who replaces a map
+	cells atomic.Pointer[map[cellKey]*cell]
+	tls   atomic.Pointer[map[tlsKey]*secure]
 }
 
-type cellKey struct {
-	status           int
-	method, protocol string
+// cellKey is a status, with the indices of method and protocol.
+type cellKey uint32
+
+func keyOf(e *telemetry.Exchange) cellKey {
+	return cellKey(uint32(e.Status)<<16 | uint32(methodIndex(e.Request.Method))<<8 | uint32(protocolIndex(e.Request)))
+}
+
+// cell counts the requests of one object with the same status, method and protocol.
+type cell struct {
+	labels         []*dto.LabelPair
+	received, sent atomic.Uint64
+	*durations
 }
 
 type tlsKey struct{ version, cipher uint16 }
 
-type cell struct {
-	requests, received, sent prometheus.Counter
-	duration                 prometheus.Observer
+// secure counts the requests of one object by one kind of TLS.
+type secure struct {
+	labels   []*dto.LabelPair
+	requests atomic.Uint64
 }
 
-// object finds one by its labels, of which the first is its name.
-func (f *family) object(labels ...string) *object {
-	key := labels[0]
+func (f *family) object(key objectKey) *object {
 	if o, ok := f.objects.Load(key); ok {
 		return o.(*object)
 	}
-	o, _ := f.objects.LoadOrStore(key, &object{cells: map[cellKey]*cell{}, tls: map[tlsKey]prometheus.Counter{}})
+	fresh := &object{key: key}
+	fresh.cells.Store(&map[cellKey]*cell{})
+	fresh.tls.Store(&map[tlsKey]*secure{})
+	o, _ := f.objects.LoadOrStore(key, fresh)
 	return o.(*object)
 }
 
-func (o *object) cell(f *family, key cellKey, labels []string) *cell {
-	o.mu.RLock()
-	c := o.cells[key]
-	o.mu.RUnlock()
-	if c != nil {
-		return c
+// found is the value of a key in a map that is replaced where it has none.
+func found[K comparable, V any](mu *sync.Mutex, in *atomic.Pointer[map[K]*V], key K, fresh func() *V) *V {
+	if v := (*in.Load())[key]; v != nil {
+		return v
 	}
-	values := append([]string{strconv.Itoa(key.status), key.method, key.protocol}, labels...)
-	c = &cell{
-		duration: f.durations.WithLabelValues(values...), received: f.received.WithLabelValues(values...), sent: f.sent.WithLabelValues(values...),
+	mu.Lock()
+	defer mu.Unlock()
+	if v := (*in.Load())[key]; v != nil {
+		return v
 	}
-	if f.headers == 0 {
-		c.requests = f.requests.WithLabelValues(values...)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.cells[key] = c
-	return c
+	more := maps.Clone(*in.Load())
+	more[key] = fresh()
+	in.Store(&more)
+	return more[key]
 }
 
-func (o *object) secure(f *family, key tlsKey, labels []string) prometheus.Counter {
-	o.mu.RLock()
-	c := o.tls[key]
-	o.mu.RUnlock()
-	if c != nil {
-		return c
-	}
-	c = f.tls.WithLabelValues(append([]string{versionName(key.version), tls.CipherSuiteName(key.cipher)}, labels...)...)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.tls[key] = c
-	return c
+// ordinaryLabels are the values of the labels of a cell, in the order of the descriptions.
+func ordinaryLabels(key cellKey, object objectKey) []string {
+	return append([]string{strconv.Itoa(int(key >> 16)), methods[key>>8&0xff], protocols[key&0xff]}, object.labels()...)
 }
 
-// versionName is as Traefik has it.
-func versionName(v uint16) string {
-	switch v {
-	case tls.VersionTLS10:
-		return "1.0"
-	case tls.VersionTLS11:
-		return "1.1"
-	case tls.VersionTLS12:
-		return "1.2"
-	case tls.VersionTLS13:
-		return "1.3"
-	}
-	return "unknown"
+func (f *family) cell(o *object, key cellKey) *cell {
+	return found(&o.mu, &o.cells, key, func() *cell {
+		return &cell{labels: pairs(append([]string{"code", "method", "protocol"}, f.own...), ordinaryLabels(key, o.key)), durations: newDurations(f.buckets, f.native)}
+	})
 }
 
-// methods that have a series of their own. Clients may send any word as a method.
-func methodLabel(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodConnect, http.MethodOptions, http.MethodTrace:
-		return method
-	}
-	return "EXTENSION_METHOD"
+func (f *family) secure(o *object, key tlsKey) *secure {
+	return found(&o.mu, &o.tls, key, func() *secure {
+		values := append([]string{versionName(key.version), tls.CipherSuiteName(key.cipher)}, o.key.labels()...)
+		return &secure{labels: pairs(append([]string{"tls_version", "tls_cipher"}, f.own...), values)}
+	})
 }
 
-// protocolLabel is as Traefik has it.
-func protocolLabel(r *http.Request) string {
-	if upgrade := r.Header["Upgrade"]; len(upgrade) == 1 && upgrade[0] == "websocket" {
-		return "websocket"
+// pairs are labels in the order in which they are written.
+func pairs(names, values []string) []*dto.LabelPair {
+	all := make([]*dto.LabelPair, 0, len(names))
+	for i, value := range values {
+		all = append(all, &dto.LabelPair{Name: &names[i], Value: new(strings.ToValidUTF8(value, "\uFFFD"))})
 	}
-	if accept := r.Header["Accept"]; len(accept) == 1 && accept[0] == "text/event-stream" {
-		return "sse"
-	}
-	return "http"
+	slices.SortFunc(all, func(a, b *dto.LabelPair) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return all
 }
 
 // Observe implements telemetry.Observer.
 func (m *Metrics) Observe(e *telemetry.Exchange) {
-	key := cellKey{e.Status, methodLabel(e.Request.Method), protocolLabel(e.Request)}
+	key := keyOf(e)
 	rec := e.Record
 	if m.entryPoints != nil {
-		m.count(m.entryPoints, e, key, rec.EntryPoint)
+		m.count(m.entryPoints, e, key, objectKey{name: rec.EntryPoint})
 	}
 	if m.routers != nil && rec.Router != "" {
-		m.count(m.routers, e, key, rec.Router, rec.Service)
+		m.count(m.routers, e, key, objectKey{rec.Router, rec.Service})
 	}
 	if m.services != nil && rec.Service != "" {
-		m.count(m.services, e, key, rec.Service)
+		m.count(m.services, e, key, objectKey{name: rec.Service})
 	}
 	if rec.Attempts > 1 {
 		m.retried.note(rec.Service)
@@ -172,31 +168,45 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 	}
 }
 
-func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, labels ...string) {
-	o := f.object(labels...)
-	c := o.cell(f, key, labels)
-	if c.requests != nil {
-		c.requests.Inc()
-	} else {
-		values := append([]string{strconv.Itoa(key.status), key.method, key.protocol}, labels...)
-		f.requests.WithLabelValues(append(values, m.headerValues(f, e.Request.Header)...)...).Inc()
+func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, name objectKey) {
+	o := f.object(name)
+	c := f.cell(o, key)
+	bucket := c.add(e.Duration)
+	if e.Record.Trace != nil {
+		c.point(bucket, e.Duration, traceOf(e.Record.Trace))
 	}
-	c.duration.Observe(e.Duration.Seconds())
-	c.received.Add(float64(e.Received))
-	c.sent.Add(float64(e.Written))
-	if e.Request.TLS != nil {
-		o.secure(f, tlsKey{e.Request.TLS.Version, e.Request.TLS.CipherSuite}, labels).Inc()
+	if e.Received > 0 {
+		c.received.Add(uint64(e.Received))
+	}
+	if e.Written > 0 {
+		c.sent.Add(uint64(e.Written))
+	}
+	if f.byHeaders != nil {
+		f.byHeaders.WithLabelValues(append(ordinaryLabels(key, name), m.headerValues(f, e.Request.Header)...)...).Inc()
+	}
+	if state := e.Request.TLS; state != nil {
+		f.secure(o, tlsKey{state.Version, state.CipherSuite}).requests.Add(1)
 	}
 }
 
-// mostHeaderValues bounds the combinations of values of headers that have a series.
-const mostHeaderValues = 1000
+const (
+	// mostHeaderValues bounds the combinations of values of headers that have a series.
+	mostHeaderValues = 1000
+	// longestHeaderValue is how many bytes of a header a label may have.
+	longestHeaderValue = 128
+	otherValue         = "other"
+)
 
 // headerValues are the labels that are taken from a request.
 func (m *Metrics) headerValues(f *family, h http.Header) []string {
 	values := make([]string, len(m.headers))
 	for i, label := range m.headers {
-		if sent := h[label.header]; len(sent) > 0 && utf8.ValidString(sent[0]) {
+		sent := h[label.header]
+		switch {
+		case len(sent) == 0 || !utf8.ValidString(sent[0]):
+		case len(sent[0]) > longestHeaderValue:
+			values[i] = otherValue
+		default:
 			values[i] = sent[0]
 		}
 	}
@@ -206,64 +216,11 @@ func (m *Metrics) headerValues(f *family, h http.Header) []string {
 	if !f.seen[key] {
 		if len(f.seen) >= mostHeaderValues {
 			for i := range values {
-				values[i] = "other"
+				values[i] = otherValue
 			}
 			return values
 		}
-		f.seen[key] = true
+		f.seen[strings.Clone(key)] = true
 	}
 	return values
-}
-
-// Keep forgets the series of routers and services that are not there any more.
-func (m *Metrics) Keep(routers, services func(name string) bool) {
-	m.routers.keep(routers)
-	m.services.keep(services)
-	for _, name := range m.retried.gone(services) {
-		m.retries.DeleteLabelValues(name)
-	}
-}
-
-// names are those that something has been counted for.
-type names struct{ seen sync.Map }
-
-func (n *names) note(name string) {
-	if _, known := n.seen.Load(name); !known {
-		n.seen.Store(name, true)
-	}
-}
-
-// gone forgets and returns those that are not there any more.
-func (n *names) gone(has func(name string) bool) (list []string) {
-	n.seen.Range(func(key, _ any) bool {
-		if name := key.(string); !has(name) {
-			n.seen.Delete(name)
-			list = append(list, name)
-		}
-		return true
-	})
-	return list
-}
-
-func (f *family) keep(has func(name string) bool) {
-	if f == nil {
-		return
-	}
-	f.objects.Range(func(key, _ any) bool {
-		if name := key.(string); !has(name) {
-			f.objects.Delete(name)
-			gone := prometheus.Labels{f.own[0]: name}
-			for _, vec := range []interface{ DeletePartialMatch(prometheus.Labels) int }{f.requests, f.tls, f.durations, f.received, f.sent} {
-				vec.DeletePartialMatch(gone)
-			}
-		}
-		return true
-	})
-}
-
-// Reloaded counts a configuration that has come into force.
-func (m *Metrics) Reloaded(at time.Time, took time.Duration) {
-	m.reloads.Inc()
-	m.reloaded.Set(float64(at.Unix()))
-	m.reloadTook.Set(took.Seconds())
 }

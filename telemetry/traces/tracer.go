@@ -93,6 +93,12 @@ type exchange struct {
 	span   trace.Span
 }
 
+// TraceID implements record.Trace.
+func (x *exchange) TraceID() [16]byte { return x.span.SpanContext().TraceID() }
+
+// SpanID implements record.Trace.
+func (x *exchange) SpanID() [8]byte { return x.span.SpanContext().SpanID() }
+
 // Attempt implements record.Trace.
 func (x *exchange) Attempt(r *http.Request, server string) func(status int, err error) {
 	ctx, span := x.tracer.tracer.Start(x.ctx, r.Method, trace.WithSpanKind(trace.SpanKindClient))

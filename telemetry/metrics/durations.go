@@ -1,0 +1,166 @@
+package metrics
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Native histograms have buckets that grow by 2^(1/8) = 1.09 (schema 3 of the data model of
+// Prometheus), so that eight of them make an octave: a doubling. Octave e has the durations
+// above 2^(e-1) up to 2^e seconds; shorter ones than the first has count as zero.
+const (
+	schema       = 3
+	perOctave    = 1 << schema
+	firstOctave  = -19 // from a microsecond
+	lastOctave   = 24  // to half a year
+	zeroDuration = 1.0 / (1 << (1 - firstOctave))
+)
+
+// bounds are those of the buckets of the octave of 1.
+var bounds = func() (all [perOctave]float64) {
+	for i := range all {
+		all[i] = math.Exp2(float64(i+1-perOctave) / perOctave)
+	}
+	return all
+}()
+
+type octave [perOctave]atomic.Uint64
+
+// durations is a histogram, classic and native, that requests add to without a lock.
+type durations struct {
+	buckets []float64 // upper bounds of the classic ones, without the infinite
+	classic []atomic.Uint64
+	sum     atomic.Int64 // microseconds: nanoseconds of many slow requests would run over
+	zero    atomic.Uint64
+	octaves []atomic.Pointer[octave] // nil: only classic
+
+	exemplars atomic.Pointer[[]atomic.Pointer[dto.Exemplar]] // by classic bucket; nil: none yet
+}
+
+func newDurations(buckets []float64, native bool) *durations {
+	d := &durations{buckets: buckets, classic: make([]atomic.Uint64, len(buckets)+1)}
+	if native {
+		d.octaves = make([]atomic.Pointer[octave], lastOctave-firstOctave+1)
+	}
+	return d
+}
+
+// add counts a duration, and returns its classic bucket.
+func (d *durations) add(took time.Duration) (bucket int) {
+	seconds := took.Seconds()
+	for bucket < len(d.buckets) && seconds > d.buckets[bucket] {
+		bucket++
+	}
+	d.classic[bucket].Add(1)
+	d.sum.Add(took.Round(time.Microsecond).Microseconds())
+	if d.octaves != nil {
+		d.addNative(seconds)
+	}
+	return bucket
+}
+
+func (d *durations) addNative(seconds float64) {
+	if seconds <= zeroDuration {
+		d.zero.Add(1)
+		return
+	}
+	half, e := math.Frexp(seconds) // in [0.5, 1)
+	i := 0
+	for half > bounds[i] {
+		i++
+	}
+	if half == 0.5 { // the upper bound of the octave below
+		e, i = e-1, perOctave-1
+	}
+	at := &d.octaves[min(e, lastOctave)-firstOctave]
+	o := at.Load()
+	if o == nil {
+		at.CompareAndSwap(nil, &octave{})
+		o = at.Load()
+	}
+	o[i].Add(1)
+}
+
+// write gives what was counted. Requests go on to count meanwhile: the number of all is
+// that of the native buckets, so that these fit it, and no classic one is above it.
+func (d *durations) write(to *dto.Histogram) {
+	to.SampleSum = new(float64(d.sum.Load()) / 1e6)
+	var count uint64
+	if d.octaves != nil {
+		count = d.writeNative(to)
+	} else {
+		for i := range d.classic {
+			count += d.classic[i].Load()
+		}
+	}
+	to.SampleCount = new(count)
+	to.Bucket = make([]*dto.Bucket, 0, len(d.buckets)+1)
+	var below uint64
+	for i, bound := range d.buckets {
+		below += d.classic[i].Load()
+		to.Bucket = append(to.Bucket, &dto.Bucket{CumulativeCount: new(min(below, count)), UpperBound: new(bound), Exemplar: d.exemplar(i)})
+	}
+	if e := d.exemplar(len(d.buckets)); e != nil {
+		to.Bucket = append(to.Bucket, &dto.Bucket{CumulativeCount: new(count), UpperBound: new(math.Inf(1)), Exemplar: e})
+	}
+}
+
+// writeNative writes the buckets that have something, as spans of them and the differences
+// of their counts.
+func (d *durations) writeNative(to *dto.Histogram) (count uint64) {
+	count = d.zero.Load()
+	to.Schema, to.ZeroThreshold, to.ZeroCount = proto.Int32(schema), new(zeroDuration), new(count)
+	last, lastCount := math.MinInt32, int64(0)
+	for e := range d.octaves {
+		o := d.octaves[e].Load()
+		if o == nil {
+			continue
+		}
+		for i := range o {
+			n := o[i].Load()
+			if n == 0 {
+				continue
+			}
+			index := (e+firstOctave-1)*perOctave + i + 1
+			if index != last+1 || len(to.PositiveSpan) == 0 {
+				offset := index
+				if len(to.PositiveSpan) > 0 {
+					offset = index - last - 1
+				}
+				to.PositiveSpan = append(to.PositiveSpan, &dto.BucketSpan{Offset: new(int32(offset)), Length: proto.Uint32(0)})
+			}
+			span := to.PositiveSpan[len(to.PositiveSpan)-1]
+			*span.Length++
+			to.PositiveDelta = append(to.PositiveDelta, int64(n)-lastCount)
+			last, lastCount = index, int64(n)
+			count += n
+		}
+	}
+	return count
+}
+
+// point keeps a request that is followed as an example of a bucket.
+func (d *durations) point(bucket int, took time.Duration, trace string) {
+	all := d.exemplars.Load()
+	if all == nil {
+		fresh := make([]atomic.Pointer[dto.Exemplar], len(d.classic))
+		d.exemplars.CompareAndSwap(nil, &fresh)
+		all = d.exemplars.Load()
+	}
+	(*all)[bucket].Store(&dto.Exemplar{
+		Label: []*dto.LabelPair{{Name: new("trace_id"), Value: new(trace)}},
+		Value: new(took.Seconds()), Timestamp: timestamppb.Now(),
+	})
+}
+
+func (d *durations) exemplar(bucket int) *dto.Exemplar {
+	if all := d.exemplars.Load(); all != nil {
+		return (*all)[bucket].Load()
+	}
+	return nil
+}
