@@ -38,9 +38,20 @@ type Env struct {
 	// Keep returns what all instances of this middleware share, over the routes that
 	// use it and over reloads: what fresh has made the first time. It is there as long
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
-	// been made for other options.
+	// been made for other options. If it is a Decider, or Circuits, the metrics show that.
 	Keep func(fresh func() any) any
 	// InFront tells that it stands in front of all routes: what they have done
 	// themselves comes first.
 	InFront bool
+}
+
+// Decider lets requests pass, or refuses them for there are too many, and counts both.
+type Decider interface {
+	Decisions() (passed, refused uint64)
+}
+
+// Circuits are circuit breakers, one for each service.
+type Circuits interface {
+	// EachCircuit tells the state of each: closed, open or recovering.
+	EachCircuit(tell func(service, state string))
 }

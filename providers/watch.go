@@ -31,8 +31,9 @@ type Watch struct {
 	mu      sync.Mutex
 	current map[string]*dynamic.Configuration // last published, as published
 	failed  map[string]string                 // reasons of providers that are down
-	changed chan struct{}                     // holds one: something is to be applied
-	heard   chan struct{}                     // closed when what all have published is applied
+	updates map[string]State
+	changed chan struct{} // holds one: something is to be applied
+	heard   chan struct{} // closed when what all have published is applied
 }
 
 const (
@@ -55,6 +56,7 @@ func (w *Watch) prepare() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.changed == nil {
+		w.updates = map[string]State{}
 		w.current, w.failed = map[string]*dynamic.Configuration{}, map[string]string{}
 		w.changed, w.heard = make(chan struct{}, 1), make(chan struct{})
 	}
@@ -111,6 +113,7 @@ func (w *Watch) publish(name string, c *dynamic.Configuration) {
 	}
 	delete(w.failed, name)
 	w.current[name] = c
+	w.updates[name] = State{Updates: w.updates[name].Updates + 1, Updated: time.Now()}
 	w.notify()
 }
 
@@ -121,6 +124,27 @@ func (w *Watch) fail(name, reason string) {
 		w.failed[name] = reason
 		w.notify()
 	}
+}
+
+// State is how a provider is.
+type State struct {
+	Updates uint64    // how often it has published something new
+	Updated time.Time // when it last did; zero: never
+	Down    string    // why it is not running; empty: it is
+}
+
+// States are those of all providers, by name.
+func (w *Watch) States() map[string]State {
+	w.prepare()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make(map[string]State, len(w.Providers))
+	for name := range w.Providers {
+		state := w.updates[name]
+		state.Down = w.failed[name]
+		all[name] = state
+	}
+	return all
 }
 
 // notify asks for an Apply. One that is asked for already will see this change.

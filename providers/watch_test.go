@@ -290,3 +290,20 @@ func TestWatch_PublishedConfigurationsAreNotChanged(t *testing.T) {
 		}
 	})
 }
+
+func TestWatch_StatesOfProviders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steady, broken, silent := newRemote(), newRemote(), newRemote()
+		w, _ := start(t, 0, map[string]Provider{"steady": steady, "broken": broken, "silent": silent})
+		time.Sleep(time.Minute)
+		for _, c := range []*dynamic.Configuration{with("a"), with("a"), with("b")} { // the second tells nothing new
+			steady.next <- c
+		}
+		broken.fail <- errors.New("no engine")
+		synctest.Wait()
+		want := map[string]State{"steady": {Updates: 2, Updated: time.Now()}, "broken": {Down: "no engine"}, "silent": {}}
+		if diff := cmp.Diff(want, w.States()); diff != "" {
+			t.Errorf("states (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -74,6 +74,13 @@ func (k *kept) keep(fresh func() any) any {
 	return k.value
 }
 
+// Kept is what its instances share, or nil.
+func (m *Middleware) Kept() any {
+	m.kept.mu.Lock()
+	defer m.kept.mu.Unlock()
+	return m.kept.value
+}
+
 // missingError is a name that nothing has.
 type missingError struct{ kind, name, near string }
 

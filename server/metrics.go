@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fairway/internal/record"
+	"fairway/middlewares"
 	"fairway/router"
 	"fairway/telemetry"
 	"fairway/telemetry/metrics"
@@ -34,7 +35,7 @@ func (s *Server) newMetrics() (*metrics.Metrics, error) {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		LogDropped: dropped,
+		LogDropped: dropped, Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders,
 	})
 }
 
@@ -73,6 +74,29 @@ func (s *Server) tellCertificates(tell func(name, serial, sans string, until tim
 		if c.NotAfter != nil && len(c.Names) > 0 {
 			tell(c.Names[0], c.Serial, strings.Join(c.Names, ","), *c.NotAfter)
 		}
+	}
+}
+
+func (s *Server) tellDecisions(tell func(kind, middleware string, passed, refused uint64)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if d, counts := m.Kept().(middlewares.Decider); counts {
+			passed, refused := d.Decisions()
+			tell(m.Kind, name, passed, refused)
+		}
+	}
+}
+
+func (s *Server) tellCircuits(tell func(middleware, service, state string)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if c, has := m.Kept().(middlewares.Circuits); has {
+			c.EachCircuit(func(service, state string) { tell(name, service, state) })
+		}
+	}
+}
+
+func (s *Server) tellProviders(tell func(name string, updates uint64, last time.Time, up bool)) {
+	for name, state := range s.watch.States() {
+		tell(name, state.Updates, state.Updated, state.Down == "")
 	}
 }
 

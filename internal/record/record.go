@@ -25,6 +25,8 @@ type Record struct {
 	Found      http.Handler // what serves the request, when pages for errors stand between; nil: nothing
 	RequestID  string       // of the middleware requestID
 	User       string       // who authenticated, if anybody did
+	Auth       Verdict      // of the last middleware that asked who it was
+	Limit      Verdict      // of the last middleware that counts requests
 	Attempts   int          // of the middleware retry; 0 without it
 	Classes    bool         // the client is told the class of a failure
 	// Origin is what the server that was tried last has answered, where that is watched.
@@ -46,6 +48,36 @@ type Trace interface {
 	// TraceID and SpanID identify it, as W3C Trace Context does.
 	TraceID() [16]byte
 	SpanID() [8]byte
+}
+
+// Verdict is what middlewares said of a request; empty: none was asked.
+type Verdict string
+
+// The verdicts, as the log has them.
+const (
+	Passed  Verdict = "passed"
+	Refused Verdict = "refused"
+)
+
+func verdict(passed bool) Verdict {
+	if passed {
+		return Passed
+	}
+	return Refused
+}
+
+// SetAuth notes whether the client could show who it is. It accepts a nil Record.
+func (rec *Record) SetAuth(passed bool) {
+	if rec != nil {
+		rec.Auth = verdict(passed)
+	}
+}
+
+// SetLimit notes whether the request was within a limit. It accepts a nil Record.
+func (rec *Record) SetLimit(passed bool) {
+	if rec != nil {
+		rec.Limit = verdict(passed)
+	}
 }
 
 // Silent are those who are not told of a request.

@@ -122,6 +122,8 @@ func (c *Config) add(users htpasswd.Users) error {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rec := record.From(r.Context())
+	rec.SetAuth(false)
 	user, password, given := r.BasicAuth()
 	if !given {
 		h.refuse(w, r, "basicAuth: no credentials were sent")
@@ -139,7 +141,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "basicAuth: wrong user or password")
 		return
 	}
-	record.From(r.Context()).SetUser(user)
+	rec.SetAuth(true)
+	rec.SetUser(user)
 	h.next.ServeHTTP(w, h.forward(r, user))
 }
 

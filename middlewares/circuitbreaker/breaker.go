@@ -21,6 +21,18 @@ const (
 	recovering
 )
 
+// String is the word of metrics for it.
+func (s state) String() string {
+	switch s {
+	case open:
+		return "open"
+	case recovering:
+		return "recovering"
+	case closed:
+	}
+	return "closed"
+}
+
 // phase is what a circuit is in for a time.
 type phase struct {
 	state  state
@@ -54,6 +66,17 @@ func (bs *breakers) newBreaker(service string) *breaker {
 }
 
 func (b *breaker) now() time.Duration { return time.Since(b.start) }
+
+// state is that of now: a phase that is over may have been noticed by nobody.
+func (b *breaker) state() state {
+	for {
+		p := b.phase.Load()
+		if p.state == closed || b.now() < p.until {
+			return p.state
+		}
+		b.proceed(p)
+	}
+}
 
 // enter returns the phase in which a request passes, or nil, and after which time a
 // try is worth while.

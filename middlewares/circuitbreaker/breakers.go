@@ -2,6 +2,7 @@ package circuitbreaker
 
 import (
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -22,6 +23,22 @@ func (k *kept) with(c Config, fresh *breakers) *breakers {
 		k.now = fresh
 	}
 	return k.now
+}
+
+// EachCircuit implements middlewares.Circuits.
+func (k *kept) EachCircuit(tell func(service, state string)) {
+	k.mu.Lock()
+	now := k.now
+	k.mu.Unlock()
+	if now == nil {
+		return
+	}
+	now.mu.Lock()
+	all := slices.Collect(maps.Values(now.byService))
+	now.mu.Unlock()
+	for _, o := range all {
+		tell(o.service, o.breaker.state().String())
+	}
 }
 
 // breakers are those of all services behind one middleware.

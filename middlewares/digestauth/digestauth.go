@@ -105,10 +105,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, stale, cause := h.check(r)
 	if cause != "" {
 		h.challenge(w, stale)
+		record.From(r.Context()).SetAuth(false)
 		middlewares.Refuse(w, r, http.StatusUnauthorized, "digestAuth: "+cause)
 		return
 	}
-	record.From(r.Context()).SetUser(user)
+	rec := record.From(r.Context())
+	rec.SetAuth(true)
+	rec.SetUser(user)
 	h.next.ServeHTTP(w, h.forward(r, user))
 }
 

@@ -152,6 +152,7 @@ func limit(n *int64) int64 {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	record.From(r.Context()).SetAuth(false)
 	key, keep := h.cache.key(h, r)
 	if keep {
 		if d, ok := h.cache.decisions.Get(key); ok {
@@ -191,8 +192,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // pass hands a request on as it was decided.
 func (h *handler) pass(w http.ResponseWriter, r *http.Request, d *decision) {
+	rec := record.From(r.Context())
+	rec.SetAuth(true)
 	if d.user != "" {
-		record.From(r.Context()).SetUser(d.user)
+		rec.SetUser(d.user)
 	}
 	r = h.withFields(r, d)
 	if len(d.cookies) == 0 {

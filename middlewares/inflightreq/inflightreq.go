@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"sync"
 
+	"fairway/internal/record"
 	"fairway/internal/sourcecriterion"
 	"fairway/middlewares"
 )
@@ -49,7 +50,9 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	source := h.source(r)
-	if !h.counts.enter(source, h.amount) {
+	ok := h.counts.enter(source, h.amount)
+	record.From(r.Context()).SetLimit(ok)
+	if !ok {
 		middlewares.Refuse(w, r, http.StatusTooManyRequests, "inFlightReq: as many requests of this source as amount allows are being served")
 		return
 	}
@@ -66,6 +69,8 @@ type counts struct{ shards [shards]shard }
 type shard struct {
 	mu sync.Mutex
 	of map[sourcecriterion.Source]int64
+
+	passed, refused uint64
 }
 
 func newCounts() *counts {
@@ -83,10 +88,23 @@ func (c *counts) enter(source sourcecriterion.Source, allowed int64) bool {
 	defer s.mu.Unlock()
 	n := s.of[source]
 	if n >= allowed {
+		s.refused++
 		return false
 	}
 	s.of[source] = n + 1
+	s.passed++
 	return true
+}
+
+// Decisions implements middlewares.Decider.
+func (c *counts) Decisions() (passed, refused uint64) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		passed, refused = passed+s.passed, refused+s.refused
+		s.mu.Unlock()
+	}
+	return passed, refused
 }
 
 func (c *counts) leave(source sourcecriterion.Source) {

@@ -64,7 +64,9 @@ type shard struct {
 	mu    sync.Mutex
 	most  int
 	swept time.Duration // when the full ones were last thrown out
-	of    map[sourcecriterion.Source]bucket
+
+	passed, refused uint64
+	of              map[sourcecriterion.Source]bucket
 }
 
 func newBuckets(most int) *buckets {
@@ -89,13 +91,26 @@ func (b *buckets) take(source sourcecriterion.Source, l limit) (wait time.Durati
 	debt := old.missing(now, l)
 	if wait = max(debt-l.tolerance, 0); wait > l.delay {
 		s.of[source] = bucket{full: now + debt, interval: l.interval} // as it was, but by this limit
+		s.refused++
 		return wait, false
 	}
 	if !known && len(s.of) >= s.most {
 		s.makeRoom(now)
 	}
 	s.of[source] = bucket{full: now + debt + l.interval, interval: l.interval}
+	s.passed++
 	return wait, true
+}
+
+// Decisions implements middlewares.Decider.
+func (b *buckets) Decisions() (passed, refused uint64) {
+	for i := range b.shards {
+		s := &b.shards[i]
+		s.mu.Lock()
+		passed, refused = passed+s.passed, refused+s.refused
+		s.mu.Unlock()
+	}
+	return passed, refused
 }
 
 // giveBack undoes take.

@@ -25,6 +25,7 @@ import (
 
 	"fairway/internal/answer"
 	"fairway/internal/clientip"
+	"fairway/internal/record"
 	"fairway/internal/sourcecriterion"
 	"fairway/middlewares"
 )
@@ -82,6 +83,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	source := h.source(r)
 	wait, ok := h.buckets.take(source, h.limit)
+	record.From(r.Context()).SetLimit(ok)
 	if !ok {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 		w.Header().Set("X-Retry-In", wait.String())

@@ -24,8 +24,15 @@ const (
 
 // form is what all lines of a log have in common.
 type form struct {
-	json  bool
-	modes *modes
+	json   bool
+	modes  *modes
+	parts  []part
+	groups []group // of the parts; JSON
+}
+
+// group are parts that are made of the same.
+type group struct {
+	of    groupOf
 	parts []part
 }
 
@@ -41,11 +48,19 @@ type part struct {
 
 // newJSON takes the fields that are kept.
 func newJSON(m *modes) *form {
-	f := &form{json: true, modes: m}
+	f := &form{json: true, modes: m, parts: make([]part, 0, len(fields))}
 	for i := range fields {
 		field := &fields[i]
-		if got := m.ofField(field); got != drop {
-			f.parts = append(f.parts, part{before: []byte(`,"` + field.Name + `":`), append: field.append, redact: got == redact})
+		got := m.ofField(field)
+		if got == drop {
+			continue
+		}
+		f.parts = append(f.parts, part{before: []byte(`,"` + field.Name + `":`), append: field.append, redact: got == redact})
+		last := len(f.parts) - 1
+		if n := len(f.groups); n > 0 && f.groups[n-1].of == field.group {
+			f.groups[n-1].parts = f.parts[last-len(f.groups[n-1].parts) : last+1]
+		} else {
+			f.groups = append(f.groups, group{of: field.group, parts: f.parts[last:]})
 		}
 	}
 	return f
@@ -53,8 +68,21 @@ func newJSON(m *modes) *form {
 
 func (x *line) appendJSON(dst []byte) []byte {
 	dst = append(dst, `{"level":"info","msg":""`...)
-	for i := range x.parts {
-		p := &x.parts[i]
+	for i := range x.groups {
+		dst = x.appendGroup(dst, x.groups[i].of, x.groups[i].parts)
+	}
+	if start := x.rec.Start; !start.IsZero() {
+		dst = x.end.appendSecond(append(dst, `,"time":"`...), start.Add(x.e.Duration))
+		dst = append(dst, '"')
+	}
+	dst = x.headers.appendJSON(dst, x)
+	return append(dst, '}', '\n')
+}
+
+// appendParts adds the fields of JSON that are known.
+func (x *line) appendParts(dst []byte, parts []part) []byte {
+	for i := range parts {
+		p := &parts[i]
 		dst = append(dst, p.before...)
 		from := len(dst)
 		dst = p.append(dst, x)
@@ -64,12 +92,7 @@ func (x *line) appendJSON(dst []byte) []byte {
 			dst = append(dst[:from], `"`+redacted+`"`...)
 		}
 	}
-	if start := x.rec.Start; !start.IsZero() {
-		dst = x.end.appendSecond(append(dst, `,"time":"`...), start.Add(x.e.Duration))
-		dst = append(dst, '"')
-	}
-	dst = x.headers.appendJSON(dst, x)
-	return append(dst, '}', '\n')
+	return dst
 }
 
 // newText reads a template. The words of one are the operator's (own): they choose fields

@@ -64,7 +64,7 @@ func TestJSON_HasTraefiksKeys(t *testing.T) {
 	for key := range strings.FieldsSeq(`StartUTC StartLocal Duration RouterName ServiceName ServiceURL ServiceAddr ClientAddr ClientHost ClientPort
 		ClientUsername RequestAddr RequestHost RequestPort RequestMethod RequestPath RequestProtocol RequestScheme RequestContentSize OriginDuration
 		OriginContentSize OriginStatus OriginStatusLine DownstreamStatus DownstreamStatusLine DownstreamContentSize RequestCount GzipRatio Overhead
-		RetryAttempts TLSVersion TLSCipher TLSClientSubject TraceId entryPointName level msg time`) {
+		RetryAttempts TLSVersion TLSCipher TLSClientSubject TraceId SpanId entryPointName level msg time`) {
 		if _, ok := got[key]; !ok {
 			t.Errorf("%s is missing", key)
 		}

@@ -24,11 +24,18 @@ type line struct {
 	start   stamp
 	end     stamp
 	headers headers
+
+	fragments [ofRequest + 1]*fragments // by group; JSON
 }
 
 func newLine(f *form, local *time.Location) *line {
 	x := &line{form: f, start: stamp{local: local}, end: stamp{local: local}, plain: &plainText}
 	x.headers.init(f.modes)
+	for i := range f.groups {
+		if g := f.groups[i].of; g != ofItself {
+			x.fragments[g] = newFragments()
+		}
+	}
 	return x
 }
 

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"fairway/internal/secret"
@@ -107,8 +108,20 @@ func serverAddr(server string) string {
 	return addr[strings.LastIndexByte(addr, '@')+1:]
 }
 
+func (x *line) span(dst []byte) []byte {
+	if x.rec.Trace == nil {
+		return dst
+	}
+	id := x.rec.Trace.SpanID()
+	return x.quote(hex.AppendEncode(x.quote(dst), id[:]))
+}
+
 // trace reads the trace-id of traceparent (W3C Trace Context, section 3.2.2).
 func (x *line) trace(dst []byte) []byte {
+	if x.rec.Trace != nil {
+		id := x.rec.Trace.TraceID()
+		return x.quote(hex.AppendEncode(x.quote(dst), id[:]))
+	}
 	const version, length = 3, 32 // "00-", and the digits behind it
 	sent := x.r.Header["Traceparent"]
 	if len(sent) != 1 || len(sent[0]) < version+length+1 || sent[0][version-1] != '-' || sent[0][version+length] != '-' {

@@ -1,6 +1,9 @@
 package accesslog
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // The layouts of a second.
 const (
@@ -20,6 +23,9 @@ type stamp struct {
 	zone    []byte
 	clf     []byte
 	clfHere []byte
+
+	nanos    int
+	fraction []byte
 }
 
 func (s *stamp) turn(t time.Time) {
@@ -39,12 +45,20 @@ func (s *stamp) turn(t time.Time) {
 // appendUTC and appendLocal add a time as time.RFC3339Nano has it.
 func (s *stamp) appendUTC(dst []byte, t time.Time) []byte {
 	s.turn(t)
-	return append(appendNanos(append(dst, s.utc...), t.Nanosecond()), 'Z')
+	return append(s.appendFraction(append(dst, s.utc...), t), 'Z')
 }
 
 func (s *stamp) appendLocal(dst []byte, t time.Time) []byte {
 	s.turn(t)
-	return append(appendNanos(append(dst, s.here...), t.Nanosecond()), s.zone...)
+	return append(s.appendFraction(append(dst, s.here...), t), s.zone...)
+}
+
+// appendFraction adds the part of a second. It is kept as well: most lines have it twice.
+func (s *stamp) appendFraction(dst []byte, t time.Time) []byte {
+	if n := t.Nanosecond(); n != s.nanos {
+		s.nanos, s.fraction = n, fractionOf(s.fraction[:0], n)
+	}
+	return append(dst, s.fraction...)
 }
 
 // appendSecond adds a time as time.RFC3339 has it.
@@ -53,19 +67,15 @@ func (s *stamp) appendSecond(dst []byte, t time.Time) []byte {
 	return append(append(dst, s.here...), s.zone...)
 }
 
-// appendNanos adds the part of a second, without zeros at its end.
-func appendNanos(dst []byte, n int) []byte {
+// fractionOf is the part of a second, without zeros at its end.
+func fractionOf(dst []byte, n int) []byte {
 	if n == 0 {
 		return dst
 	}
-	digits := [10]byte{'.'}
-	for i := 9; i > 0; i-- {
-		digits[i] = byte('0' + n%10)
-		n /= 10
+	dst = strconv.AppendInt(dst, int64(time.Second)+int64(n), 10)
+	dst[0] = '.'
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
 	}
-	end := len(digits)
-	for digits[end-1] == '0' {
-		end--
-	}
-	return append(dst, digits[:end]...)
+	return dst
 }

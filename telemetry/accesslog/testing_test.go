@@ -84,6 +84,13 @@ func ordinary() *telemetry.Exchange {
 	}
 }
 
+// followed is a request that is traced.
+type followed struct{}
+
+func (followed) Attempt(*http.Request, string) func(int, error) { return func(int, error) {} }
+func (followed) TraceID() [16]byte                              { return [16]byte{1, 2, 3} }
+func (followed) SpanID() [8]byte                                { return [8]byte{9} }
+
 // exchanges are what can happen, by name.
 func exchanges() map[string]*telemetry.Exchange {
 	all := map[string]*telemetry.Exchange{"ordinary": ordinary()}
@@ -103,6 +110,8 @@ func exchanges() map[string]*telemetry.Exchange {
 		e.Status = 502
 	})
 	one("retry", func(e *telemetry.Exchange) { e.Record.Attempts, e.Record.Timed = 3, false })
+	one("guarded", func(e *telemetry.Exchange) { e.Record.Auth, e.Record.Limit = record.Passed, record.Refused })
+	one("followed", func(e *telemetry.Exchange) { e.Record.Trace = followed{} })
 	one("client certificate", func(e *telemetry.Exchange) {
 		e.Request.TLS = &tls.ConnectionState{
 			Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256,

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"fairway/internal/record"
 )
 
 // State is the rest of the gateway, as far as metrics tell of it. Each function may be nil
@@ -19,14 +21,24 @@ type State struct {
 	Problems func() map[string]int
 	// Objects are how many there are, by kind: router, service, middleware.
 	Objects func() map[string]int
+	// Decisions tells how many requests middlewares that limit have let pass and refused, by
+	// kind and name.
+	Decisions func(tell func(kind, middleware string, passed, refused uint64))
+	// Circuits tells in which state circuit breakers are, by middleware and service.
+	Circuits func(tell func(middleware, service, state string))
+	// Providers tells how often providers have published something new, when they last did,
+	// and whether they run.
+	Providers func(tell func(name string, updates uint64, last time.Time, up bool))
 	// LogDropped are the lines of the access log that were lost.
 	LogDropped func() uint64
 }
 
 // stateCollector asks for the state.
 type stateCollector struct {
-	state                                                             State
+	state State
+
 	connections, servers, certificates, problems, objects, logDropped *prometheus.Desc
+	decisions, circuits, updates, updated, running                    *prometheus.Desc
 }
 
 func newStateCollector(prefix string, state State) *stateCollector {
@@ -40,13 +52,18 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		certificates: desc("tls_certs_not_after", "When a certificate runs out, in seconds of Unix time.", "cn", "serial", "sans"),
 		problems:     desc("config_problems", "Problems that are there now, as /api/problems has them.", "severity"),
 		objects:      desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
+		decisions:    desc("limit_decisions_total", "Requests that rateLimit and inFlightReq have let pass, and refused.", "kind", "middleware", "decision"),
+		circuits:     desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
+		updates:      desc("provider_updates_total", "How often a provider has told something new.", "provider"),
+		updated:      desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
+		running:      desc("provider_up", "Whether a provider runs: 1, or 0 while it waits to be started again.", "provider"),
 		logDropped:   desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.logDropped} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.logDropped, c.decisions, c.circuits, c.updates, c.updated, c.running} {
 		to <- d
 	}
 }
@@ -83,9 +100,50 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 			gauge(c.objects, float64(n), kind)
 		}
 	}
+	c.collectMiddlewares(to)
+	c.collectProviders(to)
 	if c.state.LogDropped != nil {
 		to <- prometheus.MustNewConstMetric(c.logDropped, prometheus.CounterValue, float64(c.state.LogDropped()))
 	}
+}
+
+// collectMiddlewares tells of those that keep something.
+func (c *stateCollector) collectMiddlewares(to chan<- prometheus.Metric) {
+	if c.state.Decisions != nil {
+		c.state.Decisions(func(kind, middleware string, passed, refused uint64) {
+			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(passed), kind, middleware, string(record.Passed))
+			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(refused), kind, middleware, string(record.Refused))
+		})
+	}
+	if c.state.Circuits != nil {
+		c.state.Circuits(func(middleware, service, now string) {
+			for _, state := range []string{"closed", "open", "recovering"} {
+				value := 0.0
+				if state == now {
+					value = 1
+				}
+				to <- prometheus.MustNewConstMetric(c.circuits, prometheus.GaugeValue, value, middleware, service, state)
+			}
+		})
+	}
+}
+
+func (c *stateCollector) collectProviders(to chan<- prometheus.Metric) {
+	if c.state.Providers == nil {
+		return
+	}
+	c.state.Providers(func(name string, updates uint64, last time.Time, up bool) {
+		at, running := 0.0, 0.0
+		if !last.IsZero() {
+			at = float64(last.UnixMilli()) / 1000
+		}
+		if up {
+			running = 1
+		}
+		to <- prometheus.MustNewConstMetric(c.updates, prometheus.CounterValue, float64(updates), name)
+		to <- prometheus.MustNewConstMetric(c.updated, prometheus.GaugeValue, at, name)
+		to <- prometheus.MustNewConstMetric(c.running, prometheus.GaugeValue, running, name)
+	})
 }
 
 // eachServer tells of each server once: a service may have one URL several times.
