@@ -15,7 +15,7 @@ import (
 func (b *bench) profile(out string, loads []workload) error {
 	var parts []string
 	for _, w := range loads {
-		if w.only != "" {
+		if w.only != "" && w.setup != "observed" {
 			continue // the same load again
 		}
 		part := filepath.Join(b.dir, w.name+".prof")

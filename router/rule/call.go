@@ -35,6 +35,9 @@ func (p *parser) matcher() (node, *Error) {
 	if !p.negated {
 		p.hosts = appendHosts(p.hosts, n)
 	}
+	if p.quoting {
+		n = quoted{n, p.lexer.src[name.offset:p.end]}
+	}
 	return n, nil
 }
 
@@ -47,6 +50,7 @@ func (p *parser) arguments(name string) ([]argument, *Error) {
 			return nil, err
 		}
 		if p.tok.kind == tokenClose {
+			p.end = p.tok.offset + 1
 			return args, p.advance()
 		}
 		if p.tok.kind == tokenEnd {
@@ -65,6 +69,7 @@ func (p *parser) arguments(name string) ([]argument, *Error) {
 		switch p.tok.kind {
 		case tokenComma:
 		case tokenClose:
+			p.end = p.tok.offset + 1
 			return args, p.advance()
 		case tokenEnd:
 			return nil, errorAt(open, "the parenthesis of %s is never closed", name)

@@ -26,6 +26,8 @@ type parser struct {
 	depth   int
 	negated bool // inside an odd number of "!"
 	hosts   []string
+	quoting bool // matchers keep their text
+	end     int  // of the matcher that was read last
 }
 
 func parse(s string, syntax *syntax) (*Rule, error) {
@@ -37,7 +39,7 @@ func parse(s string, syntax *syntax) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rule{text: s, root: root, hosts: slices.Clip(p.hosts)}, nil
+	return &Rule{text: s, syntax: syntax, root: root, hosts: slices.Clip(p.hosts)}, nil
 }
 
 func (p *parser) rule() (node, *Error) {

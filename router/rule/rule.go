@@ -11,9 +11,10 @@ package rule
 
 // Rule is a parsed rule. It is immutable.
 type Rule struct {
-	text  string
-	root  node
-	hosts []string
+	text   string
+	syntax *syntax
+	root   node
+	hosts  []string
 }
 
 // Parse reads a rule in the v3 syntax. The error is an *Error.
