@@ -78,12 +78,15 @@ type API struct {
 	Dashboard bool `json:"dashboard"`
 	// Debug serves /debug/pprof and /debug/vars as well. Default: false.
 	Debug bool `json:"debug,omitempty"`
+	// LiveRequests shows the last requests as they are answered, with client and user; of
+	// queries only the names are shown. Default: true.
+	LiveRequests bool `json:"liveRequests"`
 	// BasePath is put in front of all paths of the API. Default: /.
 	BasePath string `json:"basePath,omitempty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.
-func (a *API) SetDefaults() { a.Dashboard, a.BasePath = true, "/" }
+func (a *API) SetDefaults() { a.Dashboard, a.LiveRequests, a.BasePath = true, true, "/" }
 
 // Ping answers health checks at /ping with 200 OK.
 type Ping struct {

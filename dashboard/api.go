@@ -14,6 +14,7 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/router"
+	"fairway/telemetry/live"
 )
 
 // Source is where the API reads from.
@@ -27,6 +28,25 @@ type Source struct {
 	// Certificates are those of the operator and of the resolvers.
 	Certificates func() []Certificate
 	Providers    []string
+	// Live is what passes now; nil: that is not known.
+	Live *live.Live
+	// Changes are the last changes of the configuration, the newest first.
+	Changes func() []Change
+	// Take sets a request straight as an entry point would, or says why that refuses it.
+	Take func(entryPoint string, r *http.Request) (*http.Request, error)
+	// ProviderStates are how the providers are.
+	ProviderStates func() []ProviderState
+	// Done is closed when fairway stops: streams end.
+	Done <-chan struct{}
+}
+
+// ProviderState is how a provider is.
+type ProviderState struct {
+	Name    string     `json:"name"`
+	Up      bool       `json:"up"`
+	Error   string     `json:"error,omitempty"` // why it is not
+	Updates uint64     `json:"updates"`         // how often it has told something new
+	Updated *time.Time `json:"updated,omitempty"`
 }
 
 // api answers below its base path.
@@ -60,10 +80,15 @@ func New(s Source) http.Handler {
 		"/api/http/middlewares/{name}": oneOf(a.middlewares, "middleware"),
 		"/api/problems":                a.problems,
 		"/api/certificates":            a.certificates,
+		"/api/explain":                 a.explain,
+		"/api/changes":                 a.changes,
+		"/api/install":                 a.install,
+		"/api/providers":               a.providers,
 		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
 	} {
 		mux.Handle(a.base+path, answer(h))
 	}
+	mux.Handle(a.base+"/api/events", &events{api: a})
 	if s.Install.API != nil && s.Install.API.Dashboard {
 		mux.Handle(a.base+"/dashboard/{$}", http.HandlerFunc(showPage))
 		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)
@@ -169,6 +194,13 @@ func (a *api) entryPoint(r *http.Request) (any, error) {
 		return nil, notFound("entry point not found: " + name)
 	}
 	return entryPointView{e, name}, nil
+}
+
+func (a *api) providers(*http.Request) (any, error) {
+	if a.ProviderStates == nil {
+		return []ProviderState{}, nil
+	}
+	return a.ProviderStates(), nil
 }
 
 // problemView is a problem with the time it was first seen.

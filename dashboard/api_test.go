@@ -20,7 +20,12 @@ import (
 )
 
 // newAPI makes the API of a gateway with the routes of a YAML document.
-func newAPI(t *testing.T, routes string, options ...string) http.Handler {
+func newAPI(t testing.TB, routes string, options ...string) http.Handler {
+	t.Helper()
+	return newAPIWith(t, routes, func(*Source) {}, options...)
+}
+
+func newAPIWith(t testing.TB, routes string, change func(*Source), options ...string) http.Handler {
 	t.Helper()
 	loaded, err := config.Load(append([]string{"--entrypoints.web.address=:80", "--entrypoints.websecure.address=:443", "--api"}, options...), nil)
 	if err != nil {
@@ -41,13 +46,15 @@ func newAPI(t *testing.T, routes string, options ...string) http.Handler {
 	})
 	r.Apply(cfg.Qualified("file"))
 	first := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return New(Source{
+	s := Source{
 		Version: "v1", Started: first, Install: loaded.Configuration, Providers: []string{"file"},
 		Table: r.Table, Since: func(dynamic.Problem) time.Time { return first },
-	})
+	}
+	change(&s)
+	return New(s)
 }
 
-func ask(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
+func ask(t testing.TB, h http.Handler, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))

@@ -9,6 +9,7 @@ import (
 	"fairway/config/dynamic"
 	"fairway/internal/secret"
 	"fairway/router"
+	"fairway/telemetry/live"
 )
 
 // about is what every object of a list has besides its configuration.
@@ -18,6 +19,8 @@ type about struct {
 	Name     string        `json:"name,omitempty"`
 	Provider string        `json:"provider,omitempty"`
 	Type     string        `json:"type,omitempty"`
+	Source   string        `json:"source,omitempty"` // a container, or a file and a line
+	Load     *live.Load    `json:"load,omitempty"`   // over the last seconds
 }
 
 func (i about) text() string          { return strings.ToLower(i.Name + " " + i.Type) }
@@ -151,11 +154,27 @@ func users(t *router.Table) map[string][]string {
 	return by
 }
 
+func (a *api) routerLoad(name string) *live.Load {
+	if a.Live == nil {
+		return nil
+	}
+	return new(a.Live.Router(name))
+}
+
+func (a *api) serviceLoad(name string) *live.Load {
+	if a.Live == nil {
+		return nil
+	}
+	return new(a.Live.Service(name))
+}
+
 func (a *api) routers() []item {
 	t := a.Table()
 	items := make([]item, 0, len(t.Routes()))
 	for _, rt := range t.Routes() {
-		items = append(items, viewRouter(rt))
+		v := viewRouter(rt)
+		v.Source, v.Load = t.Source(dynamic.KindRouter, rt.Name), a.routerLoad(rt.Name)
+		items = append(items, v)
 	}
 	return items
 }
@@ -165,7 +184,9 @@ func (a *api) services() []item {
 	by := users(t)
 	items := make([]item, 0, len(t.Services()))
 	for name, s := range t.Services() {
-		items = append(items, viewService(s, by[name]))
+		v := viewService(s, by[name])
+		v.Source, v.Load = t.Source(dynamic.KindService, name), a.serviceLoad(name)
+		items = append(items, v)
 	}
 	return items
 }
@@ -175,7 +196,9 @@ func (a *api) middlewares() []item {
 	by := users(t)
 	items := make([]item, 0, len(t.Middlewares()))
 	for name, m := range t.Middlewares() {
-		items = append(items, viewMiddleware(m, by["middleware "+name]))
+		v := viewMiddleware(m, by["middleware "+name])
+		v.Source = t.Source(dynamic.KindMiddleware, name)
+		items = append(items, v)
 	}
 	return items
 }

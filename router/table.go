@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -222,6 +223,19 @@ func (t *Table) Retire() {
 // Problems are those that came with the configuration, and those found in
 // building the table.
 func (t *Table) Problems() []dynamic.Problem { return t.problems }
+
+// Source is where an object was written: a container, or a file with the line; empty: it is
+// not known.
+func (t *Table) Source(kind, name string) string {
+	if t.cfg == nil || t.cfg.Origin == nil {
+		return ""
+	}
+	source, line := t.cfg.Origin(kind, name)
+	if source != "" && line > 0 {
+		return fmt.Sprintf("%s:%d", source, line)
+	}
+	return source
+}
 
 // Routes returns all routes, those out of use included, by qualified name. The
 // map is not to be changed, nor are those of the next two methods.

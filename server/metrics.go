@@ -138,6 +138,9 @@ func (s *Server) observersOf() *observers {
 	if s.metrics != nil {
 		o.list = append(o.list, selective{s.metrics, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})
 	}
+	if s.live != nil {
+		o.list = append(o.list, s.live) // it knows about fairway's own services itself
+	}
 	if len(o.list) == 0 {
 		return nil
 	}

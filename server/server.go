@@ -23,6 +23,7 @@ import (
 	"fairway/proxy"
 	"fairway/router"
 	"fairway/telemetry/accesslog"
+	"fairway/telemetry/live"
 	"fairway/telemetry/metrics"
 	"fairway/telemetry/traces"
 )
@@ -43,6 +44,9 @@ type Server struct {
 	current     *dynamic.Configuration // in force; for who holds applying
 	telling     sync.Mutex
 	history     history
+	live        *live.Live // nil: nobody can ask for it
+	changes     dashboard.History
+	ending      chan struct{} // closed when the server begins to stop
 	stopping    atomic.Bool
 }
 
@@ -58,7 +62,8 @@ type Options struct {
 // New builds everything and binds the addresses of the entry points. Nothing is
 // served before Run.
 func New(o Options) (*Server, error) {
-	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewEngine()}
+	s := &Server{config: o.Config, log: o.Log, forwarder: proxy.NewEngine(), ending: make(chan struct{})}
+	s.live = s.newLive()
 	if c := o.Config.ServersTransport; c != nil {
 		var err error
 		if s.forwarder, err = c.New(); err != nil {
@@ -150,10 +155,7 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 		"noop": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}
 	if c := s.config.API; c != nil {
-		handlers["api"] = dashboard.New(dashboard.Source{
-			Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: names,
-			Table: func() *router.Table { return s.router.Table() }, Since: s.history.since, Problems: s.problems, Certificates: func() []dashboard.Certificate { return s.https.list() },
-		})
+		handlers["api"] = s.api(o, names)
 		if c.Dashboard {
 			handlers["dashboard"] = handlers["api"]
 		}
@@ -214,6 +216,9 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.watch.Run(following) })
 	running.Go(func() { s.https.run(following) })
 	running.Go(func() { s.keepTelling(following) })
+	if s.live != nil {
+		running.Go(func() { s.live.Run(following) })
+	}
 	stopLog := s.writeLog()
 	select {
 	case <-s.watch.Heard():
@@ -232,6 +237,7 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.log.Info("stopping: requests under way may end")
 	s.stopping.Store(true)
+	close(s.ending)
 	var ending sync.WaitGroup
 	for _, e := range s.entryPoints {
 		ending.Go(e.stop)
@@ -260,8 +266,10 @@ func (s *Server) Addresses() map[string]string {
 func (s *Server) apply(cfg *dynamic.Configuration) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	before := s.current
 	s.current = cfg
-	s.enforce()
+	took := s.enforce()
+	s.changes.Note(before, cfg, time.Now(), took)
 }
 
 // applyAgain is for files that the configuration names, and that have come meanwhile.
@@ -271,7 +279,7 @@ func (s *Server) applyAgain() {
 	s.enforce()
 }
 
-func (s *Server) enforce() {
+func (s *Server) enforce() (took time.Duration) {
 	cfg := s.current
 	began := time.Now()
 	s.https.set(cfg.TLS)
@@ -279,10 +287,13 @@ func (s *Server) enforce() {
 	s.https.want(table, cfg.TLS, s.applyAgain)
 	s.tellProblems()
 	s.keepMetrics(table, began)
+	s.keepLive(table)
+	took = time.Since(began)
 	s.log.WithFields(logrus.Fields{
 		"routers": len(table.Routes()), "services": len(table.Services()), "middlewares": len(table.Middlewares()),
-		"problems": len(s.problems()), "took": time.Since(began).Round(time.Microsecond).String(),
+		"problems": len(s.problems()), "took": took.Round(time.Microsecond).String(),
 	}).Info("configuration is in force")
+	return took
 }
 
 // problems are those of the table in force, and of certificates.

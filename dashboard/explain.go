@@ -1,0 +1,210 @@
+package dashboard
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"fairway/config"
+	"fairway/config/dynamic"
+	"fairway/internal/secret"
+	"fairway/router"
+	"fairway/router/rule"
+)
+
+// Explained is what would become of a request, and why.
+type Explained struct {
+	Method     string `json:"method"`
+	URL        string `json:"url"`
+	EntryPoint string `json:"entryPoint"`
+	TLS        bool   `json:"tls"`
+	// Refused says why the entry point itself would refuse the request; empty: it would not.
+	Refused string       `json:"refused,omitempty"`
+	Winner  *Considered  `json:"winner,omitempty"` // gets it
+	Lost    []Considered `json:"lost"`             // match as well
+	Near    []Considered `json:"near"`             // nearly match
+}
+
+// Considered is a router beside a request.
+type Considered struct {
+	Router   string           `json:"router"`
+	Rule     string           `json:"rule"`
+	Priority int              `json:"priority"`
+	Why      string           `json:"why,omitempty"`
+	Match    rule.Explanation `json:"match"`
+	Source   string           `json:"source,omitempty"`
+	// Of the one that gets the request: what it passes, and who answers.
+	Middlewares []Step   `json:"middlewares,omitempty"`
+	Service     *Step    `json:"service,omitempty"`
+	Servers     []Server `json:"servers,omitempty"`
+}
+
+// Step is a middleware or a service on the way of a request.
+type Step struct {
+	Name   string        `json:"name"`
+	Type   string        `json:"type,omitempty"`
+	Status router.Status `json:"status,omitempty"`
+}
+
+// Server is one that may answer.
+type Server struct {
+	URL string `json:"url"`
+	Up  bool   `json:"up"`
+}
+
+// Question is a request to be explained.
+type Question struct {
+	Method, URL, EntryPoint, Client string
+	Headers                         []string // "Name: value"
+}
+
+// Request makes the request that is asked about. It is sent nowhere.
+func (q Question) Request() (*http.Request, error) {
+	u, err := url.Parse(q.URL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("url: %w", err)
+	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("url: it has to begin with http:// or https:// and a host")
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	r := &http.Request{
+		Method: strings.ToUpper(q.Method), URL: &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}, Host: u.Host, Header: http.Header{},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: "127.0.0.1:1", Body: http.NoBody, RequestURI: u.RequestURI(),
+	}
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	if u.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{ServerName: u.Hostname()}
+	}
+	if q.Client != "" {
+		addr, err := netip.ParseAddr(q.Client)
+		if err != nil {
+			return nil, fmt.Errorf("client: %q is no address", q.Client)
+		}
+		r.RemoteAddr = netip.AddrPortFrom(addr, 1).String()
+	}
+	for _, h := range q.Headers {
+		name, value, found := strings.Cut(h, ":")
+		if !found {
+			return nil, fmt.Errorf("header: %q is not written as Name: value", h)
+		}
+		if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name == "Host" {
+			r.Host = strings.TrimSpace(value)
+			continue
+		}
+		r.Header.Add(name, strings.TrimSpace(value))
+	}
+	return r, nil
+}
+
+// EntryPointFor is the entry point that a URL leads to by its port; else one where routers
+// listen by default.
+func EntryPointFor(u string, all map[string]*config.EntryPoint) string {
+	parsed, err := url.Parse(u)
+	if err != nil {
+		return ""
+	}
+	port := parsed.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
+	}
+	var first string
+	for _, name := range sorted(all) {
+		_, its, _ := net.SplitHostPort(strings.TrimSuffix(all[name].Address, "/tcp"))
+		if its == port {
+			return name
+		}
+		secure := all[name].HTTP != nil && all[name].HTTP.TLS != nil || strings.Contains(name, "secure")
+		if first == "" && secure == (parsed.Scheme == "https") && name != "traefik" {
+			first = name
+		}
+	}
+	if names := sorted(all); first == "" && len(names) > 0 {
+		first = names[0]
+	}
+	return first
+}
+
+// Explain answers a question by a table.
+func Explain(t *router.Table, entryPoint string, r *http.Request, q Question) Explained {
+	e := t.Explain(entryPoint, r)
+	view := Explained{Method: r.Method, URL: q.URL, EntryPoint: entryPoint, TLS: e.TLS, Lost: []Considered{}, Near: []Considered{}}
+	if e.Winner != nil {
+		c := considered(t, *e.Winner)
+		c.follow(t, e.Winner.Route)
+		view.Winner = &c
+	}
+	for _, c := range e.Lost {
+		view.Lost = append(view.Lost, considered(t, c))
+	}
+	for _, c := range e.Near {
+		view.Near = append(view.Near, considered(t, c))
+	}
+	return view
+}
+
+func considered(t *router.Table, c router.Candidate) Considered {
+	return Considered{
+		Router: c.Name, Rule: c.Rule.String(), Priority: c.Priority, Why: c.Why, Match: c.Match,
+		Source: t.Source(dynamic.KindRouter, c.Name),
+	}
+}
+
+// follow goes the way of a request that a route gets.
+func (c *Considered) follow(t *router.Table, rt *router.Route) {
+	for _, name := range rt.Middlewares {
+		step := Step{Name: name}
+		if m := t.Middlewares()[name]; m != nil {
+			step.Type, step.Status = strings.ToLower(m.Kind), m.Status
+		}
+		c.Middlewares = append(c.Middlewares, step)
+	}
+	c.Service = &Step{Name: rt.Service}
+	slot := t.Services()[rt.Service]
+	if slot == nil {
+		return
+	}
+	c.Service.Type, c.Service.Status = strings.ToLower(slot.Kind), slot.Status
+	for _, s := range slot.Servers() {
+		c.Servers = append(c.Servers, Server{secret.URL(s.URL), s.Up})
+	}
+}
+
+// explain answers /api/explain?url=...&method=...&header=...&entryPoint=...&client=...
+func (a *api) explain(r *http.Request) (any, error) {
+	values := r.URL.Query()
+	q := Question{Method: values.Get("method"), URL: values.Get("url"), EntryPoint: values.Get("entryPoint"), Client: values.Get("client"), Headers: values["header"]}
+	asked, err := q.Request()
+	if err != nil {
+		return nil, badRequest(err.Error())
+	}
+	if q.EntryPoint == "" {
+		q.EntryPoint = EntryPointFor(q.URL, a.Install.EntryPoints)
+	}
+	if a.Install.EntryPoints[q.EntryPoint] == nil {
+		return nil, badRequest(fmt.Sprintf("entryPoint: there is no %q, only %s", q.EntryPoint, strings.Join(sorted(a.Install.EntryPoints), ", ")))
+	}
+	refused := ""
+	if a.Take != nil {
+		taken, err := a.Take(q.EntryPoint, asked)
+		if err != nil {
+			refused = err.Error()
+		} else {
+			asked = taken
+		}
+	}
+	view := Explain(a.Table(), q.EntryPoint, asked, q)
+	if view.Refused = refused; refused != "" {
+		view.Winner = nil
+	}
+	return view, nil
+}
