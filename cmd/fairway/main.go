@@ -20,6 +20,9 @@ const usage = `fairway routes requests to containers as their labels say.
   fairway demo [options]       run on this machine with sample services to try
   fairway check FILE|DIR ...   look for mistakes in configurations and compose files;
                                nothing is opened
+  fairway explain --url URL [FILE|DIR]
+                               which router gets a request, and why others do not:
+                               of a running fairway, or of a configuration
   fairway certs list|check|renew|revoke|export
                                certificates of the resolvers
   fairway healthcheck          ask a running fairway whether it is well
@@ -60,6 +63,8 @@ func dispatch(command string, args []string) int {
 		err = runDemo(args)
 	case "check":
 		return runCheck(args)
+	case "explain":
+		return runExplain(args, os.Stdout)
 	case "certs":
 		err = runCerts(args, os.Stdout)
 	case "healthcheck":

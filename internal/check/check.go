@@ -135,10 +135,52 @@ func apart(err error) []error {
 	return []error{err}
 }
 
-// problems builds the table of a configuration and returns what is wrong with it.
-// Without entry points, those that routers name are taken to be there. So are
-// objects of other providers.
+// Table builds the table of what Configuration looks at, to ask it questions. It has to be
+// retired.
+func Table(path string) (*router.Table, error) {
+	switch {
+	case isCompose(path):
+		workloads, _, _, err := readCompose(path)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := labelled(workloads)
+		if err != nil {
+			return nil, err
+		}
+		return build(cfg, "docker", nil), nil
+	case isInstall(path):
+		loaded, err := config.Load([]string{"--configFile=" + path}, nil)
+		if err != nil {
+			return nil, err
+		}
+		c := loaded.Providers.File
+		if c == nil {
+			return nil, fmt.Errorf("%s names no file or directory with routes (providers.file)", path)
+		}
+		cfg, err := file.Load(c.Filename + c.Directory)
+		if err != nil {
+			return nil, err
+		}
+		return build(cfg, "file", slices.Collect(maps.Keys(loaded.EntryPoints))), nil
+	}
+	cfg, err := file.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return build(cfg, "file", nil), nil
+}
+
+// problems are what is wrong with a configuration.
 func problems(cfg *dynamic.Configuration, provider string, entryPoints []string) []dynamic.Problem {
+	table := build(cfg, provider, entryPoints)
+	defer table.Retire()
+	return table.Problems()
+}
+
+// build builds the table of a configuration. Without entry points, those that routers name
+// are taken to be there. So are objects of other providers.
+func build(cfg *dynamic.Configuration, provider string, entryPoints []string) *router.Table {
 	cfg = cfg.Qualified(provider)
 	assumeOthers(cfg.HTTP, provider)
 	if entryPoints == nil {
@@ -148,9 +190,7 @@ func problems(cfg *dynamic.Configuration, provider string, entryPoints []string)
 	for _, name := range entryPoints {
 		env.EntryPoints = append(env.EntryPoints, router.EntryPoint{Name: name, Default: name != config.InternalEntryPoint})
 	}
-	table := router.Build(cfg, nil, env)
-	defer table.Retire()
-	return table.Problems()
+	return router.Build(cfg, nil, env)
 }
 
 func namedEntryPoints(h *dynamic.HTTP) []string {

@@ -87,32 +87,9 @@ func isCompose(path string) bool {
 // Compose looks at the labels in a compose file, and at the options that it gives
 // to fairway or Traefik.
 func Compose(path string) ([]dynamic.Problem, error) {
-	text, err := os.ReadFile(path)
+	workloads, found, unset, err := readCompose(path)
 	if err != nil {
 		return nil, err
-	}
-	var c composeFile
-	if err := yaml.Unmarshal(text, &c); err != nil {
-		return nil, notCompose(path, err)
-	}
-	if len(c.Services) == 0 {
-		return nil, notCompose(path, fmt.Errorf("it has no services"))
-	}
-	var found []dynamic.Problem
-	var workloads []*labels.Workload
-	unset := variables{}
-	for _, name := range slices.Sorted(maps.Keys(c.Services)) {
-		s := c.Services[name]
-		if isProxy(s.Image) {
-			found = append(found, options(path+": service "+name, s, unset)...)
-		}
-		if hasOwnLabels(s.Labels) {
-			w, err := workload(path, name, s, unset)
-			if err != nil {
-				return nil, err
-			}
-			workloads = append(workloads, w)
-		}
 	}
 	routing, err := routes(workloads)
 	if err != nil {
@@ -128,13 +105,53 @@ func Compose(path string) ([]dynamic.Problem, error) {
 	return found, nil
 }
 
+// readCompose returns what has labels of its own in a compose file, what is wrong with the
+// options that it gives to fairway or Traefik, and the variables without a value.
+func readCompose(path string) (workloads []*labels.Workload, found []dynamic.Problem, unset variables, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var c composeFile
+	if err := yaml.Unmarshal(text, &c); err != nil {
+		return nil, nil, nil, notCompose(path, err)
+	}
+	if len(c.Services) == 0 {
+		return nil, nil, nil, notCompose(path, fmt.Errorf("it has no services"))
+	}
+	unset = variables{}
+	for _, name := range slices.Sorted(maps.Keys(c.Services)) {
+		s := c.Services[name]
+		if isProxy(s.Image) {
+			found = append(found, options(path+": service "+name, s, unset)...)
+		}
+		if hasOwnLabels(s.Labels) {
+			w, err := workload(path, name, s, unset)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			workloads = append(workloads, w)
+		}
+	}
+	return workloads, found, unset, nil
+}
+
 // routes are the problems of the routes that workloads ask for.
 func routes(workloads []*labels.Workload) ([]dynamic.Problem, error) {
+	cfg, err := labelled(workloads)
+	if err != nil {
+		return nil, err
+	}
+	return problems(cfg, "docker", nil), nil
+}
+
+// labelled is the configuration that workloads ask for.
+func labelled(workloads []*labels.Workload) (*dynamic.Configuration, error) {
 	decoder, err := labels.New(labels.Options{Provider: "docker", ExposedByDefault: true})
 	if err != nil {
 		return nil, err
 	}
-	return problems(decoder.Configuration(workloads), "docker", nil), nil
+	return decoder.Configuration(workloads), nil
 }
 
 // hasOwnLabels leaves services alone that say nothing of routing: whether they

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const composed = `services:
+  shop:
+    image: shop
+    labels:
+      fairway.http.routers.shop.rule: Host(` + "`shop.test`) && PathPrefix(`/cart`)" + `
+      fairway.http.routers.shop.middlewares: login@file
+`
+
+func TestExplain_OfAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "compose.yml")
+	if err := os.WriteFile(path, []byte(composed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		url    string
+		status int
+		words  []string
+	}{
+		{"http://shop.test/cart/1", 0, []string{"at the entry point web\n", "goes to the router shop@docker (" + path + ": service shop)", "passes    login@file\n", "to        shop@docker loadbalancer\n"}},
+		{"http://shop.test/", 1, []string{"no router gets it", "does not match: PathPrefix(`/cart`)"}},
+		{"shop.test", 2, nil},
+	} {
+		var out bytes.Buffer
+		if status := runExplain([]string{"--url", tt.url, path}, &out); status != tt.status {
+			t.Errorf("%s: got %d:\n%s", tt.url, status, &out)
+		}
+		for _, word := range tt.words {
+			if !strings.Contains(out.String(), word) {
+				t.Errorf("%s: there is no %q in\n%s", tt.url, word, &out)
+			}
+		}
+	}
+}
+
+func TestExplain_OfARunningOne(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/base/api/explain" || r.FormValue("url") != "http://a.test" || r.Form["header"][1] != "C: d" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"message": "asked wrongly: ` + r.URL.Path + `"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"method":"GET","url":"http://a.test","entryPoint":"web","winner":{"router":"a@file","why":"gets the request and answers 503","servers":[{"url":"http://b","up":false}]}}`))
+	}))
+	t.Cleanup(s.Close)
+	var out bytes.Buffer
+	status := runExplain([]string{"--url=http://a.test", "--header=A: b", "--header=C: d", "--api=" + s.URL + "/base/"}, &out)
+	if status != 0 || !strings.Contains(out.String(), "server    http://b down") || !strings.Contains(out.String(), "but it    gets the request and answers 503") {
+		t.Errorf("got %d:\n%s", status, &out)
+	}
+	if status := runExplain([]string{"--url=http://a.test", "--api=" + s.URL}, &out); status != 2 {
+		t.Errorf("a mistake: got %d", status)
+	}
+	if status := runExplain(nil, &out); status != 2 {
+		t.Errorf("without a URL: got %d", status)
+	}
+}
