@@ -53,8 +53,19 @@ type Step struct {
 
 // Server is one that may answer.
 type Server struct {
-	URL string `json:"url"`
-	Up  bool   `json:"up"`
+	URL      string `json:"url"`
+	Up       bool   `json:"up"`
+	Weight   int    `json:"weight,omitempty"`
+	InFlight int    `json:"inFlight"`
+	Check    string `json:"check,omitempty"`  // of the active checks: passed, failed or waiting
+	Reason   string `json:"reason,omitempty"` // why it gets no requests
+}
+
+func serversOf(s *router.Slot) (list []Server) {
+	for _, server := range s.Servers() {
+		list = append(list, Server{secret.URL(server.URL), server.Up, server.Weight, server.InFlight, server.Check, server.Reason})
+	}
+	return list
 }
 
 // Question is a request to be explained.
@@ -174,9 +185,7 @@ func (c *Considered) follow(t *router.Table, rt *router.Route) {
 		return
 	}
 	c.Service.Type, c.Service.Status = strings.ToLower(slot.Kind), slot.Status
-	for _, s := range slot.Servers() {
-		c.Servers = append(c.Servers, Server{secret.URL(s.URL), s.Up})
-	}
+	c.Servers = serversOf(slot)
 }
 
 // explain answers /api/explain?url=...&method=...&header=...&entryPoint=...&client=...

@@ -31,7 +31,7 @@ func TestExplain(t *testing.T) {
 	if m := e.Winner.Middlewares; len(m) != 1 || m[0] != (Step{"strip@file", "stripprefix", "enabled"}) {
 		t.Errorf("middlewares: got %+v", m)
 	}
-	if s := e.Winner.Servers; len(s) != 1 || s[0] != (Server{"http://user:xxxxx@127.0.0.1:1", true}) {
+	if s := e.Winner.Servers; len(s) != 1 || s[0] != (Server{URL: "http://user:xxxxx@127.0.0.1:1", Up: true, Weight: 1}) {
 		t.Errorf("servers: got %+v", s)
 	}
 	e = explained(t, h, url.Values{"url": {"https://goood/"}, "method": {"post"}})

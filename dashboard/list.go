@@ -17,6 +17,8 @@ type item interface {
 	typ() string
 	text() string // what a search looks at, in lower case
 	uses(service, middleware string) bool
+	listens(entryPoint string) bool
+	rate() float64
 }
 
 const defaultPerPage = 100
@@ -29,6 +31,8 @@ func listOf(items func() []item) func(*http.Request) (any, error) {
 		kept := slices.DeleteFunc(items(), func(i item) bool {
 			return search != "" && !strings.Contains(i.text(), search) ||
 				status != "" && i.status() != status ||
+				q.Get("provider") != "" && i.provider() != q.Get("provider") ||
+				!i.listens(q.Get("entryPoint")) ||
 				!i.uses(q.Get("serviceName"), q.Get("middlewareName"))
 		})
 		slices.SortFunc(kept, order(q.Get("sortBy"), q.Get("direction")))
@@ -38,6 +42,15 @@ func listOf(items func() []item) func(*http.Request) (any, error) {
 
 func order(by, direction string) func(a, b item) int {
 	key := item.name
+	if by == "rate" {
+		return func(a, b item) int {
+			c := cmp.Compare(b.rate(), a.rate())
+			if direction == "asc" {
+				c = -c
+			}
+			return cmp.Or(c, cmp.Compare(a.name(), b.name()))
+		}
+	}
 	switch by {
 	case "status":
 		key = item.status

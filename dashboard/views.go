@@ -29,6 +29,14 @@ func (i about) name() string          { return i.Name }
 func (i about) typ() string           { return i.Type }
 func (i about) provider() string      { return i.Provider }
 func (i about) uses(_, _ string) bool { return true }
+func (i about) listens(string) bool   { return true }
+
+func (i about) rate() float64 {
+	if i.Load == nil {
+		return 0
+	}
+	return i.Load.Rate
+}
 
 // routerView is a router as the API shows it.
 type routerView struct {
@@ -62,18 +70,29 @@ func (v routerView) uses(service, middleware string) bool {
 		(middleware == "" || slices.Contains(v.Middlewares, middleware))
 }
 
+func (v routerView) listens(entryPoint string) bool {
+	return entryPoint == "" || slices.Contains(v.EntryPoints, entryPoint)
+}
+
 // serviceView is a service as the API shows it.
 type serviceView struct {
 	*dynamic.Service
 	UsedBy       []string          `json:"usedBy,omitempty"`
 	ServerStatus map[string]string `json:"serverStatus,omitempty"`
+	Servers      []Server          `json:"servers,omitempty"`
+	Parts        []string          `json:"parts,omitempty"` // services that it is made of
 	about
 }
 
 func viewService(s *router.Slot, usedBy []string) serviceView {
 	v := serviceView{
-		Service: withoutPasswords(s.Config()), UsedBy: usedBy,
+		Service: withoutPasswords(s.Config()), UsedBy: usedBy, Servers: serversOf(s),
 		about: about{Status: s.Status, Error: s.Errors, Name: s.Name, Provider: dynamic.ProviderOf(s.Name), Type: strings.ToLower(s.Kind)},
+	}
+	if c := s.Config(); c != nil {
+		for _, part := range c.Parts() {
+			v.Parts = append(v.Parts, dynamic.Qualify(part, v.Provider))
+		}
 	}
 	for _, server := range s.Servers() {
 		if v.ServerStatus == nil {

@@ -38,9 +38,12 @@ type Child interface {
 
 // ServerStatus is what is known of one server.
 type ServerStatus struct {
-	URL    string
-	Up     bool
-	Weight int
+	URL      string
+	Up       bool // it gets requests
+	Weight   int
+	InFlight int    // requests under way
+	Check    string // passed, failed or waiting, where there are active checks
+	Reason   string // why it gets none, or what the last check said
 }
 
 // Env is what a service may ask of the gateway.

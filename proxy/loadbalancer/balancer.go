@@ -308,7 +308,10 @@ func (b *balancer) Servers() []proxy.ServerStatus {
 	now := time.Now()
 	for i, s := range b.servers {
 		up := (b.active == nil || s.state.isWell()) && (b.passive == nil || !s.state.isEjected(now))
-		list[i] = proxy.ServerStatus{URL: s.name, Up: up, Weight: s.weight}
+		list[i] = proxy.ServerStatus{URL: s.name, Up: up, Weight: s.weight, InFlight: int(s.state.underWay.Load()), Reason: s.state.why()}
+		if b.active != nil {
+			list[i].Check = s.state.checked()
+		}
 	}
 	return list
 }

@@ -98,3 +98,17 @@ func (s *state) warm(now time.Time, slowStart time.Duration) float64 {
 	const least = 0.1 // else one with little traffic would never begin
 	return min(1, max(least, now.Sub(s.since).Seconds()/slowStart.Seconds()))
 }
+
+// checked is what the last active checks said.
+func (s *state) checked() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.health {
+	case well:
+		return "passed"
+	case ill:
+		return "failed"
+	case unknown:
+	}
+	return "waiting"
+}
