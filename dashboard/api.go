@@ -8,6 +8,8 @@ package dashboard
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
+	"runtime/metrics"
 	"strings"
 	"time"
 
@@ -90,7 +92,7 @@ func New(s Source) http.Handler {
 	}
 	mux.Handle(a.base+"/api/events", &events{api: a})
 	if s.Install.API != nil && s.Install.API.Dashboard {
-		mux.Handle(a.base+"/dashboard/{$}", http.HandlerFunc(showPage))
+		mux.Handle(a.base+"/dashboard/{file...}", newAssets())
 		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)
 		mux.Handle(a.base+"/dashboard", home)
 		mux.Handle(a.base+"/{$}", home)
@@ -170,7 +172,16 @@ func (a *api) version(*http.Request) (any, error) {
 		Version   string
 		Codename  string
 		StartDate time.Time `json:"startDate"`
-	}{a.Version, "fairway", a.Started}, nil
+		// Memory are bytes that the system has given, and Goroutines how many there are.
+		Memory     uint64 `json:"memory"`
+		Goroutines int    `json:"goroutines"`
+	}{a.Version, "fairway", a.Started, memory(), runtime.NumGoroutine()}, nil
+}
+
+func memory() uint64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
 }
 
 // entryPointView is an entry point with its name.

@@ -298,8 +298,16 @@ func TestPage(t *testing.T) {
 			}
 		}
 		w := ask(t, h, http.MethodGet, base+"/dashboard/")
-		if w.Code != 200 || !strings.Contains(w.Body.String(), "../api/problems") || w.Header().Get("Content-Security-Policy") == "" {
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `src="app.js"`) || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("got %d %s", w.Code, w.Body)
+		}
+		if w := ask(t, h, http.MethodGet, base+"/dashboard/lib/preact.js"); w.Code != 200 || w.Header().Get("Content-Type") != "text/javascript; charset=utf-8" {
+			t.Errorf("got %d %v", w.Code, w.Header())
+		}
+		for _, path := range []string{"/dashboard/../api.go", "/dashboard/page.go", "/dashboard/lib/README.md", "/dashboard/lib/"} {
+			if w := ask(t, h, http.MethodGet, base+path); w.Code == 200 {
+				t.Errorf("%s: got %s", path, w.Body)
+			}
 		}
 	}
 	if w := ask(t, newAPI(t, sample, "--api.dashboard=false"), http.MethodGet, "/dashboard/"); w.Code != 404 {

@@ -9,6 +9,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,8 +19,12 @@ import (
 	"strings"
 )
 
-// folder has the generated pages, seen from the top of the module.
-const folder = "docs/reference"
+// folder has the generated pages, seen from the top of the module; pageFolder the schema for
+// the dashboard, which shows with each option what it is.
+const (
+	folder     = "docs/reference"
+	pageFolder = "dashboard/ui/generated"
+)
 
 func main() {
 	check := flag.Bool("check", false, "write nothing; tell what would change, and exit with 1 if anything would")
@@ -38,6 +44,15 @@ func run(check bool) error {
 	if err != nil {
 		return err
 	}
+	small, err := forPage(pages)
+	if err != nil {
+		return err
+	}
+	return errors.Join(update(root, folder, pages, check), update(root, pageFolder, small, check))
+}
+
+// update makes a folder hold exactly the pages, or tells whether it does not.
+func update(root, folder string, pages Pages, check bool) error {
 	if !check {
 		return write(filepath.Join(root, folder), pages)
 	}
@@ -49,6 +64,15 @@ func run(check bool) error {
 		return fmt.Errorf("%s is not up to date, run `make generate`: %s", folder, strings.Join(stale, ", "))
 	}
 	return nil
+}
+
+// forPage is the schema of routing without the spaces.
+func forPage(pages Pages) (Pages, error) {
+	var text bytes.Buffer
+	if err := json.Compact(&text, pages["fairway-dynamic.schema.json"]); err != nil {
+		return nil, fmt.Errorf("compact the schema: %w", err)
+	}
+	return Pages{"schema.json": append(bytes.TrimSpace(text.Bytes()), '\n')}, nil
 }
 
 // moduleRoot is the folder of the nearest go.mod, from the working directory
