@@ -109,11 +109,18 @@ func withoutPasswords(s *dynamic.Service) *dynamic.Service {
 		return s
 	}
 	lb := *s.LoadBalancer
+	if lb.HealthCheck != nil {
+		check := *lb.HealthCheck
+		check.Headers = starred(check.Headers)
+		lb.HealthCheck = &check
+	}
 	lb.Servers = slices.Clone(lb.Servers)
 	for i := range lb.Servers {
 		lb.Servers[i].URL = secret.URL(lb.Servers[i].URL)
 	}
-	return &dynamic.Service{LoadBalancer: &lb}
+	copied := *s
+	copied.LoadBalancer = &lb
+	return &copied
 }
 
 // middlewareView is a middleware as the API shows it.
@@ -130,18 +137,27 @@ func viewMiddleware(m *router.Middleware, usedBy []string) middlewareView {
 	}
 }
 
-// withoutCredentials copies a headers middleware that sets headers which carry
-// credentials.
+// withoutCredentials copies a middleware that may have credentials in options which are not
+// secret by themselves: in headers, and in an address.
 func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
-	if m == nil || m.Headers == nil {
+	switch {
+	case m == nil:
 		return m
+	case m.Headers != nil:
+		h := *m.Headers
+		h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
+		h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
+		copied := *m
+		copied.Headers = &h
+		return &copied
+	case m.ForwardAuth != nil:
+		f := *m.ForwardAuth
+		f.Address = secret.URL(f.Address)
+		copied := *m
+		copied.ForwardAuth = &f
+		return &copied
 	}
-	h := *m.Headers
-	h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
-	h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
-	copied := *m
-	copied.Headers = &h
-	return &copied
+	return m
 }
 
 func starred(headers map[string]string) map[string]string {

@@ -37,14 +37,22 @@ type chromium struct {
 // folder that FAIRWAY_SHOTS names, if it does.
 func newChromium(t *testing.T, origin string) *chromium {
 	t.Helper()
+	profile, err := os.MkdirTemp("", "fairway-chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1360, 900),
+		chromedp.NoSandbox, chromedp.UserDataDir(profile), chromedp.WindowSize(1360, 900),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("ignore-certificate-errors", true),
 	)
 	allocated, freed := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(freed)
 	tab, closed := chromedp.NewContext(allocated)
-	t.Cleanup(closed)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(tab) // waits until the browser has ended
+		closed()
+		_ = os.RemoveAll(profile)
+	})
 	bounded, end := context.WithTimeout(tab, 3*time.Minute)
 	t.Cleanup(end)
 	b := &chromium{t: t, tab: bounded, shots: os.Getenv("FAIRWAY_SHOTS"), allowed: origin}
@@ -156,3 +164,6 @@ func (b *chromium) checkQuiet() {
 		b.t.Errorf("others were asked: %q", b.foreign)
 	}
 }
+
+// awaitPromise has an expression wait for what it promises.
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

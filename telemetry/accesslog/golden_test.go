@@ -57,6 +57,7 @@ func TestJSON_HasTraefiksKeys(t *testing.T) {
 	e := all["client certificate"]
 	e.Record.Attempts = 2
 	var got map[string]any
+	e.Record.Trace = followed{}
 	c := &Config{Format: "json", Fields: &FieldModes{DefaultMode: "keep", Names: map[string]string{"OriginStatusLine": "keep", "DownstreamStatusLine": "keep"}}}
 	if err := json.Unmarshal([]byte(oneLine(t, c, e)), &got); err != nil {
 		t.Fatal(err)
