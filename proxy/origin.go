@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"fairway/internal/record"
@@ -12,7 +13,7 @@ import (
 type timing struct {
 	rec   *record.Record
 	began time.Time
-	done  func(status int, err error) // nil: the request is not followed
+	done  record.Done // nil: the request is not followed
 }
 
 // timed begins with a request before it is given to a server; its headers may be edited
@@ -25,8 +26,12 @@ func timed(r *http.Request, target *Target) timing {
 	}
 	rec.Origin = record.Origin{}
 	t := timing{rec: rec, began: time.Now()}
-	if rec.Trace != nil && !rec.Silent.Traces {
-		t.done = rec.Trace.Attempt(r, target.URL.Scheme+"://"+target.URL.Host)
+	if rec.Trace != nil {
+		server := target.URL.Scheme + "://" + target.URL.Host
+		if target.PreservePath {
+			server += target.URL.EscapedPath()
+		}
+		t.done = rec.Trace.Attempt(r, server)
 	}
 	return t
 }
@@ -37,13 +42,18 @@ func (t timing) answered(status int, length int64) {
 		t.rec.Origin = record.Origin{Status: status, Duration: time.Since(t.began), Length: length}
 	}
 	if t.done != nil {
-		t.done(status, nil)
+		t.done(status, "", nil)
 	}
 }
 
 // failed notes that there was none.
-func (t timing) failed(err error) {
-	if t.done != nil {
-		t.done(0, err)
+func (t timing) failed(e *Error) {
+	if t.done == nil {
+		return
 	}
+	class := e.Class
+	if class == "" {
+		class = strconv.Itoa(e.Status)
+	}
+	t.done(0, class, e)
 }

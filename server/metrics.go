@@ -128,11 +128,12 @@ func (o selective) Observe(e *telemetry.Exchange) {
 
 // observersOf are told of the exchanges of an entry point; nil: nobody is.
 func (s *Server) observersOf() *observers {
-	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), tracer: s.tracer, log: s.log}
+	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), log: s.log}
 	if s.accessLog != nil { // it knows about fairway's own services itself
 		o.list = append(o.list, selective{s.accessLog, true, func(silent *record.Silent) bool { return silent.Log }})
 	}
 	if s.tracer != nil {
+		o.follow = s.tracer.Begin
 		o.list = append(o.list, s.tracer) // it knows whom it follows
 	}
 	if s.metrics != nil {

@@ -13,14 +13,13 @@ import (
 	"fairway/internal/record"
 	"fairway/internal/responsehead"
 	"fairway/telemetry"
-	"fairway/telemetry/traces"
 )
 
 // observers are told of every exchange of an entry point when it is over.
 type observers struct {
 	list    []telemetry.Observer
-	headers bool // some want the fields of responses
-	tracer  *traces.Tracer
+	headers bool                                // some want the fields of responses
+	follow  func(*http.Request, *record.Record) // begins a trace; nil: there are none
 	log     logrus.FieldLogger
 	pool    sync.Pool
 }
@@ -45,8 +44,12 @@ func (o *observers) watch(sw statusWriter, r *http.Request, rec *record.Record) 
 		x.body.ReadCloser = r.Body
 		r.Body = &x.body
 	}
-	if o.tracer != nil && !rec.Silent.Traces {
-		o.tracer.Begin(r, rec)
+	switch {
+	case o.follow == nil:
+	case rec.Silent.Traces:
+		rec.Follow = o.follow
+	default:
+		o.follow(r, rec)
 	}
 	if !o.headers {
 		return x, sw

@@ -19,6 +19,7 @@ type Record struct {
 	Peer       string     // ClientIP as text
 	Unlisted   bool       // Peer is not added to X-Forwarded-For
 	Router     string     // qualified name; empty when no route matched
+	Rule       string     // of the router, as written
 	Service    string
 	Server     string       // URL of the server that was tried last
 	Sent       time.Time    // when that server was given the request; where that matters
@@ -34,6 +35,11 @@ type Record struct {
 	Timed  bool // the times of Origin are wanted
 	Silent Silent
 	Trace  Trace // nil: the request is not followed
+	// Detailed asks for spans of the parts that the request passes.
+	Detailed bool
+	// Follow begins with the Trace of a request whose entry point wants none, if its router
+	// does; nil: that is not to be had.
+	Follow func(r *http.Request, rec *Record)
 	Outcome
 
 	values [4]string // see Value
@@ -44,10 +50,32 @@ type Record struct {
 type Trace interface {
 	// Attempt begins with a request that is given to a server: its headers, which are
 	// edited in their place, tell the server of it. done ends it.
-	Attempt(r *http.Request, server string) (done func(status int, err error))
-	// TraceID and SpanID identify it, as W3C Trace Context does.
+	Attempt(r *http.Request, server string) (done Done)
+	// Ask begins with a request of the gateway's own that is needed for the answer, as one
+	// to an authentication server. It is as Attempt else.
+	Ask(r *http.Request) (done Done)
+	// Enter begins with a part that serves r; inside is the request to go on with. leave
+	// ends it, with the status of its response, 0 if there is none. It is broken if the
+	// part has not come to its end.
+	Enter(r *http.Request, p *Part) (inside *http.Request, leave func(status int, broken bool))
+	// Forget ends the following of r, which nobody is told of: its headers become what they
+	// were.
+	Forget(r *http.Request)
+	// TraceID is that of the trace that the request belongs to.
 	TraceID() [16]byte
+	// SpanID is that of the span of the request itself.
 	SpanID() [8]byte
+}
+
+// Done ends what was begun with: with the status of the answer, or with the reason why
+// there was none and its class, if that is known.
+type Done func(status int, class string, err error)
+
+// Part is a part of the gateway that requests pass.
+type Part struct {
+	Kind string // router, middleware or service
+	Name string // qualified
+	Type string // of the middleware, or of the service
 }
 
 // Verdict is what middlewares said of a request; empty: none was asked.

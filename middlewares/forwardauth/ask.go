@@ -25,11 +25,18 @@ func (h *handler) ask(r *http.Request) (res *http.Response, end func(), err erro
 	if h.timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, h.timeout)
 	}
-	res, err = h.transport.RoundTrip(h.question(r).WithContext(ctx)) // follows no redirection
+	q := h.question(r).WithContext(ctx)
+	done := record.Done(func(int, string, error) {})
+	if rec := record.From(ctx); rec != nil && rec.Trace != nil {
+		done = rec.Trace.Ask(q)
+	}
+	res, err = h.transport.RoundTrip(q) // follows no redirection
 	if err != nil {
+		done(0, "", err)
 		cancel()
 		return nil, func() {}, err
 	}
+	done(res.StatusCode, "", nil)
 	return res, sync.OnceFunc(func() {
 		if res.StatusCode != http.StatusSwitchingProtocols {
 			_, _ = io.CopyN(io.Discard, res.Body, maxDrain)

@@ -37,6 +37,7 @@ var noise = map[string]bool{
 	"Accept": true, "Accept-Charset": true, "Accept-Encoding": true, "Accept-Language": true,
 	"Cache-Control": true, "Pragma": true, "Upgrade-Insecure-Requests": true,
 	"Traceparent": true, "Tracestate": true, "X-Request-Id": true,
+	"B3": true, "X-B3-Traceid": true, "X-B3-Spanid": true, "X-B3-Parentspanid": true, "X-B3-Sampled": true, "X-B3-Flags": true,
 }
 
 // ofCertificate are the headers of passTLSClientCert.

@@ -114,7 +114,7 @@ func TestCache_TellsApartWhatTheServerMayTellApart(t *testing.T) {
 		"all are sent, another origin":    {nil, nil, false, request("Cookie", "a=1", "Origin", "null"), request("Cookie", "a=1", "Origin", "https://a"), 2},
 		"noise": {
 			nil, nil, false,
-			request("Cookie", "a=1", "Accept", "a", "X-Request-Id", "1", "Traceparent", "1", "If-None-Match", "1", "Cache-Control", "no-cache"),
+			request("Cookie", "a=1", "Accept", "a", "X-Request-Id", "1", "Traceparent", "1", "B3", "1", "X-B3-TraceId", "1", "If-None-Match", "1", "Cache-Control", "no-cache"),
 			request("Cookie", "a=1", "Accept", "b", "X-Request-Id", "2", "Accept-Language", "de", "Range", "bytes=0-1", "Upgrade-Insecure-Requests", "1"), 1,
 		},
 		"hop by hop":                 {nil, nil, false, request("Cookie", "a=1", "Connection", "close"), request("Cookie", "a=1", "Keep-Alive", "1"), 1},

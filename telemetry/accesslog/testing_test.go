@@ -85,11 +85,10 @@ func ordinary() *telemetry.Exchange {
 }
 
 // followed is a request that is traced.
-type followed struct{}
+type followed struct{ record.Trace }
 
-func (followed) Attempt(*http.Request, string) func(int, error) { return func(int, error) {} }
-func (followed) TraceID() [16]byte                              { return [16]byte{1, 2, 3} }
-func (followed) SpanID() [8]byte                                { return [8]byte{9} }
+func (followed) TraceID() [16]byte { return [16]byte{1, 2, 3} }
+func (followed) SpanID() [8]byte   { return [8]byte{9} }
 
 // exchanges are what can happen, by name.
 func exchanges() map[string]*telemetry.Exchange {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 	"google.golang.org/protobuf/proto"
 
+	"fairway/internal/record"
 	"fairway/telemetry"
 )
 
@@ -68,11 +69,10 @@ func TestDurations_ThatAreBeyondAllBuckets(t *testing.T) {
 }
 
 // followed is a request that is traced.
-type followed struct{}
+type followed struct{ record.Trace }
 
-func (followed) Attempt(*http.Request, string) func(int, error) { return func(int, error) {} }
-func (followed) TraceID() [16]byte                              { return [16]byte{1, 2, 3} }
-func (followed) SpanID() [8]byte                                { return [8]byte{9} }
+func (followed) TraceID() [16]byte { return [16]byte{1, 2, 3} }
+func (followed) SpanID() [8]byte   { return [8]byte{9} }
 
 // TestMetrics_AreReadByEveryScraper reads a scrape in each format that scrapers ask for.
 func TestMetrics_AreReadByEveryScraper(t *testing.T) {

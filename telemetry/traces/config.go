@@ -107,7 +107,7 @@ func (c *Config) New(log logrus.FieldLogger) (*Tracer, error) {
 	}
 	t := &Tracer{rate: c.SampleRate, internals: c.AddInternals, request: canonical(c.CapturedRequestHeaders), response: canonical(c.CapturedResponseHeaders), safe: c.SafeQueryParams}
 	var err error
-	if t.propagator, t.b3, err = propagator(os.Getenv("OTEL_PROPAGATORS")); err != nil {
+	if err = t.propagate(os.Getenv("OTEL_PROPAGATORS")); err != nil {
 		return nil, err
 	}
 	client, err := c.OTLP.client()
@@ -118,15 +118,16 @@ func (c *Config) New(log logrus.FieldLogger) (*Tracer, error) {
 	for name, value := range c.ResourceAttributes {
 		attributes = append(attributes, attribute.String(name, value))
 	}
-	exporter, err := otlptrace.New(context.Background(), client) // connects when there is something to send
+	to, err := otlptrace.New(context.Background(), client) // connects when there is something to send
 	if err != nil {
 		return nil, fmt.Errorf("otlp: %w", err)
 	}
-	t.exporter = &counting{SpanExporter: exporter, log: log}
+	t.exporter = &exporter{SpanExporter: to, log: log}
+	batches := sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(queueLength))
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()), // see Begin
 		sdktrace.WithResource(resource.NewSchemaless(attributes...)),
-		sdktrace.WithBatcher(t.exporter),
+		sdktrace.WithSpanProcessor(&queue{batches, t.exporter}),
 	)
 	t.tracer = t.provider.Tracer("fairway")
 	return t, nil
@@ -139,9 +140,9 @@ func canonical(names []string) (all []string) {
 	return all
 }
 
-// propagator makes the way in which traces are passed on, of the names that the variable
+// propagate chooses how traces come and are passed on, by the names that the variable
 // OTEL_PROPAGATORS has.
-func propagator(names string) (p propagation.TextMapPropagator, byB3 bool, err error) {
+func (t *Tracer) propagate(names string) error {
 	if names == "" {
 		names = "tracecontext,baggage"
 	}
@@ -149,13 +150,13 @@ func propagator(names string) (p propagation.TextMapPropagator, byB3 bool, err e
 	for name := range strings.SplitSeq(names, ",") {
 		switch name = strings.TrimSpace(name); name {
 		case "tracecontext":
-			all = append(all, propagation.TraceContext{})
+			all, t.w3c = append(all, propagation.TraceContext{}), true
 		case "baggage":
 			all = append(all, propagation.Baggage{})
 		case "b3":
-			all, byB3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3SingleHeader))), true
+			all, t.b3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3SingleHeader))), true
 		case "b3multi":
-			all, byB3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader))), true
+			all, t.b3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader))), true
 		case "none":
 		default:
 			known := []string{"tracecontext", "baggage", "b3", "b3multi", "none"}
@@ -163,10 +164,17 @@ func propagator(names string) (p propagation.TextMapPropagator, byB3 bool, err e
 			if near := nearest.Name(name, known); near != "" {
 				err = fmt.Errorf("%w; did you mean %q?", err, near)
 			}
-			return nil, false, err
+			return err
 		}
 	}
-	return propagation.NewCompositeTextMapPropagator(all...), byB3, nil
+	if t.w3c {
+		t.telling = append(t.telling, headersOfW3C[:]...)
+	}
+	if t.b3 {
+		t.telling = append(t.telling, headersOfB3[:]...)
+	}
+	t.propagator = propagation.NewCompositeTextMapPropagator(all...)
+	return nil
 }
 
 func (o *OTLP) client() (otlptrace.Client, error) {

@@ -84,6 +84,37 @@ func (c *collector) byKind(kind v1.Span_SpanKind) *v1.Span {
 	return nil
 }
 
+// all are the spans of a kind, in the order in which they have ended.
+func (c *collector) all(kind v1.Span_SpanKind) (list []*v1.Span) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.spans {
+		if s.Kind == kind {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// named is the only span of a name.
+func (c *collector) named(t *testing.T, name string) (found *v1.Span) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.spans {
+		if s.Name == name && found != nil {
+			t.Fatalf("there are several spans %q", name)
+		}
+		if s.Name == name {
+			found = s
+		}
+	}
+	if found == nil {
+		t.Fatalf("there is no span %q", name)
+	}
+	return found
+}
+
 func attributesOf(s *v1.Span) map[string]any {
 	all := map[string]any{}
 	for _, a := range s.Attributes {

@@ -1,7 +1,6 @@
 package traces
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"net/http/httptest"
@@ -60,14 +59,17 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			r := httptest.NewRequest("GET", "/shop?page=2&token=secret&flag", nil)
 			r.Header.Set("Traceparent", parent)
 			r.Header.Set("X-One", "1")
+			r.Header.Set("User-Agent", "curl")
+			r.Header.Set("X-Forwarded-For", "203.0.113.9, 10.0.0.7") // of somebody who is trusted
+			r.Host, r.RemoteAddr = "A.test:8443", "10.0.0.1:1234"
 			rec := &record.Record{Start: time.Now(), EntryPoint: "web", Host: "a.test", Router: "shop@docker", Service: "s@docker", Peer: "10.0.0.1"}
 			tr.Begin(r, rec)
 			server := r.Header.Get("Traceparent")
-			done := rec.Trace.Attempt(r, "http://10.0.0.2:80")
+			done := rec.Trace.Attempt(r, "http://10.0.0.2:8080")
 			client := r.Header.Get("Traceparent")
-			done(503, nil)
-			rec.Trace.Attempt(r, "http://10.0.0.3:80")(0, errors.New("refused"))
-			rec.Cause = "refused"
+			done(503, "", nil)
+			rec.Trace.Attempt(r, "http://10.0.0.3")(0, "connection_refused", errors.New("refused"))
+			rec.Cause, rec.Class, rec.Rule = "refused", "connection_refused", "PathPrefix(`/shop`)"
 			tr.Observe(&telemetry.Exchange{Record: rec, Request: r, Duration: time.Second, Status: 502, Written: 11, Response: fields{"X-Two": "2"}})
 			closed(t, tr)
 
@@ -84,11 +86,15 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			got := attributesOf(of)
 			for key, want := range map[string]any{
 				"http.request.method": "GET", "url.path": "/shop", "url.query": "page=2&token=REDACTED&flag", "http.response.status_code": int64(502),
-				"server.address": "a.test", "client.address": "10.0.0.1", "fairway.router": "shop@docker", "error.message": "refused", "http.response.body.size": int64(11),
+				"server.address": "a.test", "client.address": "203.0.113.9", "network.peer.address": "10.0.0.1", "network.peer.port": int64(1234), "network.protocol.version": "1.1",
+				"user_agent.original": "curl", "server.port": int64(8443), "fairway.router.name": "shop@docker", "http.route": "PathPrefix(`/shop`)", "error.type": "connection_refused", "error.message": "refused", "http.response.body.size": int64(11),
 			} {
 				if got[key] != want {
 					t.Errorf("%s: got %v, want %v", key, got[key], want)
 				}
+			}
+			if rec.Trace.TraceID() != [16]byte(of.TraceId) || rec.Trace.SpanID() != [8]byte(of.SpanId) {
+				t.Errorf("the record has %x and %x", rec.Trace.TraceID(), rec.Trace.SpanID())
 			}
 			if len(c.spans) != 3 || c.resource["service.name"] != "fairway" || c.resource["region"] != "north" {
 				t.Errorf("got %d spans of %v", len(c.spans), c.resource)
@@ -96,9 +102,23 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			if name == "HTTP" && c.headers[0] != "secret" {
 				t.Errorf("got headers %q", c.headers)
 			}
-			attempt := c.byKind(v1.Span_SPAN_KIND_CLIENT)
-			if string(attempt.ParentSpanId) != string(of.SpanId) || attributesOf(attempt)["server.address"] != "10.0.0.2" || attributesOf(attempt)["http.response.status_code"] != int64(503) {
-				t.Errorf("got %+v", attempt)
+			attempts := c.all(v1.Span_SPAN_KIND_CLIENT)
+			for i, want := range []map[string]any{
+				{"server.address": "10.0.0.2", "server.port": int64(8080), "http.response.status_code": int64(503), "error.type": "503", "url.full": "http://10.0.0.2:8080/shop?page=2&token=REDACTED&flag"},
+				{"server.address": "10.0.0.3", "server.port": int64(80), "error.type": "connection_refused", "http.request.resend_count": int64(1)},
+			} {
+				if string(attempts[i].ParentSpanId) != string(of.SpanId) || attempts[i].Status.GetCode() != v1.Status_STATUS_CODE_ERROR {
+					t.Errorf("got %+v", attempts[i])
+				}
+				got := attributesOf(attempts[i])
+				for key, want := range want {
+					if got[key] != want {
+						t.Errorf("attempt %d: %s: got %v, want %v", i+1, key, got[key], want)
+					}
+				}
+			}
+			if got := attributesOf(attempts[0])["http.request.resend_count"]; got != nil {
+				t.Errorf("the first attempt is the %v-th again", got)
 			}
 		})
 	}
@@ -111,17 +131,20 @@ func TestTracer_WhoDecides(t *testing.T) {
 		headers map[string]string
 		want    bool
 	}{
-		"all":                 {1, nil, true},
-		"none":                {0, nil, false},
-		"the sender does":     {0, map[string]string{"Traceparent": parent}, true},
-		"the sender does not": {1, map[string]string{"Traceparent": parent[:53] + "00"}, false},
-		"another flag":        {0, map[string]string{"Traceparent": parent[:53] + "03"}, true},
-		"garbage":             {0, map[string]string{"Traceparent": "x"}, false},
-		"b3 does":             {0, map[string]string{"B3": traceID + "-b7ad6b7169203331-1"}, true},
-		"b3 does not":         {1, map[string]string{"B3": "0"}, false},
-		"b3 debug":            {0, map[string]string{"B3": traceID + "-b7ad6b7169203331-d"}, true},
-		"b3 in several":       {0, map[string]string{"X-B3-Sampled": "1"}, true},
-		"b3 in several, not":  {1, map[string]string{"X-B3-Sampled": "0"}, false},
+		"all":                  {1, nil, true},
+		"none":                 {0, nil, false},
+		"the sender does":      {0, map[string]string{"Traceparent": parent}, true},
+		"the sender does not":  {1, map[string]string{"Traceparent": parent[:53] + "00"}, false},
+		"another flag":         {0, map[string]string{"Traceparent": parent[:53] + "03"}, true},
+		"garbage":              {0, map[string]string{"Traceparent": "x"}, false},
+		"b3 does":              {0, map[string]string{"B3": traceID + "-b7ad6b7169203331-1"}, true},
+		"b3 does not":          {1, map[string]string{"B3": "0"}, false},
+		"b3 debug":             {0, map[string]string{"B3": traceID + "-b7ad6b7169203331-d"}, true},
+		"b3 in several":        {0, map[string]string{"X-B3-Sampled": "1"}, true},
+		"b3 in several, not":   {1, map[string]string{"X-B3-Sampled": "0"}, false},
+		"b3 in several, debug": {0, map[string]string{"X-B3-Flags": "1"}, true},
+		"b3 without a trace":   {0, map[string]string{"B3": "1"}, true},
+		"b3 leaves it to us":   {1, map[string]string{"B3": traceID + "-b7ad6b7169203331"}, true},
 	} {
 		tr := build(t, func(c *Config) { c.SampleRate = tt.rate })
 		r := httptest.NewRequest("GET", "/", nil)
@@ -136,39 +159,35 @@ func TestTracer_WhoDecides(t *testing.T) {
 	}
 }
 
-func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
-	tr := build(t, func(c *Config) { c.SampleRate = 0.5 })
+func TestTracer_OthersThanThoseThatAreSpokenDecideNothing(t *testing.T) {
+	t.Setenv("OTEL_PROPAGATORS", "b3")
+	tr := build(t, func(*Config) {})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Traceparent", parent[:53]+"00")
 	rec := &record.Record{}
-	if n := testing.AllocsPerRun(100, func() { tr.Begin(r, rec) }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-	if got := r.Header.Get("Traceparent"); got != parent[:53]+"00" {
-		t.Errorf("the trace of the sender is changed: %s", got)
+	if tr.Begin(r, rec); rec.Trace == nil || r.Header.Get("Traceparent") != parent[:53]+"00" || r.Header.Get("B3") == "" {
+		t.Errorf("followed %v, with %v", rec.Trace != nil, r.Header)
 	}
 }
 
-func TestTracer_ADeadCollector(t *testing.T) {
-	var said bytes.Buffer
-	log := logrus.New()
-	log.SetOutput(&said)
-	c := &Config{}
-	c.SetDefaults()
-	s := httptest.NewServer(nil)
-	s.Close()
-	c.OTLP = &OTLP{HTTP: &HTTP{Endpoint: s.URL + "/v1/traces"}}
-	tr, err := c.New(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := httptest.NewRequest("GET", "/", nil)
-	rec := &record.Record{Start: time.Now()}
-	tr.Begin(r, rec)
-	tr.Observe(&telemetry.Exchange{Record: rec, Request: r, Status: 200, Response: fields{}})
-	closed(t, tr)
-	if tr.Lost() != 1 || !strings.Contains(said.String(), "spans cannot be sent to the collector") {
-		t.Errorf("lost %d, the log has %q", tr.Lost(), &said)
+func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
+	t.Setenv("OTEL_PROPAGATORS", "tracecontext,b3")
+	for name, tt := range map[string]struct {
+		rate         float64
+		field, value string
+	}{
+		"by lot": {0, "X-Other", "1"}, "by W3C": {1, "Traceparent", parent[:53] + "00"}, "by B3": {1, "B3", traceID + "-b7ad6b7169203331-0"}, "by B3 in several": {1, "X-B3-Sampled", "0"},
+	} {
+		tr := build(t, func(c *Config) { c.SampleRate = tt.rate })
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set(tt.field, tt.value)
+		rec := &record.Record{}
+		if n := testing.AllocsPerRun(100, func() { tr.Begin(r, rec) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+		if got := r.Header.Get(tt.field); got != tt.value || len(r.Header) != 1 || rec.Trace != nil {
+			t.Errorf("%s: the request is changed: %v", name, r.Header)
+		}
 	}
 }
 
