@@ -138,6 +138,7 @@ func TestLoad_EntryPointFaults(t *testing.T) {
 		"UDP with a bad port":            {"address=:99999/udp", `":99999/udp" has no port`},
 		"an engine":                      {"engine=fast", `"fast" is none of fairway, std`},
 		"an engine that is nearly right": {"engine=fairways", `did you mean "fairway"?`},
+		"a trace verbosity":              {"observability.traceverbosity=detail", `"detail" is none of minimal, detailed (did you mean "detailed"?)`},
 		"a strategy":                     {"http.underscoreheadersstrategy=rejct", `"rejct" is none of keep, delete, reject (did you mean "reject"?)`},
 		"a network of the PROXY header":  {"proxyprotocol.trustedips=10.0.0.0/99", `"10.0.0.0/99" is neither an address nor a CIDR range`},
 		"a network of X-Forwarded":       {"forwardedheaders.trustedips=10.0.0.0/8,proxy", `"proxy" is neither an address nor a CIDR range`},

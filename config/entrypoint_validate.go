@@ -57,6 +57,9 @@ func (e *EntryPoint) validate(wrong func(option, format string, args ...any)) {
 		}
 	}
 	oneOf("engine", e.Engine, "fairway", "std")
+	if e.Observability != nil {
+		oneOf("observability.traceVerbosity", e.Observability.TraceVerbosity, "minimal", "detailed")
+	}
 	oneOf("http.underscoreHeadersStrategy", e.HTTP.UnderscoreHeadersStrategy, KeepUnderscores, DeleteUnderscores, RejectUnderscores)
 	ranges("forwardedHeaders.trustedIPs", e.ForwardedHeaders.TrustedIPs)
 	if e.ProxyProtocol != nil {

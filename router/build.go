@@ -32,6 +32,7 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		problems:    slices.Clone(cfg.Problems),
 	}}
 	b.blame()
+	b.detailed = env.detailed(cfg.HTTP.Routers)
 	b.middlewares()
 	b.transports()
 	b.tlsOptions()
@@ -66,6 +67,7 @@ type building struct {
 	guards   map[object]bool     // some of the reasons that disable are about what was to guard it
 	changed  []pair              // routers that are not the same as before
 	kept     int                 // routers that are
+	detailed bool                // somebody wants spans of the parts
 	moved    bool                // what routers use is not all the same as before
 	path     []string            // services that are being built, each for the one before
 }

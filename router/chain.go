@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"fairway/config/dynamic"
+	"fairway/internal/record"
 	"fairway/middlewares"
 )
 
@@ -22,6 +23,8 @@ type chaining struct {
 	within  []string // chains that are being built, to find circles
 	built   int      // middlewares so far
 	inFront bool     // it stands in front of all routes
+
+	detailed bool // its parts have spans
 }
 
 // use is one thing that was looked at when a chain was built.
@@ -31,8 +34,9 @@ type use struct {
 	slot       *Slot       // nil: there was none
 	transport  *transport  // nil: there was none
 	options    *tlsOptions // nil: there were none
+	detailed   bool
 
-	isSlot, isTransport, isOptions bool
+	isSlot, isTransport, isOptions, isDetail bool
 }
 
 // same tells whether all that a chain was built from is as it was.
@@ -42,6 +46,8 @@ func (b *building) same(uses []use) bool {
 		switch {
 		case u.isTransport:
 			same = b.next.transports[u.name] == u.transport
+		case u.isDetail:
+			same = b.detailed == u.detailed
 		case u.isOptions:
 			same = b.next.options[u.name] == u.options
 		case u.isSlot:
@@ -126,7 +132,7 @@ func (m *chaining) handler(name string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slot, nil
+	return m.followed(record.Part{Kind: dynamic.KindService, Name: name, Type: slot.Kind}, slot), nil
 }
 
 // wrap puts the named middlewares in front of next, in their order. Its error
@@ -178,5 +184,8 @@ func (m *chaining) middleware(ctx context.Context, name string, next http.Handle
 	if err != nil {
 		return nil, fmt.Errorf("its middleware %q cannot be built: %w", name, err)
 	}
-	return h, nil
+	if def.Config.Chain != nil { // nothing by itself
+		return h, nil
+	}
+	return m.followed(record.Part{Kind: dynamic.KindMiddleware, Name: name, Type: def.Kind}, h), nil
 }

@@ -30,7 +30,7 @@ func (b *building) errorPages() {
 		b.next.pages = old
 		return
 	}
-	m := &chaining{building: b, inFront: true}
+	m := &chaining{building: b, inFront: true, detailed: b.env.detailed(nil)}
 	ctx, retire := context.WithCancel(context.Background())
 	p := &pages{retire: retire}
 	err := error(nil)

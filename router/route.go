@@ -12,6 +12,7 @@ import (
 	"fairway/config/dynamic"
 	"fairway/internal/answer"
 	"fairway/internal/nearest"
+	"fairway/internal/record"
 	"fairway/router/rule"
 )
 
@@ -84,7 +85,7 @@ func (b *building) route(name string, c *dynamic.Router, points []EntryPoint, un
 	o := object{dynamic.KindRouter, blamed}
 	old, said := b.previous.routes[name], b.said(o)
 	rt := &Route{Name: name, Config: c, Status: Enabled, TLS: c.TLS, Errors: said, said: said, of: blamed}
-	m := &making{chaining: chaining{building: b}, route: rt, provider: dynamic.ProviderOf(name)}
+	m := &making{chaining: chaining{building: b, detailed: b.env.wantsDetail(c, points)}, route: rt, provider: dynamic.ProviderOf(name)}
 	if len(b.warned[o]) > 0 {
 		rt.Status = Warned
 	}
@@ -231,7 +232,7 @@ func (m *making) chain(c *dynamic.Router) {
 		m.close()
 		m.failWith(err)
 	}
-	rt.handler = h
+	rt.handler = m.followed(record.Part{Kind: dynamic.KindRouter, Name: rt.Name}, h)
 	if rt.Status == Disabled {
 		retire()
 	}

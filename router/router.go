@@ -21,6 +21,7 @@ type EntryPoint struct {
 	Default     bool               // one of those for routers that name none
 	Middlewares []string           // in front of those of every router
 	TLS         *dynamic.RouterTLS // for routers that say nothing of TLS; nil: none
+	Detailed    bool               // so are the traces of routers that do not say it themselves
 }
 
 // Env is what building a table needs of the gateway.
@@ -36,6 +37,8 @@ type Env struct {
 	ErrorPages string
 	// Resolvers are the names of the certificate resolvers; nil: they are not known.
 	Resolvers []string
+	// Traced tells that requests may be followed.
+	Traced bool
 }
 
 // Router holds the table in force.

@@ -100,7 +100,7 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 		return "", nil, nil, err
 	}
 	provider := dynamic.ProviderOf(name)
-	m := &chaining{building: b}
+	m := &chaining{building: b, detailed: b.detailed}
 	env := proxy.Env{
 		Name: name, Log: b.env.Log.WithField("service", name), Forwarder: b.env.Forwarder,
 		Service: func(s string) (proxy.Child, error) {
@@ -108,7 +108,7 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 			if err != nil {
 				return nil, err
 			}
-			return slot, nil
+			return m.followedChild(slot), nil
 		},
 		Warn:      func(reason error) { warnings = append(warnings, reason) },
 		Transport: func(t string) (proxy.Forwarder, error) { return m.forwarder(dynamic.Qualify(t, provider)) },
@@ -126,6 +126,9 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 	if err != nil {
 		retire()
 		return kind, nil, nil, &guardError{err}
+	}
+	if len(m.uses) > 0 { // more than one part
+		m.uses = append(m.uses, use{isDetail: true, detailed: b.detailed})
 	}
 	return kind, &instance{config: c, service: svc, handler: h, uses: m.uses, retire: retire}, warnings, nil
 }

@@ -77,12 +77,27 @@ type Route struct {
 // ServeHTTP sends a request through the route.
 func (rt *Route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec := record.From(r.Context()); rec != nil {
-		rec.Router, rec.Service = rt.Name, rt.Service
+		rec.Router, rec.Service, rec.Rule = rt.Name, rt.Service, rt.Config.Rule
 		if rt.Config.Observability != nil {
-			rt.Config.Observability.Silence(&rec.Silent)
+			rt.observe(r, rec)
 		}
 	}
 	rt.handler.ServeHTTP(w, r)
+}
+
+// observe notes what the router says of who is told of its requests. Entry points, which
+// come first, may have said otherwise.
+func (rt *Route) observe(r *http.Request, rec *record.Record) {
+	o := rt.Config.Observability
+	o.Silence(&rec.Silent)
+	rec.Detailed = o.Detail(rec.Detailed)
+	switch {
+	case rec.Silent.Traces && rec.Trace != nil:
+		rec.Trace.Forget(r)
+		rec.Trace = nil
+	case !rec.Silent.Traces && rec.Trace == nil && rec.Follow != nil:
+		rec.Follow(r, rec)
+	}
 }
 
 // Middleware is one configured middleware. Each route that uses it has an

@@ -35,6 +35,7 @@ type outer struct {
 	lines      lines
 	observers  *observers // nil: there are none
 	silent     record.Silent
+	detailed   bool
 	active     atomic.Int64 // requests under way
 }
 
@@ -48,6 +49,7 @@ func newOuter(entryPoint string, c *config.EntryPoint, passes *passes, https *ht
 		pace: newPace(c.Transport.RespondingTimeouts.MinBodyRate, paceGrace), passes: passes, https: https, next: next, classes: c.HTTP.ProxyStatus,
 	}
 	c.Observability.Silence(&made.silent)
+	made.detailed = c.Observability.Detail(false)
 	return made, nil
 }
 
@@ -113,7 +115,7 @@ func (o *outer) begin(r *http.Request) (*http.Request, *record.Record) {
 		r = r.WithContext(record.With(r.Context(), rec))
 	}
 	rec.Start, rec.EntryPoint, rec.Host, rec.Classes = time.Now(), o.entryPoint, rule.CleanHost(r.Host), o.classes
-	rec.Silent = o.silent
+	rec.Silent, rec.Detailed = o.silent, o.detailed
 	if rec.Peer == "" {
 		rec.ClientIP = clientip.Peer(r)
 		rec.Peer = rec.ClientIP.String()

@@ -92,7 +92,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.router = router.New(router.Env{
 		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
-		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names,
+		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names, Traced: s.tracer != nil,
 	})
 	s.watch = &providers.Watch{
 		Providers: all, Log: o.Log, Apply: s.apply,
@@ -135,7 +135,7 @@ func (s *Server) routerEntryPoints() []router.EntryPoint {
 		}
 		points = append(points, router.EntryPoint{
 			Name: name, Middlewares: c.HTTP.Middlewares, TLS: c.HTTP.TLS,
-			Default: c.AsDefault || !asDefault && name != config.InternalEntryPoint,
+			Default: c.AsDefault || !asDefault && name != config.InternalEntryPoint, Detailed: c.Observability.Detail(false),
 		})
 	}
 	return points

@@ -122,7 +122,8 @@ type Observability struct {
 	Metrics *bool `json:"metrics,omitempty"`
 	// Tracing follows them. Default: true.
 	Tracing *bool `json:"tracing,omitempty"`
-	// TraceVerbosity is minimal or detailed: with spans of routers, middlewares and
+	// TraceVerbosity is minimal, with spans of the request and of each attempt to have it
+	// answered by a server, or detailed: with spans of the router, the middlewares and the
 	// services as well. Default: minimal.
 	TraceVerbosity string `json:"traceVerbosity,omitempty"`
 }
@@ -140,6 +141,15 @@ func (o *Observability) Silence(s *record.Silent) {
 			*who.silent = !*who.told
 		}
 	}
+}
+
+// Detail tells whether spans of routers, middlewares and services are wanted. What o does
+// not say is as before; it may be nil.
+func (o *Observability) Detail(before bool) bool {
+	if o == nil || o.TraceVerbosity != "minimal" && o.TraceVerbosity != "detailed" {
+		return before
+	}
+	return o.TraceVerbosity == "detailed"
 }
 
 // Service answers requests. It has exactly one kind.

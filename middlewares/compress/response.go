@@ -25,6 +25,9 @@ type response struct {
 	body    compressor // nil: it is not compressed
 }
 
+// Status implements the contract of writers that know their status.
+func (w *response) Status() int { return w.status }
+
 // Header implements http.ResponseWriter.
 func (w *response) Header() http.Header { return w.inner.Header() }
 

@@ -19,6 +19,7 @@ type catcher struct {
 	handler  *handler
 	request  *http.Request
 	before   http.Header // what was there already when the request came
+	status   int         // that the service has given; 0: none yet
 	begun    bool
 	caught   bool
 	broken   bool        // the page is not whole
@@ -39,8 +40,19 @@ func (c *catcher) Header() http.Header {
 	return c.inner.Header()
 }
 
+// Status implements the contract of writers that know their status: it is that of the
+// service, also when the client gets a page.
+func (c *catcher) Status() int { return c.status }
+
+func (c *catcher) note(status int) {
+	if c.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		c.status = status
+	}
+}
+
 // WriteHeader implements http.ResponseWriter. Informational responses pass.
 func (c *catcher) WriteHeader(status int) {
+	c.note(status)
 	switch {
 	case c.caught:
 	case c.begun || status < 200:
@@ -69,6 +81,7 @@ func (c *catcher) Forward(r responsehead.Received) error {
 		return responsehead.ErrInParts
 	}
 	c.begun = true
+	c.note(r.StatusCode())
 	return responsehead.Forward(c.inner, r)
 }
 

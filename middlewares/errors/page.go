@@ -103,8 +103,12 @@ type page struct {
 	status, original int
 	head             bool // the client wants no body
 	begun            bool
+	said             int // the status that the service has given; 0: none yet
 	bad              int // the status of what is no page
 }
+
+// Status implements the contract of writers that know their status.
+func (p *page) Status() int { return p.said }
 
 // Header implements http.ResponseWriter.
 func (p *page) Header() http.Header { return p.header }
@@ -115,6 +119,7 @@ func (p *page) WriteHeader(status int) {
 	if p.begun || p.bad != 0 || status < 200 {
 		return
 	}
+	p.said = status
 	if status > 299 && status != p.status && status != p.original {
 		p.bad = status
 		return
