@@ -35,7 +35,7 @@ type Configuration struct {
 	ErrorPages string `json:"errorPages,omitempty"`
 	// API shows what is routed where.
 	API *API `json:"api,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	// Ping answers health checks at /ping.
+	// Ping answers health checks at /ping and /ready.
 	Ping *Ping `json:"ping,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// AccessLog has a line for each request.
 	AccessLog *accesslog.Config `json:"accessLog,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -88,16 +88,22 @@ type API struct {
 // SetDefaults implements the defaults documented at the fields.
 func (a *API) SetDefaults() { a.Dashboard, a.LiveRequests, a.BasePath = true, true, "/" }
 
-// Ping answers health checks at /ping with 200 OK.
+// Ping answers health checks: at /ping with 200 OK, and at /ready as soon as fairway knows
+// what to route to.
 type Ping struct {
-	// EntryPoint where it is served. Default: traefik.
+	// EntryPoint where both are served. At another one than traefik, routers that match
+	// /ready come first. Default: traefik.
 	EntryPoint string `json:"entryPoint,omitempty"`
-	// ManualRouting serves it nowhere by itself: route to ping@internal. Default:
-	// false.
+	// ManualRouting serves them nowhere by themselves: route to ping@internal and
+	// ready@internal. Default: false.
 	ManualRouting bool `json:"manualRouting,omitempty"`
-	// TerminatingStatusCode is the answer while fairway stops. Default: 503.
+	// TerminatingStatusCode is the answer of /ping while fairway stops. That of /ready is
+	// 503. Default: 503.
 	TerminatingStatusCode int `json:"terminatingStatusCode,omitempty"`
 }
+
+// Ready is what /ready answers when it does so with 200.
+const Ready = "ready"
 
 // SetDefaults implements the defaults documented at the fields.
 func (p *Ping) SetDefaults() { p.EntryPoint, p.TerminatingStatusCode = InternalEntryPoint, 503 }

@@ -32,8 +32,9 @@ type Watch struct {
 	current map[string]*dynamic.Configuration // last published, as published
 	failed  map[string]string                 // reasons of providers that are down
 	updates map[string]State
-	changed chan struct{} // holds one: something is to be applied
-	heard   chan struct{} // closed when what all have published is applied
+	settled map[string]bool // whose first word, or first failure, is applied
+	changed chan struct{}   // holds one: something is to be applied
+	heard   chan struct{}   // closed when what all have published is applied
 }
 
 const (
@@ -56,7 +57,7 @@ func (w *Watch) prepare() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.changed == nil {
-		w.updates = map[string]State{}
+		w.updates, w.settled = map[string]State{}, map[string]bool{}
 		w.current, w.failed = map[string]*dynamic.Configuration{}, map[string]string{}
 		w.changed, w.heard = make(chan struct{}, 1), make(chan struct{})
 	}
@@ -169,7 +170,9 @@ func (w *Watch) apply(ctx context.Context) {
 			return
 		case <-w.changed:
 		}
-		w.Apply(w.state(qualified, source))
+		state, told := w.state(qualified, source)
+		w.Apply(state)
+		w.settle(told)
 		if !heard && len(source) == len(w.Providers) {
 			heard = true
 			close(w.heard)
@@ -182,8 +185,32 @@ func (w *Watch) apply(ctx context.Context) {
 	}
 }
 
-// state merges what is published now. Only what is new is qualified again.
-func (w *Watch) state(qualified, source map[string]*dynamic.Configuration) *dynamic.Configuration {
+// settle notes whose word, or failure, is applied now.
+func (w *Watch) settle(told []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range told {
+		w.settled[name] = true
+	}
+}
+
+// Waiting are the names of the providers that have neither published anything that is
+// applied, nor failed with a problem that is told.
+func (w *Watch) Waiting() (names []string) {
+	w.prepare()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(w.Providers)) {
+		if !w.settled[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// state merges what is published now, and tells whom it is of. Only what is new is
+// qualified again.
+func (w *Watch) state(qualified, source map[string]*dynamic.Configuration) (merged *dynamic.Configuration, of []string) {
 	w.mu.Lock()
 	current, failed := maps.Clone(w.current), maps.Clone(w.failed)
 	w.mu.Unlock()
@@ -192,12 +219,12 @@ func (w *Watch) state(qualified, source map[string]*dynamic.Configuration) *dyna
 			source[name], qualified[name] = c, c.Qualified(name)
 		}
 	}
-	merged := *dynamic.Merge(qualified)
+	all := *dynamic.Merge(qualified)
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		merged.Problems = append(slices.Clip(merged.Problems), dynamic.Problem{
+		all.Problems = append(slices.Clip(all.Problems), dynamic.Problem{
 			Severity: dynamic.Error,
 			Provider: name, Reason: "the provider failed, its last configuration stays in force: " + failed[name],
 		})
 	}
-	return &merged
+	return &all, slices.AppendSeq(slices.Collect(maps.Keys(current)), maps.Keys(failed))
 }

@@ -307,3 +307,39 @@ func TestWatch_StatesOfProviders(t *testing.T) {
 		}
 	})
 }
+
+func TestWatch_TellsWhomItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, broken, quick := newRemote(), newRemote(), newRemote()
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		gate := make(chan struct{})
+		w := &Watch{Providers: map[string]Provider{"slow": slow, "broken": broken, "quick": quick}, Log: log, Apply: func(*dynamic.Configuration) { <-gate }}
+		waits := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			if got := strings.Join(w.Waiting(), " "); got != want {
+				t.Errorf("waits for %q, want %q", got, want)
+			}
+		}
+		waits("broken quick slow")
+		ctx, stop := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { w.Run(ctx); close(over) }()
+		quick.next <- with("a")
+		waits("broken quick slow") // what it said is not applied yet
+		gate <- struct{}{}
+		waits("broken slow")
+		broken.fail <- errors.New("nobody there")
+		gate <- struct{}{}
+		waits("slow")
+		slow.next <- with()
+		gate <- struct{}{}
+		waits("")
+		quick.fail <- errors.New("gone")
+		waits("") // its last word stays in force
+		gate <- struct{}{}
+		stop()
+		<-over
+	})
+}

@@ -104,7 +104,7 @@ func isGuard(err error) bool {
 }
 
 // turnedOnBy names the install options of the gateway's own services.
-var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping", "prometheus@internal": "metrics.prometheus"}
+var turnedOnBy = map[string]string{"api@internal": "api", "dashboard@internal": "api", "debug@internal": "api.debug", "ping@internal": "ping", "ready@internal": "ping", "prometheus@internal": "metrics.prometheus"}
 
 // service returns the slot of a service that works.
 func (m *chaining) service(name string) (*Slot, error) {

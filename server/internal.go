@@ -2,11 +2,8 @@ package server
 
 import (
 	"context"
-	"expvar"
 	"math"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"strings"
 
 	"fairway/config"
@@ -26,7 +23,7 @@ func (s static) Run(ctx context.Context, publish providers.Publish) error {
 }
 
 // internalRoutes are the routes that follow from the install configuration: the
-// API, /ping, and redirections of entry points.
+// API, /ping and /ready, and redirections of entry points.
 func internalRoutes(c *config.Configuration) static {
 	h := &dynamic.HTTP{Routers: map[string]*dynamic.Router{}, Middlewares: map[string]*dynamic.Middleware{}}
 	route := func(name, entryPoint, rule, service string, priority int) {
@@ -47,6 +44,7 @@ func internalRoutes(c *config.Configuration) static {
 	}
 	if c.Ping != nil && !c.Ping.ManualRouting {
 		route("ping", c.Ping.EntryPoint, "Path(`/ping`)", "ping", math.MaxInt)
+		route("ready", c.Ping.EntryPoint, "Path(`/ready`)", "ready", readyPriority(c, c.Ping.EntryPoint))
 	}
 	for name, e := range c.EntryPoints {
 		if e.HTTP.Redirections != nil && e.HTTP.Redirections.EntryPoint != nil && !e.Datagrams() {
@@ -69,16 +67,4 @@ func redirect(h *dynamic.HTTP, c *config.Configuration, from string, r *config.R
 		EntryPoints: []string{from}, Rule: "PathPrefix(`/`)", Priority: r.Priority,
 		Middlewares: []string{"redirect-" + name}, Service: "noop@internal",
 	}
-}
-
-// debugHandler serves what Go tells of a running program.
-func debugHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.Handle("/debug/vars", expvar.Handler())
-	return mux
 }

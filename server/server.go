@@ -161,13 +161,14 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 		}
 		if c.Debug {
 			handlers["debug"] = debugHandler()
+			handlers["api"] = withDebug(handlers["api"], handlers["debug"])
 		}
 	}
 	if s.metrics != nil {
 		handlers["prometheus"] = s.metrics.Handler()
 	}
 	if s.config.Ping != nil {
-		handlers["ping"] = http.HandlerFunc(s.ping)
+		handlers["ping"], handlers["ready"] = http.HandlerFunc(s.ping), http.HandlerFunc(s.ready)
 	}
 	return handlers
 }
@@ -342,14 +343,6 @@ func fields(p dynamic.Problem) logrus.Fields {
 		f[p.Kind] = p.Name
 	}
 	return f
-}
-
-func (s *Server) ping(w http.ResponseWriter, _ *http.Request) {
-	if s.stopping.Load() {
-		w.WriteHeader(s.config.Ping.TerminatingStatusCode)
-		return
-	}
-	_, _ = w.Write([]byte("OK"))
 }
 
 // lastLines is how long the lines of the last requests may take to be written.

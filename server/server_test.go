@@ -283,11 +283,11 @@ func TestServer_CirclesEnd(t *testing.T) {
 
 func TestServer_ServicesThatAreNotTurnedOnAreNotThere(t *testing.T) {
 	routes := "http:\n  routers:\n"
-	for _, name := range []string{"api", "dashboard", "debug", "ping"} {
+	for _, name := range []string{"api", "dashboard", "debug", "ping", "ready"} {
 		routes += "    " + name + ": {rule: 'Host(`" + name + "`)', service: " + name + "@internal}\n"
 	}
 	r := start(t, routes)
-	for _, host := range []string{"api", "dashboard", "debug", "ping"} {
+	for _, host := range []string{"api", "dashboard", "debug", "ping", "ready"} {
 		if res, _ := r.get(t, host, "/debug/vars"); res.StatusCode != 404 {
 			t.Errorf("%s: got %d, want 404", host, res.StatusCode)
 		}

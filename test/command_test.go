@@ -110,8 +110,13 @@ func TestHealthcheck(t *testing.T) {
 		t.Errorf("nothing runs: got exit code %d\n%s", code, out)
 	}
 	startFairway(t, "--entrypoints.traefik.address=127.0.0.1:"+port)
-	if code, out := fairwayCommand(t, append([]string{"healthcheck"}, options...)...); code != 0 {
-		t.Errorf("it runs: got exit code %d\n%s", code, out)
+	for _, asked := range [][]string{{"healthcheck"}, {"healthcheck", "--ready"}} {
+		if code, out := fairwayCommand(t, append(asked, options...)...); code != 0 {
+			t.Errorf("it runs: %s: got exit code %d\n%s", asked, code, out)
+		}
+	}
+	if code, out := fairwayCommand(t, "healthcheck", "--ready", options[0], options[1]); code != 1 || !strings.Contains(out, "option ping") {
+		t.Errorf("--ready without ping: got exit code %d\n%s", code, out)
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,19 +18,27 @@ import (
 )
 
 // healthcheck asks a fairway with the same configuration whether it is well: by
-// /ping where that is served, else by connecting to an entry point. Without
-// options it takes those of process 1, which is the fairway to ask in a container.
+// /ping where that is served, else by connecting to an entry point. With --ready it
+// asks whether it knows what to route to, by /ready. Without other options it takes
+// those of process 1, which is the fairway to ask in a container.
 func healthcheck(args []string) error {
 	environ := os.Environ()
-	if len(args) == 0 {
+	rest := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--ready" })
+	ready := len(rest) < len(args)
+	if args = rest; len(args) == 0 {
 		args = optionsOfProcess1()
 	}
 	loaded, err := config.Load(args, environ)
 	if err != nil {
 		return err
 	}
-	if p := loaded.Ping; p != nil && !p.ManualRouting {
-		return ping(loaded.EntryPoints[p.EntryPoint])
+	switch p := loaded.Ping; {
+	case p != nil && !p.ManualRouting && ready:
+		return ask(loaded.EntryPoints[p.EntryPoint], "/ready", config.Ready)
+	case p != nil && !p.ManualRouting:
+		return ask(loaded.EntryPoints[p.EntryPoint], "/ping", "")
+	case ready:
+		return errors.New("--ready asks for /ready, which only the option ping serves (without ping.manualRouting)")
 	}
 	var failures []error
 	for _, e := range loaded.EntryPoints {
@@ -41,7 +51,8 @@ func healthcheck(args []string) error {
 	return errors.Join(failures...)
 }
 
-func ping(e *config.EntryPoint) error {
+// ask wants 200 for a path of the entry point, with a body that begins with some words.
+func ask(e *config.EntryPoint, path, words string) error {
 	scheme := "http"
 	if e.HTTP.TLS != nil {
 		scheme = "https"
@@ -49,13 +60,18 @@ func ping(e *config.EntryPoint) error {
 	// The certificate is for other names than that of this machine to itself.
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}} //nolint:gosec // it asks itself
 	client := http.Client{Timeout: 5 * time.Second, Transport: transport}
-	res, err := client.Get(scheme + "://" + localAddress(e) + "/ping")
+	res, err := client.Get(scheme + "://" + localAddress(e) + path)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("ping answers %s", res.Status)
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 200))
+	said := strings.TrimSpace(string(body))
+	switch {
+	case res.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s answers %s: %s", path, res.Status, said)
+	case !strings.HasPrefix(said, words):
+		return fmt.Errorf("%s is answered by a service: give it a router of its own to %s@internal", path, strings.TrimPrefix(path, "/"))
 	}
 	return nil
 }
@@ -78,8 +94,13 @@ func optionsOfProcess1() []string {
 	if err != nil {
 		return nil
 	}
-	args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-	if filepath.Base(args[0]) != "fairway" {
+	return optionsOf(string(line))
+}
+
+// optionsOf are those that a process was started with, if it is a fairway.
+func optionsOf(line string) []string {
+	args := strings.Split(strings.TrimSuffix(line, "\x00"), "\x00")
+	if name := filepath.Base(args[0]); name != "fairway" && name != "traefik" { // the image has both
 		return nil
 	}
 	args = args[1:]

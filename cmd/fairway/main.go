@@ -25,7 +25,9 @@ const usage = `fairway routes requests to containers as their labels say.
                                of a running fairway, or of a configuration
   fairway certs list|check|renew|revoke|export
                                certificates of the resolvers
-  fairway healthcheck          ask a running fairway whether it is well
+  fairway healthcheck [--ready]
+                               ask a running fairway whether it is well, or whether it
+                               knows what to route to
   fairway version
 
 Options are those of Traefik, as flags (--providers.docker), in the environment

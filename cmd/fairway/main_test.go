@@ -32,3 +32,20 @@ func TestOfLibraries_PutsTheirLinesIntoTheLog(t *testing.T) {
 		t.Errorf("got %s", &out)
 	}
 }
+
+func TestHealthcheck_OptionsOfTheRunningProgram(t *testing.T) {
+	for line, want := range map[string]string{
+		"/fairway --ping":          "--ping",
+		"/traefik --ping":          "--ping",
+		"fairway run --ping --api": "--ping --api",
+		"/sbin/init --ping":        "",
+		"":                         "",
+	} {
+		if got := strings.Join(optionsOf(strings.ReplaceAll(line, " ", "\x00")+"\x00"), " "); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+	if got := optionsOf("fairway\x00demo\x00--ping\x00"); len(got) < 2 || got[len(got)-1] != "--ping" {
+		t.Errorf("the demonstration: got %q", got)
+	}
+}
