@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"fairway/internal/answer"
 	"fairway/internal/record"
 	"fairway/telemetry"
 )
@@ -95,7 +96,7 @@ func (x *exchange) Enter(r *http.Request, p *record.Part) (inside *http.Request,
 		if cause != "" {
 			span.SetAttributes(attribute.String("error.message", cause))
 		}
-		if broken || status >= http.StatusInternalServerError {
+		if broken && status != answer.StatusClientClosedRequest || status >= http.StatusInternalServerError {
 			span.SetAttributes(attribute.String("error.type", x.errorType(status)))
 			span.SetStatus(codes.Error, cause)
 		}

@@ -49,7 +49,7 @@ func TestEnter_PartsHangOnThoseAroundThem(t *testing.T) {
 	leaveRouter(200, false)
 	c.ended(t, tr, r, rec, 200)
 
-	of, router, auth, service := c.byKind(v1.Span_SPAN_KIND_SERVER), c.named(t, "router shop@docker"), c.named(t, "middleware auth@file"), c.named(t, "service shop@docker")
+	of, router, auth, service := c.request(), c.named(t, "router shop@docker"), c.named(t, "middleware auth@file"), c.named(t, "service shop@docker")
 	clients := c.all(v1.Span_SPAN_KIND_CLIENT)
 	for _, pair := range [][2]*v1.Span{{router, of}, {auth, router}, {clients[0], auth}, {service, auth}, {clients[1], service}, {c.named(t, "service pages@file"), router}} {
 		if string(pair[0].ParentSpanId) != string(pair[1].SpanId) {
@@ -100,9 +100,22 @@ func TestEnter_WhatBreaksOff(t *testing.T) {
 	rec.Server = "http://s"
 	leave(200, true)
 	c.ended(t, tr, r, rec, 200)
-	for _, span := range []*v1.Span{c.named(t, "service s"), c.byKind(v1.Span_SPAN_KIND_SERVER)} {
+	for _, span := range []*v1.Span{c.named(t, "service s"), c.request()} {
 		if got := attributesOf(span); span.Status.GetCode() != v1.Status_STATUS_CODE_ERROR || got["error.type"] != "_OTHER" || got["error.message"] != "the server closed the connection" {
 			t.Errorf("%s: got %v, %v", span.Name, span.Status, got)
+		}
+	}
+}
+
+func TestEnter_ClientsThatGoAwayAreNoErrors(t *testing.T) {
+	c, tr, r, rec := followed(t)
+	_, leave := rec.Trace.Enter(r, &record.Part{Kind: "service", Name: "s"})
+	rec.Fail("the client went away during the response")
+	leave(499, true)
+	c.ended(t, tr, r, rec, 499)
+	for _, span := range []*v1.Span{c.named(t, "service s"), c.request()} {
+		if got := span.Status.GetCode(); got != v1.Status_STATUS_CODE_UNSET || attributesOf(span)["error.message"] == nil {
+			t.Errorf("%s: got %v, %v", span.Name, got, attributesOf(span))
 		}
 	}
 }

@@ -73,13 +73,10 @@ func (c *collector) Export(_ context.Context, r *coltrace.ExportTraceServiceRequ
 	return &coltrace.ExportTraceServiceResponse{}, nil
 }
 
-func (c *collector) byKind(kind v1.Span_SpanKind) *v1.Span {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.spans {
-		if s.Kind == kind {
-			return s
-		}
+// request is the span of a request, the first one.
+func (c *collector) request() *v1.Span {
+	if all := c.all(v1.Span_SPAN_KIND_SERVER); len(all) > 0 {
+		return all[0]
 	}
 	return nil
 }

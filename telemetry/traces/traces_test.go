@@ -73,7 +73,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			tr.Observe(&telemetry.Exchange{Record: rec, Request: r, Duration: time.Second, Status: 502, Written: 11, Response: fields{"X-Two": "2"}})
 			closed(t, tr)
 
-			of := c.byKind(v1.Span_SPAN_KIND_SERVER)
+			of := c.request()
 			if of == nil || hex.EncodeToString(of.TraceId) != traceID || hex.EncodeToString(of.ParentSpanId) != "b7ad6b7169203331" || of.Name != "GET shop@docker" || of.Status.GetCode() != v1.Status_STATUS_CODE_ERROR {
 				t.Fatalf("got %+v", of)
 			}
