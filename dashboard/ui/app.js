@@ -99,7 +99,7 @@ function App() {
     </header>
     <${Connection} />
     <main ref=${main} tabindex="-1">
-      ${Shown ? html`<${Shown} key=${at.kind + "/" + (at.name ?? "")} name=${at.name} query=${at.query} />` : html`<h1>Not found</h1><p>There is no page of this name.</p>`}
+      ${Shown ? html`<${Shown} key=${at.hash} name=${at.name} query=${at.query} />` : html`<h1>Not found</h1><p>There is no page of this name.</p>`}
     </main>
   `;
 }
