@@ -33,7 +33,8 @@ var plan = []room{
 	{dir: "http1/...", may: []string{"http1/...", "internal/..."}},
 	{dir: "tls/acme/...", may: []string{"tls/certs", "internal/..."}},
 	{dir: "tls/*", may: []string{"internal/..."}},
-	{dir: "telemetry/*", may: []string{"telemetry", "internal/..."}},
+	{dir: "telemetry/otlp", may: nil, why: "options of collectors; it knows nothing of what is sent"},
+	{dir: "telemetry/*", may: []string{"telemetry", "telemetry/otlp", "internal/..."}},
 	{dir: "telemetry", may: []string{"internal/..."}},
 
 	{dir: "middlewares/*", may: []string{"middlewares", "tls/certs", "internal/..."}, why: "a middleware knows no other middleware and no configuration but its own"},

@@ -8,9 +8,6 @@ package traces
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,16 +15,14 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.opentelemetry.io/contrib/propagators/b3"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"google.golang.org/grpc/credentials"
 
 	"fairway/internal/nearest"
+	"fairway/telemetry/otlp"
 )
 
 // Config is the install option tracing.
@@ -51,50 +46,7 @@ type Config struct {
 	AddInternals bool `json:"addInternals,omitempty"`
 	// OTLP is where spans are sent: to a collector by the OpenTelemetry protocol. Default:
 	// by HTTP to localhost:4318.
-	OTLP *OTLP `json:"otlp,omitempty" label:"allowEmpty" file:"allowEmpty"`
-}
-
-// OTLP is a collector, that is spoken to by HTTP or by gRPC.
-type OTLP struct {
-	// HTTP sends spans by HTTP.
-	HTTP *HTTP `json:"http,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	// GRPC sends spans by gRPC.
-	GRPC *GRPC `json:"grpc,omitempty" label:"allowEmpty" file:"allowEmpty"`
-}
-
-// HTTP is a collector by HTTP.
-type HTTP struct {
-	// Endpoint is its URL. Default: http://localhost:4318/v1/traces.
-	Endpoint string `json:"endpoint,omitempty"`
-	// Headers are sent with each request.
-	Headers map[string]string `json:"headers,omitempty"`
-	// TLS is for endpoints by https.
-	TLS *TLS `json:"tls,omitempty"`
-}
-
-// GRPC is a collector by gRPC.
-type GRPC struct {
-	// Endpoint is its host and port. Default: localhost:4317.
-	Endpoint string `json:"endpoint,omitempty"`
-	// Insecure speaks without TLS. Default: false.
-	Insecure bool `json:"insecure,omitempty"`
-	// Headers are sent with each call.
-	Headers map[string]string `json:"headers,omitempty"`
-	// TLS is how TLS is spoken.
-	TLS *TLS `json:"tls,omitempty"`
-}
-
-// TLS is how a collector is spoken to by TLS.
-type TLS struct {
-	// CA is a file with the authorities that its certificate may come from. Default:
-	// those of the system.
-	CA string `json:"ca,omitempty"`
-	// Cert is a file with a certificate to show.
-	Cert string `json:"cert,omitempty"`
-	// Key is the file with its key.
-	Key string `json:"key,omitempty"`
-	// InsecureSkipVerify takes every certificate for good. Default: false.
-	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
+	OTLP *otlp.Collector `json:"otlp,omitempty" label:"allowEmpty" file:"allowEmpty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.
@@ -110,13 +62,9 @@ func (c *Config) New(log logrus.FieldLogger) (*Tracer, error) {
 	if err = t.propagate(os.Getenv("OTEL_PROPAGATORS")); err != nil {
 		return nil, err
 	}
-	client, err := c.OTLP.client()
+	client, err := newClient(c.OTLP)
 	if err != nil {
 		return nil, fmt.Errorf("otlp.%w", err)
-	}
-	attributes := []attribute.KeyValue{attribute.String("service.name", c.ServiceName)}
-	for name, value := range c.ResourceAttributes {
-		attributes = append(attributes, attribute.String(name, value))
 	}
 	to, err := otlptrace.New(context.Background(), client) // connects when there is something to send
 	if err != nil {
@@ -126,7 +74,7 @@ func (c *Config) New(log logrus.FieldLogger) (*Tracer, error) {
 	batches := sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(queueLength))
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()), // see Begin
-		sdktrace.WithResource(resource.NewSchemaless(attributes...)),
+		sdktrace.WithResource(otlp.Resource(c.ServiceName, c.ResourceAttributes)),
 		sdktrace.WithSpanProcessor(&queue{batches, t.exporter}),
 	)
 	t.tracer = t.provider.Tracer("fairway")
@@ -177,75 +125,21 @@ func (t *Tracer) propagate(names string) error {
 	return nil
 }
 
-func (o *OTLP) client() (otlptrace.Client, error) {
-	switch {
-	case o != nil && o.GRPC != nil && o.HTTP != nil:
-		return nil, errors.New("grpc and http cannot be given together")
-	case o != nil && o.GRPC != nil:
-		return o.GRPC.client()
-	case o != nil && o.HTTP != nil:
-		return o.HTTP.client()
+func newClient(collector *otlp.Collector) (otlptrace.Client, error) {
+	c, err := collector.Client("/v1/traces")
+	if err != nil {
+		return nil, err
 	}
-	return (&HTTP{}).client()
-}
-
-func (h *HTTP) client() (otlptrace.Client, error) {
-	endpoint := h.Endpoint
-	if endpoint == "" {
-		endpoint = "http://localhost:4318/v1/traces"
+	if c.GRPC != nil {
+		return otlptracegrpc.NewClient(
+			otlptracegrpc.WithEndpoint(c.GRPC.Endpoint), otlptracegrpc.WithHeaders(c.GRPC.Headers), otlptracegrpc.WithDialOption(c.GRPC.Dial...),
+		), nil
 	}
-	if !strings.HasPrefix(endpoint, "http://") && !strings.HasPrefix(endpoint, "https://") {
-		return nil, fmt.Errorf("http.endpoint: %q is no URL", endpoint)
-	}
-	options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(endpoint), otlptracehttp.WithHeaders(h.Headers)}
-	if h.TLS != nil {
-		config, err := h.TLS.config()
-		if err != nil {
-			return nil, fmt.Errorf("http.tls.%w", err)
-		}
-		options = append(options, otlptracehttp.WithTLSClientConfig(config))
+	options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(c.HTTP.URL), otlptracehttp.WithHeaders(c.HTTP.Headers)}
+	if c.HTTP.TLS != nil {
+		options = append(options, otlptracehttp.WithTLSClientConfig(c.HTTP.TLS))
 	}
 	return otlptracehttp.NewClient(options...), nil
-}
-
-func (g *GRPC) client() (otlptrace.Client, error) {
-	endpoint := g.Endpoint
-	if endpoint == "" {
-		endpoint = "localhost:4317"
-	}
-	options := []otlptracegrpc.Option{otlptracegrpc.WithEndpoint(endpoint), otlptracegrpc.WithHeaders(g.Headers)}
-	switch {
-	case g.Insecure:
-		options = append(options, otlptracegrpc.WithInsecure())
-	case g.TLS != nil:
-		config, err := g.TLS.config()
-		if err != nil {
-			return nil, fmt.Errorf("grpc.tls.%w", err)
-		}
-		options = append(options, otlptracegrpc.WithTLSCredentials(credentials.NewTLS(config)))
-	}
-	return otlptracegrpc.NewClient(options...), nil
-}
-
-func (t *TLS) config() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // as the operator asks
-	if t.CA != "" {
-		text, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("ca: there is no certificate in %s", t.CA)
-		}
-	}
-	if t.Cert != "" || t.Key != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("cert: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // Close sends what is left, as long as ctx allows.

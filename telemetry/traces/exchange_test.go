@@ -12,13 +12,14 @@ import (
 
 	"fairway/internal/record"
 	"fairway/telemetry"
+	"fairway/telemetry/otlp"
 )
 
 // followed is a request at a tracer that sends to a new collector.
 func followed(t *testing.T, header ...string) (*collector, *Tracer, *http.Request, *record.Record) {
 	t.Helper()
 	c := newCollector(t)
-	tr := build(t, func(cfg *Config) { cfg.OTLP = &OTLP{HTTP: &HTTP{Endpoint: c.http}} })
+	tr := build(t, func(cfg *Config) { cfg.OTLP = &otlp.Collector{HTTP: &otlp.HTTP{Endpoint: c.http}} })
 	r := httptest.NewRequest("GET", "/", nil)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

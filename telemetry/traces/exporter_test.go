@@ -13,6 +13,7 @@ import (
 
 	"fairway/internal/record"
 	"fairway/telemetry"
+	"fairway/telemetry/otlp"
 )
 
 // said is a log that tests can read while it is written.
@@ -38,7 +39,7 @@ func sendingTo(t *testing.T, endpoint string) (*Tracer, *said) {
 	c, text, log := &Config{}, &said{}, logrus.New()
 	log.SetOutput(text)
 	c.SetDefaults()
-	c.OTLP = &OTLP{HTTP: &HTTP{Endpoint: endpoint}}
+	c.OTLP = &otlp.Collector{HTTP: &otlp.HTTP{Endpoint: endpoint}}
 	tr, err := c.New(log)
 	if err != nil {
 		t.Fatal(err)

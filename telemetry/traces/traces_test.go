@@ -13,6 +13,7 @@ import (
 
 	"fairway/internal/record"
 	"fairway/telemetry"
+	"fairway/telemetry/otlp"
 )
 
 const (
@@ -43,11 +44,13 @@ func (f fields) Each(visit func(name, value string)) {
 }
 
 func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
-	for name, to := range map[string]func(*collector) *OTLP{
-		"HTTP": func(c *collector) *OTLP {
-			return &OTLP{HTTP: &HTTP{Endpoint: c.http, Headers: map[string]string{"X-Token": "secret"}}}
+	for name, to := range map[string]func(*collector) *otlp.Collector{
+		"HTTP": func(c *collector) *otlp.Collector {
+			return &otlp.Collector{HTTP: &otlp.HTTP{Endpoint: c.http, Headers: map[string]string{"X-Token": "secret"}}}
 		},
-		"gRPC": func(c *collector) *OTLP { return &OTLP{GRPC: &GRPC{Endpoint: c.grpc, Insecure: true}} },
+		"gRPC": func(c *collector) *otlp.Collector {
+			return &otlp.Collector{GRPC: &otlp.GRPC{Endpoint: c.grpc, Insecure: true}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCollector(t)
@@ -193,7 +196,7 @@ func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
 
 func TestTracer_InternalsAndTheSilentAreNotTold(t *testing.T) {
 	c := newCollector(t)
-	tr := build(t, func(cfg *Config) { cfg.OTLP = &OTLP{HTTP: &HTTP{Endpoint: c.http}} })
+	tr := build(t, func(cfg *Config) { cfg.OTLP = &otlp.Collector{HTTP: &otlp.HTTP{Endpoint: c.http}} })
 	for _, rec := range []*record.Record{{Service: "api@internal"}, {Silent: record.Silent{Traces: true}}, {}} {
 		r := httptest.NewRequest("GET", "/", nil)
 		tr.Begin(r, rec)
@@ -207,11 +210,8 @@ func TestTracer_InternalsAndTheSilentAreNotTold(t *testing.T) {
 
 func TestNew_Mistakes(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"sampleRate: 2 is not from 0 to 1":                func(c *Config) { c.SampleRate = 2 },
-		"otlp.grpc and http cannot be given together":     func(c *Config) { c.OTLP = &OTLP{HTTP: &HTTP{}, GRPC: &GRPC{}} },
-		`otlp.http.endpoint: "collector:4318" is no URL`:  func(c *Config) { c.OTLP = &OTLP{HTTP: &HTTP{Endpoint: "collector:4318"}} },
-		"otlp.grpc.tls.ca: open /nowhere: no such file":   func(c *Config) { c.OTLP = &OTLP{GRPC: &GRPC{TLS: &TLS{CA: "/nowhere"}}} },
-		"otlp.http.tls.cert: open /nowhere: no such file": func(c *Config) { c.OTLP = &OTLP{HTTP: &HTTP{TLS: &TLS{Cert: "/nowhere"}}} },
+		"sampleRate: 2 is not from 0 to 1":               func(c *Config) { c.SampleRate = 2 },
+		`otlp.http.endpoint: "collector:4318" is no URL`: func(c *Config) { c.OTLP = &otlp.Collector{HTTP: &otlp.HTTP{Endpoint: "collector:4318"}} },
 	} {
 		c := &Config{}
 		c.SetDefaults()
