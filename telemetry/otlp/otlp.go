@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -139,11 +140,23 @@ func (g *GRPC) client() (*GRPCClient, error) {
 	return &GRPCClient{Endpoint: endpoint, Headers: g.Headers, Dial: dial}, nil
 }
 
-// Resource is what a sender says of itself.
+// Resource is what a sender says of itself: what is given, else what the variable
+// OTEL_RESOURCE_ATTRIBUTES says, else which machine it is, so that totals of two gateways
+// are not taken for those of one.
 func Resource(serviceName string, further map[string]string) *resource.Resource {
 	attributes := []attribute.KeyValue{attribute.String("service.name", serviceName)}
 	for name, value := range further {
 		attributes = append(attributes, attribute.String(name, value))
 	}
-	return resource.NewSchemaless(attributes...)
+	of := resource.NewSchemaless(attributes...)
+	if machine, err := os.Hostname(); err == nil {
+		whole := resource.NewSchemaless(attribute.String("host.name", machine), attribute.String("service.instance.id", machine))
+		for _, next := range []*resource.Resource{resource.Environment(), of} {
+			if whole, err = resource.Merge(whole, next); err != nil { // of several schemas
+				return of
+			}
+		}
+		return whole
+	}
+	return of
 }

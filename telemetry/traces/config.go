@@ -29,7 +29,8 @@ import (
 type Config struct {
 	// ServiceName is what fairway calls itself. Default: fairway.
 	ServiceName string `json:"serviceName,omitempty"`
-	// ResourceAttributes are further attributes of fairway itself.
+	// ResourceAttributes are further attributes of fairway itself. host.name and
+	// service.instance.id are the name of the machine if they are not given.
 	ResourceAttributes map[string]string `json:"resourceAttributes,omitempty"`
 	// SampleRate is the part of the requests that are followed, from 0 to 1, of those that
 	// come without a trace. One that comes with a trace is followed if its sender does so.
