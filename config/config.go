@@ -11,6 +11,8 @@ import (
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
+	"fairway/telemetry/metrics/otlpmetrics"
+	"fairway/telemetry/metrics/statsd"
 	"fairway/telemetry/traces"
 	"fairway/tls/acme"
 )
@@ -112,6 +114,10 @@ func (p *Ping) SetDefaults() { p.EntryPoint, p.TerminatingStatusCode = InternalE
 type Metrics struct {
 	// Prometheus serves the metrics at /metrics, to be scraped.
 	Prometheus *metrics.Config `json:"prometheus,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// OTLP sends the metrics to a collector of OpenTelemetry.
+	OTLP *otlpmetrics.Config `json:"otlp,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// StatsD sends the metrics to StatsD, by UDP.
+	StatsD *statsd.Config `json:"statsD,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// AddInternals counts requests to fairway's own services as well: the API, /ping,
 	// /metrics. Default: false.
 	AddInternals bool `json:"addInternals,omitempty"`

@@ -6,17 +6,21 @@ import (
 	"testing"
 )
 
-// The examples of the guide are configurations without fault.
-func TestGuide_ExamplesAreRight(t *testing.T) {
-	text, err := os.ReadFile("../docs/guides/entrypoints.md")
-	if err != nil {
-		t.Fatal(err)
+// The examples of guides are configurations without fault.
+func TestGuides_ExamplesAreRight(t *testing.T) {
+	var examples []string
+	for _, guide := range []string{"entrypoints", "observability"} {
+		text, err := os.ReadFile("../docs/guides/" + guide + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := strings.Split(string(text), "```yaml\n")[1:]
+		if len(of) == 0 {
+			t.Errorf("%s has none", guide)
+		}
+		examples = append(examples, of...)
 	}
 	nowhere(t)
-	examples := strings.Split(string(text), "```yaml\n")[1:]
-	if len(examples) == 0 {
-		t.Error("there are none")
-	}
 	for _, rest := range examples {
 		example, _, _ := strings.Cut(rest, "```")
 		l, err := Load([]string{"--configFile=" + write(t, "c.yml", example)}, nil)

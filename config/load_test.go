@@ -179,7 +179,7 @@ func TestLoad_Flags(t *testing.T) {
 		"a value with an equals sign":              {[]string{"--providers.docker.constraints=Label(`a`,`b=c`)"}, func(l *Loaded) bool { return l.Providers.Docker.Constraints == "Label(`a`,`b=c`)" }, 0},
 		"an empty value":                           {[]string{"--providers.docker.network="}, func(l *Loaded) bool { return l.Providers.Docker != nil && l.Providers.Docker.Network == "" }, 0},
 		"options of Traefik's that change nothing": {[]string{"--global.checknewversion", "--global.sendanonymoususage=false"}, func(l *Loaded) bool { return l.Global.CheckNewVersion }, 0},
-		"options to come":                          {[]string{"--metrics.statsd=true", "--ocsp.responderoverrides.a=x", "--ocsp.responderoverrides.b=y"}, func(*Loaded) bool { return true }, 2},
+		"options to come":                          {[]string{"--metrics.datadog=true", "--ocsp.responderoverrides.a=x", "--ocsp.responderoverrides.b=y"}, func(*Loaded) bool { return true }, 2},
 		"one dash":                                 {[]string{"-ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 	}
 	for name, tt := range tests {
@@ -318,12 +318,12 @@ func TestLoadOptions_ReadsNoFile(t *testing.T) {
 func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	nowhere(t)
 	file := "--configFile=" + write(t, "c.yml", "hostResolver: {cnameFlattening: true, resolvDepth: 5}\ntcpServersTransport: {tls: {spiffe: {ids: x, trustDomain: y}}}\nexperimental: {http3: true}\n")
-	l := load(t, []string{file, "--metrics.statsd=true", "--ping"}, nil)
+	l := load(t, []string{file, "--metrics.datadog=true", "--ping"}, nil)
 	const later = " is an option of Traefik's that fairway does not have yet; it is ignored"
 	want := []string{
 		"option hostResolver" + later, "option tcpServersTransport.tls.spiffe" + later,
 		"option experimental.http3 was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3; it is ignored",
-		"option metrics.statsd" + later,
+		"option metrics.datadog" + later,
 	}
 	if diff := cmp.Diff(want, l.Warnings); diff != "" || l.Ping == nil {
 		t.Error(diff)

@@ -43,7 +43,7 @@ entrypoints.*.udp
 experimental
 hostresolver
 log.compress log.maxage log.maxbackups log.maxsize log.otlp
-metrics.datadog metrics.statsd metrics.influxdb2 metrics.otlp
+metrics.datadog metrics.influxdb2
 ocsp
 providers.consul providers.consulcatalog providers.ecs providers.etcd
 providers.http providers.knative
@@ -75,7 +75,7 @@ var hints = []struct{ pattern, hint string }{
 	{"providers.docker.tls.caoptional", "was removed in Traefik v3: leave it out"},
 	{"providers.marathon", "was removed in Traefik v3, and fairway does not have it"},
 	{"providers.rancher", "was removed in Traefik v3, and fairway does not have it"},
-	{"metrics.influxdb", "was removed in Traefik v3: metrics.influxDB2 and metrics.openTelemetry took its place there"},
+	{"metrics.influxdb", "was removed in Traefik v3: metrics.influxDB2 and metrics.otlp took its place there"},
 	{"tracing.jaeger", "was removed in Traefik v3: traces go by OpenTelemetry there, tracing.otlp"},
 	{"tracing.zipkin", "was removed in Traefik v3: traces go by OpenTelemetry there, tracing.otlp"},
 	{"tracing.datadog", "was removed in Traefik v3: traces go by OpenTelemetry there, tracing.otlp"},

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"fairway/internal/record"
@@ -13,16 +16,42 @@ import (
 	"fairway/telemetry/metrics"
 )
 
-// newMetrics makes the metrics of the install configuration, or nil.
-func (s *Server) newMetrics() (*metrics.Metrics, error) {
-	if s.config.Metrics == nil || s.config.Metrics.Prometheus == nil {
-		return nil, nil
+// counting is all that counts requests, and sends what was counted.
+type counting struct {
+	sets    metrics.Sets
+	fetched *metrics.Metrics           // by Prometheus; nil: it does not
+	pushers map[string]*metrics.Pusher // by where to
+}
+
+// newMetrics makes what the install configuration asks for. Those that can share a set of
+// counters with others come last. Errors name the option below metrics.
+func (s *Server) newMetrics() (err error) {
+	c, m := s.config.Metrics, &s.metrics
+	if c == nil {
+		return nil
 	}
-	var dropped func() uint64
-	if s.accessLog != nil {
-		dropped = s.accessLog.Dropped
+	m.sets.State, m.pushers = s.state(), map[string]*metrics.Pusher{}
+	if c.Prometheus != nil {
+		if m.fetched, err = m.sets.For(c.Prometheus); err != nil {
+			return fmt.Errorf("prometheus.%w", err)
+		}
 	}
-	return s.config.Metrics.Prometheus.New(metrics.State{
+	if c.OTLP != nil {
+		if m.pushers["otlp"], err = c.OTLP.New(&m.sets, s.log); err != nil {
+			return fmt.Errorf("otlp.%w", err)
+		}
+	}
+	if c.StatsD != nil {
+		if m.pushers["statsD"], err = c.StatsD.New(&m.sets, s.log); err != nil {
+			return fmt.Errorf("statsD.%w", err)
+		}
+	}
+	return nil
+}
+
+// state is what metrics ask the gateway for.
+func (s *Server) state() metrics.State {
+	state := metrics.State{
 		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
 		Problems: func() map[string]int {
 			n := map[string]int{"error": 0, "warning": 0, "notice": 0}
@@ -35,8 +64,35 @@ func (s *Server) newMetrics() (*metrics.Metrics, error) {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		LogDropped: dropped, Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders,
-	})
+		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders,
+		FailedPushes: func() map[string]uint64 {
+			n := map[string]uint64{}
+			for to, p := range s.metrics.pushers {
+				n[to] = p.Failed()
+			}
+			return n
+		},
+	}
+	if s.accessLog != nil {
+		state.LogDropped = s.accessLog.Dropped
+	}
+	if s.tracer != nil {
+		state.Lost = func() map[string]uint64 { return map[string]uint64{"spans": s.tracer.Lost()} }
+	}
+	return state
+}
+
+// pushMetrics sends metrics until stop is called, which waits for the last ones.
+func (s *Server) pushMetrics() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var pushing sync.WaitGroup
+	for _, p := range s.metrics.pushers {
+		pushing.Go(func() { p.Run(ctx) })
+	}
+	return func() {
+		cancel()
+		pushing.Wait()
+	}
 }
 
 func (s *Server) connections() map[[2]string]int {
@@ -102,14 +158,13 @@ func (s *Server) tellProviders(tell func(name string, updates uint64, last time.
 
 // keepMetrics forgets what a table does not have any more.
 func (s *Server) keepMetrics(t *router.Table, at time.Time) {
-	if s.metrics == nil {
-		return
+	for _, m := range s.metrics.sets.All() {
+		m.Reloaded(time.Now(), time.Since(at))
+		m.Keep(func(name, service string) bool {
+			route := t.Routes()[name]
+			return route != nil && route.Service == service
+		}, func(name string) bool { return t.Services()[name] != nil })
 	}
-	s.metrics.Reloaded(time.Now(), time.Since(at))
-	s.metrics.Keep(func(name, service string) bool {
-		route := t.Routes()[name]
-		return route != nil && route.Service == service
-	}, func(name string) bool { return t.Services()[name] != nil })
 }
 
 // selective is an observer that is not told of everything.
@@ -136,8 +191,8 @@ func (s *Server) observersOf() *observers {
 		o.follow = s.tracer.Begin
 		o.list = append(o.list, s.tracer) // it knows whom it follows
 	}
-	if s.metrics != nil {
-		o.list = append(o.list, selective{s.metrics, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})
+	for _, m := range s.metrics.sets.All() {
+		o.list = append(o.list, selective{m, s.config.Metrics.AddInternals, func(silent *record.Silent) bool { return silent.Metrics }})
 	}
 	if s.live != nil {
 		o.list = append(o.list, s.live) // it knows about fairway's own services itself

@@ -24,7 +24,6 @@ import (
 	"fairway/router"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/live"
-	"fairway/telemetry/metrics"
 	"fairway/telemetry/traces"
 )
 
@@ -34,9 +33,9 @@ type Server struct {
 	log         logrus.FieldLogger
 	router      *router.Router
 	https       *https
-	accessLog   *accesslog.Log   // nil: nobody asked for it
-	metrics     *metrics.Metrics // nil: nobody asked for them
-	tracer      *traces.Tracer   // nil: nobody asked for it
+	accessLog   *accesslog.Log // nil: nobody asked for it
+	metrics     counting
+	tracer      *traces.Tracer // nil: nobody asked for it
 	watch       *providers.Watch
 	entryPoints []*entryPoint
 	forwarder   *proxy.Engine
@@ -87,8 +86,8 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("option tracing.%w", err)
 		}
 	}
-	if s.metrics, err = s.newMetrics(); err != nil {
-		return nil, fmt.Errorf("option metrics.prometheus.%w", err)
+	if err := s.newMetrics(); err != nil {
+		return nil, fmt.Errorf("option metrics.%w", err)
 	}
 	s.router = router.New(router.Env{
 		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
@@ -164,8 +163,8 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 			handlers["api"] = withDebug(handlers["api"], handlers["debug"])
 		}
 	}
-	if s.metrics != nil {
-		handlers["prometheus"] = s.metrics.Handler()
+	if s.metrics.fetched != nil {
+		handlers["prometheus"] = s.metrics.fetched.Handler()
 	}
 	if s.config.Ping != nil {
 		handlers["ping"], handlers["ready"] = http.HandlerFunc(s.ping), http.HandlerFunc(s.ready)
@@ -221,6 +220,7 @@ func (s *Server) Run(ctx context.Context) error {
 		running.Go(func() { s.live.Run(following) })
 	}
 	stopLog := s.writeLog()
+	stopPushing := s.pushMetrics()
 	select {
 	case <-s.watch.Heard():
 	case <-time.After(longestWait):
@@ -247,7 +247,9 @@ func (s *Server) Run(ctx context.Context) error {
 	unfollow()
 	running.Wait()
 	stopLog()
-	s.closeTracer()
+	ending.Go(s.closeTracer)
+	ending.Go(stopPushing)
+	ending.Wait()
 	s.router.Table().Retire()
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")

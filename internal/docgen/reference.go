@@ -10,6 +10,7 @@ import (
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
+	"fairway/telemetry/metrics/statsd"
 	"fairway/tls/certs"
 )
 
@@ -115,10 +116,11 @@ func (g *generator) telemetry() error {
 	}
 	p.WriteString("\n")
 	p.line("## Metrics")
-	p.line("Names begin with `fairway_`, or with `traefik_` as `metrics.prometheus.prefix` says. Those of Go (`go_`) and of the process (`process_`) come beside them.")
-	p.WriteString("| Metric | Labels | Meaning |\n|---|---|---|\n")
+	p.line("Names begin with `fairway_`, or with `traefik_` as `metrics.prometheus.prefix` or `metrics.otlp.prefix` says. Those of Go (`go_`) and of the process (`process_`) come beside them. " +
+		"StatsD has names of its own, without labels: counters and sums of gauges over all of them, and of certificates the time of the first that runs out. Its durations are in milliseconds.")
+	p.WriteString("| Metric | Labels | Meaning | StatsD |\n|---|---|---|---|\n")
 	for _, m := range metrics.All() {
-		fmt.Fprintf(p, "| `%s` | %s | %s |\n", m.Name, strings.Join(m.Labels, ", "), cell(m.Help))
+		fmt.Fprintf(p, "| `%s` | %s | %s | `%s` |\n", m.Name, strings.Join(m.Labels, ", "), cell(m.Help), statsd.Name(m.Name))
 	}
 	p.WriteString("\n")
 	g.pages["telemetry.md"] = p.bytes()

@@ -1,9 +1,12 @@
-// Package metrics counts what passes, for Prometheus: by entry point, router and service,
-// under Traefik's names of metrics and labels, so that dashboards made for them work.
+// Package metrics counts what passes: by entry point, router and service, under Traefik's
+// names of metrics and labels, so that dashboards made for them work. Prometheus fetches
+// what is counted, or it is pushed.
 //
 // series.go finds the counters of an exchange without a search through label values, and
-// without a lock; durations.go has the histograms, collect.go what a scrape gets of them.
-// state.go asks the rest of the gateway for its state when somebody scrapes.
+// without a lock; durations.go has the histograms, collect.go what is taken of them.
+// state.go asks the rest of the gateway for its state then. sets.go has as many sets of
+// counters as there are wishes, push.go sends one again and again; the rooms below know to
+// whom.
 package metrics
 
 import (
@@ -77,7 +80,7 @@ func (c *Config) New(state State) (*Metrics, error) {
 	switch {
 	case c.Prefix != "fairway" && c.Prefix != "traefik":
 		return nil, fmt.Errorf("prefix: %q is neither fairway nor traefik", c.Prefix)
-	case !rising(c.Buckets):
+	case !Rising(c.Buckets):
 		return nil, errors.New("buckets: they have to be numbers, each higher than the one before")
 	}
 	m := &Metrics{registry: prometheus.NewRegistry(), config: c}
@@ -119,8 +122,8 @@ func (c *Config) New(state State) (*Metrics, error) {
 	return m, nil
 }
 
-// rising tells whether all are numbers, each higher than the one before.
-func rising(buckets []float64) bool {
+// Rising tells whether all are numbers, each higher than the one before.
+func Rising(buckets []float64) bool {
 	for i, b := range buckets {
 		if math.IsNaN(b) || math.IsInf(b, 0) || i > 0 && b <= buckets[i-1] {
 			return false

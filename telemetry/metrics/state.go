@@ -31,14 +31,19 @@ type State struct {
 	Providers func(tell func(name string, updates uint64, last time.Time, up bool))
 	// LogDropped are the lines of the access log that were lost.
 	LogDropped func() uint64
+	// FailedPushes are pushes of metrics that have failed, by where to.
+	FailedPushes func() map[string]uint64
+	// Lost is what could not be sent to a collector, by kind: spans.
+	Lost func() map[string]uint64
 }
 
 // stateCollector asks for the state.
 type stateCollector struct {
 	state State
 
-	connections, servers, certificates, problems, objects, logDropped *prometheus.Desc
-	decisions, circuits, updates, updated, running                    *prometheus.Desc
+	connections, servers, certificates, problems, objects *prometheus.Desc
+	decisions, circuits, updates, updated, running        *prometheus.Desc
+	logDropped, failedPushes, lost                        *prometheus.Desc
 }
 
 func newStateCollector(prefix string, state State) *stateCollector {
@@ -58,12 +63,14 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		updated:      desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
 		running:      desc("provider_up", "Whether a provider runs: 1, or 0 while it waits to be started again.", "provider"),
 		logDropped:   desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow."),
+		failedPushes: desc("metrics_failed_pushes_total", "Pushes of metrics that have failed. By OTLP the next one has what they had; by StatsD it is lost.", "to"),
+		lost:         desc("telemetry_lost_total", "What could not be sent to a collector: spans.", "kind"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.logDropped, c.decisions, c.circuits, c.updates, c.updated, c.running} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.logDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -102,8 +109,25 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	c.collectMiddlewares(to)
 	c.collectProviders(to)
+	c.collectLosses(func(d *prometheus.Desc, n uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	})
+}
+
+// collectLosses tells what became of the telemetry itself.
+func (c *stateCollector) collectLosses(counter func(d *prometheus.Desc, n uint64, labels ...string)) {
 	if c.state.LogDropped != nil {
-		to <- prometheus.MustNewConstMetric(c.logDropped, prometheus.CounterValue, float64(c.state.LogDropped()))
+		counter(c.logDropped, c.state.LogDropped())
+	}
+	if c.state.FailedPushes != nil {
+		for destination, n := range c.state.FailedPushes() {
+			counter(c.failedPushes, n, destination)
+		}
+	}
+	if c.state.Lost != nil {
+		for kind, n := range c.state.Lost() {
+			counter(c.lost, n, kind)
+		}
 	}
 }
 
