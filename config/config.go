@@ -13,6 +13,7 @@ import (
 	"fairway/telemetry/metrics"
 	"fairway/telemetry/metrics/otlpmetrics"
 	"fairway/telemetry/metrics/statsd"
+	"fairway/telemetry/otlplogs"
 	"fairway/telemetry/traces"
 	"fairway/tls/acme"
 )
@@ -134,6 +135,8 @@ type Log struct {
 	FilePath string `json:"filePath,omitempty"`
 	// NoColor leaves colours out, also on a terminal. Default: false.
 	NoColor bool `json:"noColor,omitempty"`
+	// OTLP sends what is logged to a collector of OpenTelemetry as well.
+	OTLP *otlplogs.Config `json:"otlp,omitempty" label:"allowEmpty" file:"allowEmpty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.

@@ -330,6 +330,15 @@ func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	}
 }
 
+func TestLoad_OptionsThatAreNotNeeded(t *testing.T) {
+	nowhere(t)
+	l := load(t, []string{"--experimental.otlpLogs=true", "--ping"}, nil)
+	want := []string{"option experimental.otlpLogs is not needed here: log.otlp and accessLog.otlp work without it; it is ignored"}
+	if diff := cmp.Diff(want, l.Warnings); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoad_IgnoresVariablesOfServiceLinks(t *testing.T) {
 	nowhere(t)
 	l := load(t, nil, []string{

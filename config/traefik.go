@@ -34,7 +34,6 @@ func traefikOption(path string) bool { return dynamic.Listed(traefikOptions, pat
 
 // traefikOptions are prefixes of keys, a star standing for one name.
 var traefikOptions = strings.Fields(`
-accesslog.otlp
 api.dashboardname api.disabledashboardad
 certificatesresolvers.*.tailscale
 core
@@ -42,7 +41,7 @@ entrypoints.*.forwardedheaders.addxforwardedschemeheaders
 entrypoints.*.udp
 experimental
 hostresolver
-log.compress log.maxage log.maxbackups log.maxsize log.otlp
+log.compress log.maxage log.maxbackups log.maxsize
 metrics.datadog metrics.influxdb2
 ocsp
 providers.consul providers.consulcatalog providers.ecs providers.etcd
@@ -68,6 +67,7 @@ var hints = []struct{ pattern, hint string }{
 	{"tls", "is routing: it belongs into a file of the file provider, see providers.file.filename"},
 	{"pilot", "was removed in Traefik v3, with the service behind it: leave it out"},
 	{"experimental.http3", "was removed in Traefik v3: HTTP/3 is an option of the entry point there, entryPoints.NAME.http3"},
+	{"experimental.otlplogs", "is not needed here: log.otlp and accessLog.otlp work without it"},
 	{"experimental.kubernetesgateway", "was removed in Traefik v3: providers.kubernetesGateway is enough there"},
 	{"experimental.hub", "was removed in Traefik v3: leave it out"},
 	{"providers.docker.swarmmode", "was removed in Traefik v3: Swarm is a provider of its own there, providers.swarm, which fairway does not have yet"},

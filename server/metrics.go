@@ -25,12 +25,12 @@ type counting struct {
 
 // newMetrics makes what the install configuration asks for. Those that can share a set of
 // counters with others come last. Errors name the option below metrics.
-func (s *Server) newMetrics() (err error) {
+func (s *Server) newMetrics(logLost func() uint64) (err error) {
 	c, m := s.config.Metrics, &s.metrics
 	if c == nil {
 		return nil
 	}
-	m.sets.State, m.pushers = s.state(), map[string]*metrics.Pusher{}
+	m.sets.State, m.pushers = s.state(logLost), map[string]*metrics.Pusher{}
 	if c.Prometheus != nil {
 		if m.fetched, err = m.sets.For(c.Prometheus); err != nil {
 			return fmt.Errorf("prometheus.%w", err)
@@ -50,7 +50,7 @@ func (s *Server) newMetrics() (err error) {
 }
 
 // state is what metrics ask the gateway for.
-func (s *Server) state() metrics.State {
+func (s *Server) state(logLost func() uint64) metrics.State {
 	state := metrics.State{
 		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
 		Problems: func() map[string]int {
@@ -76,8 +76,15 @@ func (s *Server) state() metrics.State {
 	if s.accessLog != nil {
 		state.LogDropped = s.accessLog.Dropped
 	}
-	if s.tracer != nil {
-		state.Lost = func() map[string]uint64 { return map[string]uint64{"spans": s.tracer.Lost()} }
+	state.Lost = func() map[string]uint64 {
+		n := map[string]uint64{}
+		if s.tracer != nil {
+			n["spans"] = s.tracer.Lost()
+		}
+		if logLost != nil {
+			n["log"] = logLost()
+		}
+		return n
 	}
 	return state
 }

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	pb "google.golang.org/protobuf/proto"
 
 	"fairway/config"
@@ -111,15 +113,16 @@ func TestServer_ADeadCollectorHoldsNothingUp(t *testing.T) {
 	r.stop()
 }
 
-func TestServer_MistakesOfMetricsNameTheOption(t *testing.T) {
+func TestServer_MistakesOfPushingNameTheOption(t *testing.T) {
 	for option, want := range map[string]string{
-		"--metrics.prometheus.prefix=x":               "option metrics.prometheus.prefix: ",
-		"--metrics.otlp.prefix=x":                     "option metrics.otlp.prefix: ",
-		"--metrics.otlp.pushinterval=0s":              "option metrics.otlp.pushInterval: ",
-		"--metrics.otlp.http.endpoint=collector:4318": "option metrics.otlp.http.endpoint: ",
-		"--metrics.otlp.grpc.tls.ca=/nowhere":         "option metrics.otlp.grpc.tls.ca: ",
-		"--metrics.statsd.address=localhost":          "option metrics.statsD.address: ",
-		"--metrics.statsd.prefix=a b":                 "option metrics.statsD.prefix: ",
+		"--metrics.prometheus.prefix=x":                "option metrics.prometheus.prefix: ",
+		"--metrics.otlp.prefix=x":                      "option metrics.otlp.prefix: ",
+		"--metrics.otlp.pushinterval=0s":               "option metrics.otlp.pushInterval: ",
+		"--metrics.otlp.http.endpoint=collector:4318":  "option metrics.otlp.http.endpoint: ",
+		"--metrics.otlp.grpc.tls.ca=/nowhere":          "option metrics.otlp.grpc.tls.ca: ",
+		"--metrics.statsd.address=localhost":           "option metrics.statsD.address: ",
+		"--accesslog.otlp.grpc.endpoint=http://c:4317": "option accessLog.otlp.grpc.endpoint: ",
+		"--metrics.statsd.prefix=a b":                  "option metrics.statsD.prefix: ",
 	} {
 		loaded, err := config.Load([]string{"--entrypoints.web.address=127.0.0.1:0", option}, nil)
 		if err != nil {
@@ -129,5 +132,37 @@ func TestServer_MistakesOfMetricsNameTheOption(t *testing.T) {
 		if _, err := New(Options{Config: loaded, Log: log}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// Records of the access log have the span of their request.
+func TestServer_AccessLogByOTLP(t *testing.T) {
+	records := make(chan *logs.LogRecord, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		request := &collogs.ExportLogsServiceRequest{}
+		if r.URL.Path != "/v1/logs" {
+			return // spans
+		}
+		if err != nil || pb.Unmarshal(body, request) != nil {
+			t.Errorf("%s: no logs", r.URL)
+		}
+		for _, resource := range request.ResourceLogs {
+			for _, scope := range resource.ScopeLogs {
+				for _, record := range scope.LogRecords {
+					records <- record
+				}
+			}
+		}
+	}))
+	t.Cleanup(collector.Close)
+	r := start(t, routeTo(backend(t, func(*http.Request) {})), "--accesslog.otlp.http.endpoint="+collector.URL, "--tracing.otlp.http.endpoint="+collector.URL)
+	r.get(t, "any.test", "/path")
+	r.stop()
+	if len(records) != 1 {
+		t.Fatalf("%d records", len(records))
+	}
+	if got := <-records; len(got.TraceId) != 16 || len(got.SpanId) != 8 || got.Body.GetStringValue() != "GET any.test /path 200" {
+		t.Errorf("got %v", got)
 	}
 }

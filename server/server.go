@@ -51,8 +51,10 @@ type Server struct {
 
 // Options of a Server.
 type Options struct {
-	Config  *config.Loaded
-	Log     logrus.FieldLogger
+	Config *config.Loaded
+	Log    logrus.FieldLogger
+	// LogLost is how much of the log could not be sent to a collector; nil: there is none.
+	LogLost func() uint64
 	Version string
 	// Extra providers beside the configured ones, by name.
 	Extra map[string]providers.Provider
@@ -86,7 +88,7 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("option tracing.%w", err)
 		}
 	}
-	if err := s.newMetrics(); err != nil {
+	if err := s.newMetrics(o.LogLost); err != nil {
 		return nil, fmt.Errorf("option metrics.%w", err)
 	}
 	s.router = router.New(router.Env{

@@ -26,11 +26,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog, err := newLog(loaded.Log)
+	log, err := newLog(loaded.Log)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
+	defer log.close()
 	for _, warning := range loaded.Warnings {
 		log.Warn(warning)
 	}
@@ -44,7 +44,7 @@ func run(args []string) error {
 	case none:
 		log.Warn("no provider is configured: there is nothing to route to; try --providers.docker")
 	}
-	return serve(server.Options{Config: loaded, Log: log, Version: version}, nil)
+	return serve(server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version}, nil)
 }
 
 // runDemo serves sample services, so that there is something to try.
@@ -53,11 +53,11 @@ func runDemo(args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog, err := newLog(loaded.Log)
+	log, err := newLog(loaded.Log)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
+	defer log.close()
 	if dockerAnswers() {
 		loaded.AddDocker()
 		loaded.Providers.Docker.ExposedByDefault = false
@@ -67,7 +67,7 @@ func runDemo(args []string) error {
 		return err
 	}
 	defer samples.Close()
-	o := server.Options{Config: loaded, Log: log, Version: version, Extra: samples.Provider()}
+	o := server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version, Extra: samples.Provider()}
 	return serve(o, func(addresses map[string]string) {
 		fmt.Print(demo.Welcome(addresses, loaded.Providers.Docker != nil))
 	})
@@ -124,28 +124,4 @@ func dockerAnswers() bool {
 	}
 	_ = conn.Close()
 	return true
-}
-
-// newLog makes the logger that the options ask for.
-func newLog(c *config.Log) (*logrus.Logger, func(), error) {
-	log := logrus.New()
-	level, err := logrus.ParseLevel(strings.ToLower(c.Level))
-	if err != nil {
-		return nil, nil, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, PANIC", c.Level)
-	}
-	log.SetLevel(level)
-	if strings.EqualFold(c.Format, "json") {
-		log.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
-	} else {
-		log.SetFormatter(&logrus.TextFormatter{DisableColors: c.NoColor, FullTimestamp: true})
-	}
-	if c.FilePath == "" {
-		return log, func() {}, nil
-	}
-	f, err := openLogFile(c.FilePath)
-	if err != nil {
-		return nil, nil, fmt.Errorf("option log.filePath: %w", err)
-	}
-	log.SetOutput(f)
-	return log, f.close, nil
 }

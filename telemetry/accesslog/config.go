@@ -20,6 +20,7 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/nearest"
+	"fairway/telemetry/otlplogs"
 )
 
 // Config of the access log.
@@ -47,9 +48,13 @@ type Config struct {
 	// AddInternals also writes the requests that fairway answers by services of its own,
 	// as api@internal and ping@internal. Default: false.
 	AddInternals bool `json:"addInternals,omitempty"`
-	// DualOutput writes the lines to the standard output as well as to FilePath. Default:
-	// false.
+	// DualOutput writes the lines to the standard output as well as to FilePath, or OTLP.
+	// Default: false.
 	DualOutput bool `json:"dualOutput,omitempty"`
+	// OTLP sends a record for each line to a collector of OpenTelemetry, with the fields of
+	// the format json as attributes. Nothing is written to the standard output then, unless
+	// DualOutput says so.
+	OTLP *otlplogs.Config `json:"otlp,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Filters choose the requests that are written. One that fits is enough. Default: all
 	// requests are written.
 	Filters *Filters `json:"filters,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -138,6 +143,11 @@ func (c *Config) New(log logrus.FieldLogger) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.OTLP != nil {
+		if err := c.collect(l); err != nil {
+			return nil, fmt.Errorf("otlp.%w", err)
+		}
+	}
 	if c.FilePath != "" {
 		o, err := openFile(c.FilePath)
 		if err != nil {
@@ -145,7 +155,7 @@ func (c *Config) New(log logrus.FieldLogger) (*Log, error) {
 		}
 		l.sinks = append(l.sinks, c.sink(c.FilePath, o, l.trouble))
 	}
-	if c.FilePath == "" || c.DualOutput {
+	if c.FilePath == "" && c.OTLP == nil || c.DualOutput {
 		l.sinks = append(l.sinks, c.sink("standard output", standardOutput(), l.trouble))
 	}
 	return l, nil

@@ -3,6 +3,7 @@ package accesslog
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,9 @@ type Log struct {
 	choose  *choice
 	sinks   []*sink
 	trouble chan struct{} // of a sink begins or ends
+	// collected has the same in JSON for a collector, where the lines are in another form.
+	collected *Log
+	refused   *telemetry.Failures // by the collector; nil: there is none
 
 	count atomic.Uint64 // of exchanges
 	lines sync.Pool     // of *line
@@ -35,6 +39,15 @@ func (l *Log) Observe(e *telemetry.Exchange) {
 	if !l.choose.take(e) {
 		return
 	}
+	if len(l.sinks) > 0 {
+		l.write(e, count)
+	}
+	if l.collected != nil {
+		l.collected.write(e, count)
+	}
+}
+
+func (l *Log) write(e *telemetry.Exchange, count uint64) {
 	x := l.lines.Get().(*line)
 	text := x.write(e, count)
 	for _, s := range l.sinks {
@@ -47,12 +60,26 @@ func (l *Log) Observe(e *telemetry.Exchange) {
 }
 
 // WantsHeaders tells whether headers of requests or responses are written.
-func (l *Log) WantsHeaders() bool { return l.form.readsHeaders() }
+func (l *Log) WantsHeaders() bool {
+	return l.form.readsHeaders() || l.collected != nil && l.collected.form.readsHeaders()
+}
 
-// Dropped is the number of lines that were lost, because the disk was too slow or full.
+// outputs are all of them.
+func (l *Log) outputs() []*sink {
+	if l.collected == nil {
+		return l.sinks
+	}
+	return slices.Concat(l.sinks, l.collected.sinks)
+}
+
+// Dropped is the number of lines that were lost, because the disk was too slow or full, or
+// the collector away.
 func (l *Log) Dropped() uint64 {
 	var n uint64
-	for _, s := range l.sinks {
+	if l.refused != nil {
+		n = l.refused.Count()
+	}
+	for _, s := range l.outputs() {
 		n += s.dropped.Load()
 	}
 	return n
@@ -61,7 +88,7 @@ func (l *Log) Dropped() uint64 {
 // Reopen opens the file anew, after it was renamed. If that fails the old one stays.
 func (l *Log) Reopen() error {
 	var errs []error
-	for _, s := range l.sinks {
+	for _, s := range l.outputs() {
 		errs = append(errs, s.reopen())
 	}
 	return errors.Join(errs...)
@@ -71,10 +98,10 @@ func (l *Log) Reopen() error {
 // long as the disk takes. Lines that come later are lost.
 func (l *Log) Run(ctx context.Context) {
 	var writing sync.WaitGroup
-	for _, s := range l.sinks {
+	for _, s := range l.outputs() {
 		writing.Go(func() { s.run(ctx) })
 	}
-	r := newReporter(l.log, l.sinks)
+	r := newReporter(l.log, l.outputs())
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():

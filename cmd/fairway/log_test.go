@@ -1,0 +1,58 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	"google.golang.org/protobuf/proto"
+
+	"fairway/config"
+	"fairway/telemetry/otlp"
+	"fairway/telemetry/otlplogs"
+)
+
+func TestNewLog_SendsToACollectorAsWell(t *testing.T) {
+	sent := make(chan string, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		request := &collogs.ExportLogsServiceRequest{}
+		if err != nil || proto.Unmarshal(body, request) != nil {
+			t.Errorf("%s: no logs", r.URL)
+		}
+		for _, record := range request.ResourceLogs[0].ScopeLogs[0].LogRecords {
+			sent <- record.Body.GetStringValue()
+		}
+	}))
+	t.Cleanup(collector.Close)
+	c := config.Default().Log
+	c.OTLP = &otlplogs.Config{HTTP: &otlp.HTTP{Endpoint: collector.URL}}
+	log, err := newLog(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own strings.Builder
+	log.SetOutput(&own)
+	log.Info("it began")
+	log.close()
+	if len(sent) != 1 || <-sent != "it began" || !strings.Contains(own.String(), "it began") || log.lost() != 0 {
+		t.Errorf("the collector got %d, the log has %s", len(sent), &own)
+	}
+}
+
+func TestNewLog_Mistakes(t *testing.T) {
+	for want, change := range map[string]func(*config.Log){
+		"option log.level: ":              func(c *config.Log) { c.Level = "loud" },
+		"option log.filePath: ":           func(c *config.Log) { c.FilePath = "/nowhere/log" },
+		"option log.otlp.http.endpoint: ": func(c *config.Log) { c.OTLP = &otlplogs.Config{HTTP: &otlp.HTTP{Endpoint: "x"}} },
+	} {
+		c := config.Default().Log
+		change(c)
+		if _, err := newLog(c); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
