@@ -180,6 +180,7 @@ func TestLoad_Flags(t *testing.T) {
 		"an empty value":                           {[]string{"--providers.docker.network="}, func(l *Loaded) bool { return l.Providers.Docker != nil && l.Providers.Docker.Network == "" }, 0},
 		"options of Traefik's that change nothing": {[]string{"--global.checknewversion", "--global.sendanonymoususage=false"}, func(l *Loaded) bool { return l.Global.CheckNewVersion }, 0},
 		"options to come":                          {[]string{"--metrics.datadog=true", "--ocsp.responderoverrides.a=x", "--ocsp.responderoverrides.b=y"}, func(*Loaded) bool { return true }, 2},
+		"headers of a collector":                   {[]string{"--metrics.otlp.grpc.headers.x-team=key"}, func(l *Loaded) bool { return l.Metrics.OTLP.GRPC.Headers["x-team"] == "key" }, 0},
 		"one dash":                                 {[]string{"-ping"}, func(l *Loaded) bool { return l.Ping != nil }, 0},
 	}
 	for name, tt := range tests {
@@ -327,6 +328,17 @@ func TestLoad_OptionsToComeAreOneWarningEach(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, l.Warnings); diff != "" || l.Ping == nil {
 		t.Error(diff)
+	}
+}
+
+func TestLoad_CollectorsOfAFile(t *testing.T) {
+	nowhere(t)
+	l := load(t, []string{"--configFile=" + write(t, "c.yml", `
+accessLog: {otlp: {grpc: {endpoint: "c:4317", headers: {x-team: key}}}}
+metrics: {otlp: {}, statsD: {}}
+`)}, nil)
+	if c := l.AccessLog.OTLP; c.GRPC.Headers["x-team"] != "key" || c.ServiceName != "fairway" || l.Metrics.OTLP.PushInterval == 0 || l.Metrics.StatsD.Prefix != "fairway" || l.Metrics.Prometheus != nil {
+		t.Errorf("got %s", printed(t, l.Configuration))
 	}
 }
 

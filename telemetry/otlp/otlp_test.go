@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -27,6 +28,18 @@ func TestCollector_Client(t *testing.T) {
 		if c.HTTP != nil && c.HTTP.URL != tt.url || c.GRPC != nil && c.GRPC.Endpoint != tt.grpc || (c.HTTP == nil) == (c.GRPC == nil) {
 			t.Errorf("%s: got %+v, %+v", name, c.HTTP, c.GRPC)
 		}
+	}
+}
+
+// Whoever may read the API must not get into the collector.
+func TestCollector_HeadersAreNotShown(t *testing.T) {
+	c := &Collector{HTTP: &HTTP{Headers: Headers{"X-Vendor-Team": "hunter2"}}}
+	shown, err := json.Marshal(c)
+	if err != nil || strings.Contains(string(shown), "hunter2") || !strings.Contains(string(shown), "X-Vendor-Team") {
+		t.Errorf("got %s, %v", shown, err)
+	}
+	if client, err := c.Client("/"); err != nil || client.HTTP.Headers["X-Vendor-Team"] != "hunter2" {
+		t.Errorf("got %v, %v", client, err)
 	}
 }
 
