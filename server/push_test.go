@@ -18,12 +18,15 @@ import (
 	"fairway/config"
 )
 
-// totals has the totals of a push, by metric, over all labels.
+// totals has the totals of a push, by metric, over all labels; nil: it was cut off.
 func totals(t *testing.T, r *http.Request) map[string]float64 {
 	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil
+	}
 	request := &colmetrics.ExportMetricsServiceRequest{}
-	if err != nil || pb.Unmarshal(body, request) != nil {
-		t.Errorf("%s is no push", r.URL)
+	if err := pb.Unmarshal(body, request); err != nil {
+		t.Errorf("%s is no push: %v", r.URL, err)
 	}
 	all := map[string]float64{}
 	for _, resource := range request.ResourceMetrics {

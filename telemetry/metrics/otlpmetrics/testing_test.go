@@ -68,12 +68,14 @@ func protocols() map[string]protocol {
 	}
 }
 
-func listen(t *testing.T, address string) net.Listener {
+// listen waits for an address that others may have for a moment: whoever connects gets any.
+func listen(t *testing.T, address string) (l net.Listener) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	await(t, "listening at "+address, func() bool {
+		var err error
+		l, err = net.Listen("tcp", address)
+		return err == nil
+	})
 	return l
 }
 

@@ -49,12 +49,14 @@ func quiet() *logrus.Logger {
 	return log
 }
 
-func listen(t *testing.T, address string) net.PacketConn {
+// listen waits for an address that others may have for a moment: whoever connects gets any.
+func listen(t *testing.T, address string) (l net.PacketConn) {
 	t.Helper()
-	l, err := net.ListenPacket("udp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	await(t, "listening at "+address, func() bool {
+		var err error
+		l, err = net.ListenPacket("udp", address)
+		return err == nil
+	})
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
