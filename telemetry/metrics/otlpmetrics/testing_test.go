@@ -175,8 +175,7 @@ func request(took time.Duration) *telemetry.Exchange {
 }
 
 // followed is a request that is traced.
-type followed struct{}
+type followed struct{ record.Trace }
 
-func (followed) Attempt(*http.Request, string) func(int, error) { return func(int, error) {} }
-func (followed) TraceID() [16]byte                              { return [16]byte{0: 1, 1: 2, 2: 3, 15: 9} }
-func (followed) SpanID() [8]byte                                { return [8]byte{9} }
+func (followed) TraceID() [16]byte { return [16]byte{0: 1, 1: 2, 2: 3, 15: 9} }
+func (followed) SpanID() [8]byte   { return [8]byte{9} }
