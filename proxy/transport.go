@@ -8,6 +8,7 @@ import (
 
 	"github.com/traefik/paerser/types"
 
+	"fairway/internal/secret"
 	"fairway/tls/certs"
 )
 
@@ -49,7 +50,7 @@ type ClientCertificate struct {
 	// CertFile is a PEM file, or PEM text.
 	CertFile string `json:"certFile,omitempty"`
 	// KeyFile is a PEM file, or PEM text.
-	KeyFile string `json:"keyFile,omitempty" secret:"true"`
+	KeyFile secret.String `json:"keyFile,omitempty"`
 }
 
 // ForwardingTimeouts bound how long servers may take. A time of 0s is none.
@@ -167,7 +168,7 @@ func (p ClientCertificate) load() (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("certFile: %w", err)
 	}
-	key, err := certs.PEM(p.KeyFile)
+	key, err := certs.PEM(p.KeyFile.Reveal())
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("keyFile: %w", err)
 	}

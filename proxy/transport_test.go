@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/traefik/paerser/types"
+
+	"fairway/internal/secret"
 )
 
 // through sends one request by a transport, and returns its error.
@@ -83,7 +85,7 @@ func TestServersTransport_TLS(t *testing.T) {
 		{"lowest version", ServersTransport{InsecureSkipVerify: true, MinVersion: "VersionTLS13"}, only12, "", "protocol version"},
 		{"highest version", ServersTransport{InsecureSkipVerify: true, MaxVersion: "VersionTLS12", CipherSuites: []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}}, s, "HTTP/2.0 ", ""},
 		{"no certificate to show", ServersTransport{InsecureSkipVerify: true}, asks, "", "forward to "},
-		{"a certificate to show", ServersTransport{InsecureSkipVerify: true, Certificates: []ClientCertificate{{cert, key}}}, asks, "HTTP/2.0  with a certificate", ""},
+		{"a certificate to show", ServersTransport{InsecureSkipVerify: true, Certificates: []ClientCertificate{{CertFile: cert, KeyFile: secret.String(key)}}}, asks, "HTTP/2.0  with a certificate", ""},
 		{"a URI that it does not have", ServersTransport{RootCAs: []string{file}, PeerCertURI: "spiffe://a/b"}, s, "", "is not for spiffe://a/b"},
 	} {
 		w, err := through(t, &tt.transport, tt.server.URL)

@@ -89,6 +89,7 @@ func TestDashboard_Pages(t *testing.T) {
 		b.await("the stream with requests", `document.querySelector(".connection.on")`)
 		f.await("a request on the page", func() bool {
 			f.get("shop.test", "/cart/seen?token=hunter2")
+			f.get("nobody.test", "/wp-login.php")
 			return strings.Contains(b.text(), "/cart/seen?token=")
 		})
 		if text := b.text(); strings.Contains(text, "hunter2") || !strings.Contains(text, "shop@docker") {
@@ -105,15 +106,26 @@ func TestDashboard_Pages(t *testing.T) {
 		})
 	}
 	t.Run("names are text", func(t *testing.T) {
-		for _, page := range []string{"#/middlewares/evil%40docker", "#/problems", "#/configuration"} {
+		for page, text := range map[string]string{
+			"#/middlewares/evil%40docker": "onerror",
+			"#/configuration":             "onerror",
+			"#/explain?url=http%3A%2F%2Fa.test%2F%3Cimg%20src%3Dx%20onerror%3D1%3E": "Nobody gets it",
+			"#/problems?search=" + url.QueryEscape(hostile):                         "Problems",
+		} {
 			b.open(f.page(page))
-			b.await("the hostile text", `document.querySelector("main")?.innerText.includes("onerror")`)
+			b.await("the hostile text", fmt.Sprintf(`document.querySelector("main")?.innerText.includes(%q)`, text))
 			var elements int
 			b.evaluate(`document.querySelectorAll("main img, main script").length`, &elements)
 			if elements > 0 {
 				t.Errorf("%s: %d elements were made of a label", page, elements)
 			}
 		}
+	})
+	t.Run("what is not there", func(t *testing.T) {
+		b.quiet(true)
+		defer b.quiet(false)
+		b.open(f.page("#/routers/" + url.PathEscape(hostile)))
+		b.await("it to be said", `document.querySelector("main")?.innerText.includes("router not found: <img src=x")`)
 	})
 	t.Run("it is live", func(t *testing.T) {
 		b.open(f.page("#/routers"))
@@ -215,9 +227,7 @@ func TestDashboard_SaysThatTheConnectionIsLost(t *testing.T) {
 	b.await("the stream", `document.querySelector(".connection.on")`)
 	b.size(390, 800)
 	b.shot("phone")
-	b.mu.Lock()
-	b.quietly = true
-	b.mu.Unlock()
+	b.quiet(true)
 	_ = f.cmd.Process.Kill()
 	f.wait()
 	b.await("it to be said", `document.querySelector(".connection.off")?.innerText.includes("lost")`)

@@ -97,6 +97,13 @@ func (b *chromium) open(url string) {
 	b.await("the page "+url, `document.querySelector("main h1") !== null && document.querySelector(".wait") === null`)
 }
 
+// quiet has errors on the console be taken for what they are: the gateway has said no.
+func (b *chromium) quiet(is bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.quietly = is
+}
+
 // await waits until an expression is true.
 func (b *chromium) await(what, expression string) {
 	b.t.Helper()

@@ -34,8 +34,10 @@ export function Panel({ title, children, note, wide }) {
   </section>`;
 }
 
-export function Wait({ answer, children }) {
-  if (answer.error) return html`<p class="failure" role="alert">${answer.error.message}</p>`;
+// Wait shows what was asked for, when it is there. A page of one object gives its title, for
+// the case that there is none.
+export function Wait({ answer, title, children }) {
+  if (answer.error) return html`${title && html`<h1>${title}</h1>`}<p class="failure" role="alert">${answer.error.message}</p>`;
   if (answer.data === undefined) return html`<p class="wait">…</p>`;
   return children(answer.data);
 }

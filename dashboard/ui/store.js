@@ -22,6 +22,7 @@ export function useStore(...what) {
   useEffect(() => {
     const listener = (changed) => what.includes(changed) && again();
     listeners.add(listener);
+    again(); // effects come late: something may have changed since this was drawn
     return () => listeners.delete(listener);
   }, []);
   return store;

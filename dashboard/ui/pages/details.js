@@ -49,7 +49,7 @@ function RouterShown({ of }) {
 }
 
 export function Router({ name }) {
-  return html`<${Wait} answer=${useData(path("routers", name), 5)}>${(of) => html`<${RouterShown} of=${of} />`}<//>`;
+  return html`<${Wait} title=${name} answer=${useData(path("routers", name), 5)}>${(of) => html`<${RouterShown} of=${of} />`}<//>`;
 }
 
 function UsedBy({ of }) {
@@ -60,7 +60,7 @@ function UsedBy({ of }) {
 }
 
 export function Service({ name }) {
-  return html`<${Wait} answer=${useData(path("services", name), 5)}>${(of) => html`<${Head} of=${of} />
+  return html`<${Wait} title=${name} answer=${useData(path("services", name), 5)}>${(of) => html`<${Head} of=${of} />
     ${of.servers?.length > 0 && html`<${Panel} title="Servers" wide><${Servers} of=${of.servers} /><//>`}
     ${of.parts?.length > 0 && html`<${Panel} title="Made of"><ul class="rows">${of.parts.map((p) => html`<li key=${p}><${Name} kind="services" name=${p} /></li>`)}</ul><//>`}
     <${UsedBy} of=${of} />
@@ -68,7 +68,7 @@ export function Service({ name }) {
 }
 
 export function Middleware({ name }) {
-  return html`<${Wait} answer=${useData(path("middlewares", name))}>${(of) => html`<${Head} of=${of} />
+  return html`<${Wait} title=${name} answer=${useData(path("middlewares", name))}>${(of) => html`<${Head} of=${of} />
     <${UsedBy} of=${of} />
     <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="middlewares" value=${written(of)} /><//>`}<//>`;
 }
