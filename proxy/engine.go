@@ -81,7 +81,7 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 		origin.failed(failed)
 		return failed
 	}
-	origin.answered(x.Response.Status, x.Response.Length())
+	origin.answered(x.Response.Status, x.Response.Length(), x.Response.Header)
 	if o.Answered != nil {
 		o.Answered(r, x.Response.Status)
 	}

@@ -36,10 +36,15 @@ func timed(r *http.Request, target *Target) timing {
 	return t
 }
 
-// answered notes the head of the answer.
-func (t timing) answered(status int, length int64) {
+// answered notes the head of the answer. addHeader adds its fields to others; it is called
+// when somebody wants them.
+func (t timing) answered(status int, length int64, addHeader func(http.Header)) {
 	if t.rec != nil {
 		t.rec.Origin = record.Origin{Status: status, Duration: time.Since(t.began), Length: length}
+		if t.rec.Headed {
+			t.rec.Origin.Header = http.Header{}
+			addHeader(t.rec.Origin.Header)
+		}
 	}
 	if t.done != nil {
 		t.done(status, "", nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -118,7 +119,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	}
 	defer body.end(w)
 	defer func() { _ = res.Body.Close() }()
-	origin.answered(res.StatusCode, res.ContentLength)
+	origin.answered(res.StatusCode, res.ContentLength, func(h http.Header) { maps.Copy(h, res.Header.Clone()) })
 	if o.Answered != nil {
 		o.Answered(r, res.StatusCode)
 	}

@@ -190,7 +190,8 @@ func (o selective) Observe(e *telemetry.Exchange) {
 
 // observersOf are told of the exchanges of an entry point; nil: nobody is.
 func (s *Server) observersOf() *observers {
-	o := &observers{headers: s.accessLog != nil && s.accessLog.WantsHeaders() || s.tracer != nil && s.tracer.WantsHeaders(), log: s.log}
+	o := &observers{origin: s.accessLog != nil && s.accessLog.WantsHeaders(), log: s.log}
+	o.headers = o.origin || s.tracer != nil && s.tracer.WantsHeaders()
 	if s.accessLog != nil { // it knows about fairway's own services itself
 		o.list = append(o.list, selective{s.accessLog, true, func(silent *record.Silent) bool { return silent.Log }})
 	}

@@ -19,6 +19,7 @@ import (
 type observers struct {
 	list    []telemetry.Observer
 	headers bool                                // some want the fields of responses
+	origin  bool                                // and those that servers have answered
 	follow  func(*http.Request, *record.Record) // begins a trace; nil: there are none
 	log     logrus.FieldLogger
 	pool    sync.Pool
@@ -39,7 +40,7 @@ func (o *observers) watch(sw statusWriter, r *http.Request, rec *record.Record) 
 	if x == nil {
 		x = &observed{}
 	}
-	x.Record, x.Request, rec.Timed = rec, r, true
+	x.Record, x.Request, rec.Timed, rec.Headed = rec, r, true, o.origin
 	if _, counts := sw.(bodyCounter); !counts && r.Body != nil && r.Body != http.NoBody {
 		x.body.ReadCloser = r.Body
 		r.Body = &x.body

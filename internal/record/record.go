@@ -33,6 +33,7 @@ type Record struct {
 	// Origin is what the server that was tried last has answered, where that is watched.
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
+	Headed bool // its Header is, too
 	Silent Silent
 	Trace  Trace // nil: the request is not followed
 	// Detailed asks for spans of the parts that the request passes.
@@ -116,6 +117,7 @@ type Origin struct {
 	Status   int           // 0: there was none
 	Duration time.Duration // from giving the request to the server to the head of the answer
 	Length   int64         // bytes of its body; below 0: not known
+	Header   http.Header   // its fields, but for those of the connection; where they are wanted
 }
 
 // Outcome is how a request went. Who serves one again, or elsewhere, puts back what it

@@ -33,8 +33,8 @@ type Config struct {
 	Format string `json:"format,omitempty"`
 	// Template is the line of the format template, with the names of fields in braces, as
 	// in ${ClientHost} "${RequestMethod} ${RequestPath}" ${DownstreamStatus} ${Duration}.
-	// ${request_User-Agent} and ${downstream_Content-Type} are headers. As in the formats
-	// common and genericCLF, times are written as 02/Jan/2006:15:04:05 +0000, durations in
+	// ${request_User-Agent}, ${origin_Server} and ${downstream_Content-Type} are headers. As
+	// in the formats common and genericCLF, times are written as 02/Jan/2006:15:04:05 +0000, durations in
 	// milliseconds, what is not known as a dash, and what could break the line by its
 	// number, as \x22; outside of double quotes this goes for spaces, too.
 	Template string `json:"template,omitempty"`

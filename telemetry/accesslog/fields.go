@@ -31,6 +31,7 @@ const (
 func Fields() []Field {
 	return append(slices.Clone(fields),
 		Field{Name: "request_<Name>", Text: "A header of the request, as in request_User-Agent."},
+		Field{Name: "origin_<Name>", Text: "A header that the server answered, as in origin_Server; middlewares may have changed it for the client."},
 		Field{Name: "downstream_<Name>", Text: "A header of the response that the client got, as in downstream_Content-Type."},
 	)
 }

@@ -136,6 +136,9 @@ func (p *part) value(m *modes, name string) error {
 	if header, ok := strings.CutPrefix(name, "request_"); ok {
 		return p.headerValue(m, header, requestHeader)
 	}
+	if header, ok := strings.CutPrefix(name, "origin_"); ok {
+		return p.headerValue(m, header, originHeader)
+	}
 	if header, ok := strings.CutPrefix(name, "downstream_"); ok {
 		return p.headerValue(m, header, downstreamHeader)
 	}

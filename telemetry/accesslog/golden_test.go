@@ -23,7 +23,7 @@ var forms = map[string]*Config{
 	"common-headers":  {Format: "common", Fields: &FieldModes{Headers: &HeaderModes{DefaultMode: "keep"}}},
 	"common-redacted": {Format: "common", Fields: &FieldModes{Names: map[string]string{"StartUTC": "drop", "ClientUsername": "redact", "Duration": "drop"}}},
 	"generic":         {Format: "genericCLF"},
-	"template":        {Format: "template", Template: `${ClientHost} ${RequestHost} "${RequestMethod} ${RequestPath}" ${DownstreamStatusLine} "${DownstreamStatusLine}" ${TLSVersion} ${error_cause} agent="${request_user-agent}" ${request_Authorization} ${downstream_Content-Type} ${StartLocal} ${Overhead}ms $end` + "\n"},
+	"template":        {Format: "template", Template: `${ClientHost} ${RequestHost} "${RequestMethod} ${RequestPath}" ${DownstreamStatusLine} "${DownstreamStatusLine}" ${TLSVersion} ${error_cause} agent="${request_user-agent}" ${request_Authorization} ${origin_Server} ${downstream_Content-Type} ${StartLocal} ${Overhead}ms $end` + "\n"},
 }
 
 func TestLines_AreThoseOfTheGoldenFiles(t *testing.T) {
@@ -100,7 +100,7 @@ func TestEveryField_IsWrittenSomewhere(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("never written: %v", slices.Collect(maps.Keys(missing)))
 	}
-	if got := Fields(); len(got) != len(fields)+2 || got[len(got)-1].Name != "downstream_<Name>" {
+	if got := Fields(); len(got) != len(fields)+3 || got[len(got)-1].Name != "downstream_<Name>" {
 		t.Errorf("Fields: got %d, want the headers behind the %d", len(got), len(fields))
 	}
 }

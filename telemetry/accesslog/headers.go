@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -51,16 +52,22 @@ func (h *headers) add(name, value string) {
 	}
 }
 
-func (h *headers) appendJSON(dst []byte, x *line) []byte {
-	if !h.any {
-		return dst
-	}
-	for name, values := range x.r.Header {
+func (h *headers) addAll(all http.Header) {
+	for name, values := range all {
 		for _, value := range values {
 			h.add(name, value)
 		}
 	}
+}
+
+func (h *headers) appendJSON(dst []byte, x *line) []byte {
+	if !h.any {
+		return dst
+	}
+	h.addAll(x.r.Header)
 	dst = h.append(dst, x, `"request_`)
+	h.addAll(x.rec.Origin.Header)
+	dst = h.append(dst, x, `"origin_`)
 	if x.e.Response != nil {
 		x.e.Response.Each(h.visit)
 		dst = h.append(dst, x, `"downstream_`)
@@ -99,9 +106,18 @@ func (h *headers) append(dst []byte, x *line, prefix string) []byte {
 
 // requestHeader makes the part of a template for a header of the request.
 func requestHeader(name string, m *modes) func([]byte, *line) []byte {
+	return headerOf(name, m, func(x *line) http.Header { return x.r.Header })
+}
+
+// originHeader makes the part of a template for a header that the server answered.
+func originHeader(name string, m *modes) func([]byte, *line) []byte {
+	return headerOf(name, m, func(x *line) http.Header { return x.rec.Origin.Header })
+}
+
+func headerOf(name string, m *modes, of func(*line) http.Header) func([]byte, *line) []byte {
 	address := hasQuery(name)
 	return func(dst []byte, x *line) []byte {
-		for i, value := range x.r.Header[name] {
+		for i, value := range of(x)[name] {
 			if i > 0 {
 				dst = append(dst, ',')
 			}

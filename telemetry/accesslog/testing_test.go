@@ -70,7 +70,7 @@ func ordinary() *telemetry.Exchange {
 	return &telemetry.Exchange{
 		Record: &record.Record{
 			Start: start, EntryPoint: "web", Host: "shop.example", Router: "shop@docker", Service: "shop@docker", Server: "http://10.0.0.2:8080",
-			RequestID: "id-1", User: "ann", Timed: true, Origin: record.Origin{Status: 200, Duration: 20 * time.Millisecond, Length: 1000},
+			RequestID: "id-1", User: "ann", Timed: true, Origin: record.Origin{Status: 200, Duration: 20 * time.Millisecond, Length: 1000, Header: http.Header{"Server": {"shop/1"}, "Set-Cookie": {"a=1"}}},
 		},
 		Request: &http.Request{
 			Method: "GET", URL: target("/a%20b?x=1&token=abc"), Proto: "HTTP/1.1", Host: "shop.example:8000", RemoteAddr: "192.0.2.1:5000",
