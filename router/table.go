@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"fairway/config/dynamic"
+	"fairway/internal/consumers"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/proxy"
@@ -29,6 +30,9 @@ type Table struct {
 	plain       *certs.Policy            // of options that nobody has set
 	standard    *certs.Policy            // of hosts without options of their own
 	together    map[string]*certs.Policy // of hosts with several
+	known       map[string]*consumers.Config
+	consumers   *consumers.Registry
+	doubted     bool // some of the known have a mistake
 	problems    []dynamic.Problem
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then

@@ -4,6 +4,7 @@
 package dynamic
 
 import (
+	"fairway/internal/consumers"
 	"fairway/internal/oneof"
 	"fairway/internal/record"
 	"fairway/middlewares"
@@ -70,6 +71,9 @@ type HTTP struct {
 	Middlewares map[string]*Middleware `json:"middlewares,omitempty"`
 	// ServersTransports say how servers are talked to, by name. Services name them.
 	ServersTransports map[string]*proxy.ServersTransport `json:"serversTransports,omitempty"`
+	// Consumers are who uses the services, by name: people and programs that middlewares
+	// know by their credentials.
+	Consumers map[string]*consumers.Config `json:"consumers,omitempty"`
 }
 
 // Router chooses requests by a rule and hands them through middlewares to a

@@ -47,6 +47,7 @@ const (
 	KindService    = "service"
 	KindMiddleware = "middleware"
 	KindTransport  = "serversTransport"
+	KindConsumer   = "consumer"
 	KindTLSOptions = "tlsOptions"
 	KindTLSStore   = "tlsStore"
 )

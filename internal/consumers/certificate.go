@@ -26,7 +26,7 @@ func certificateName(text string) (string, error) {
 	case strings.Contains(text, "="):
 		return "subject:" + text, nil
 	}
-	return "", errors.New(`is neither a subject, as in "CN=ann,O=Shop", nor begins with dns:, email:, uri: or sha256:`)
+	return "", errors.New(`is neither a subject, as in "CN=ann,O=Shop", nor does it begin with dns, email, uri or sha256`)
 }
 
 // namesOf are all that a certificate may be known by, the most exact first.
