@@ -45,6 +45,10 @@ type Env struct {
 	// Consumers are those that the gateway knows, at any time: who asks while a request is
 	// served gets those in force then.
 	Consumers *consumers.Live
+	// Start has run called, in a goroutine of its own, when the middleware comes into force;
+	// it may dial and wait. ctx ends when the instance is retired. It is never called by
+	// `fairway check`.
+	Start func(run func(ctx context.Context))
 	// InFront tells that it stands in front of all routes: what they have done
 	// themselves comes first.
 	InFront bool

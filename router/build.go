@@ -187,6 +187,7 @@ func (b *building) try(m *Middleware) error {
 		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
 		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
 		Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers,
+		Start: func(func(context.Context)) {},
 	}, http.NotFoundHandler())
 	return err
 }

@@ -37,6 +37,13 @@ type Table struct {
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then
 	replaced    []*Route    // to be retired then
+	begin       []beginning // what middlewares do aside, to begin then
+}
+
+// beginning is what an instance of a middleware does aside, as long as it is there.
+type beginning struct {
+	ctx context.Context //nolint:containedctx // that of the instance
+	run func(context.Context)
 }
 
 // entryPointRoutes are the routes of one entry point: those for plain text and
@@ -189,6 +196,12 @@ func (t *Table) install() {
 		}
 	}
 	t.swaps = nil
+	for _, b := range t.begin {
+		if b.ctx.Err() == nil { // the route that it is for may be out of use
+			go b.run(b.ctx)
+		}
+	}
+	t.begin = nil
 	for _, in := range t.fresh {
 		if s, ok := in.service.(interface{ Start() }); ok {
 			s.Start()

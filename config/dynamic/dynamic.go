@@ -24,6 +24,7 @@ import (
 	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
+	"fairway/middlewares/jwt"
 	"fairway/middlewares/passtlsclientcert"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
@@ -220,6 +221,7 @@ type Middleware struct {
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
+	JWT               *jwt.Config               `json:"jwt,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`

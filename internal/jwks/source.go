@@ -47,8 +47,22 @@ type Source struct {
 }
 
 type got struct {
-	list []Key
-	at   time.Time
+	list    []Key
+	at      time.Time
+	version uint64
+}
+
+// Fresh returns a number that is another one when the keys are others. Keys that are old are
+// asked for again meanwhile.
+func (s *Source) Fresh() uint64 {
+	k := s.keys.Load()
+	if k == nil {
+		return 0
+	}
+	if s.time().Sub(k.at) > freshFor {
+		s.ask()
+	}
+	return k.version
 }
 
 // Keys are those that are known. An old set is asked for again meanwhile. The error says why
@@ -111,10 +125,13 @@ func (s *Source) answer(over chan struct{}) {
 	defer cancel()
 	list, err := s.fetch(ctx)
 	if err == nil {
+		next := &got{list: list, at: s.time(), version: 1}
 		if old := s.keys.Load(); old != nil && same(old.list, list) {
-			list = old.list
+			next.list, next.version = old.list, old.version
+		} else if old != nil {
+			next.version = old.version + 1
 		}
-		s.keys.Store(&got{list, s.time()})
+		s.keys.Store(next)
 	}
 	s.mu.Lock()
 	s.err, s.asking = err, nil
