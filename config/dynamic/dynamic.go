@@ -8,7 +8,9 @@ import (
 	"fairway/internal/oneof"
 	"fairway/internal/record"
 	"fairway/middlewares"
+	"fairway/middlewares/acl"
 	"fairway/middlewares/addprefix"
+	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
 	"fairway/middlewares/chain"
@@ -25,6 +27,7 @@ import (
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
 	"fairway/middlewares/jwt"
+	"fairway/middlewares/mtls"
 	"fairway/middlewares/passtlsclientcert"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
@@ -204,7 +207,9 @@ func (s *Service) Parts() (names []string) {
 // Middleware changes requests on their way to a service, answers them itself, or
 // changes the responses. It has exactly one type.
 type Middleware struct {
+	ACL               *acl.Config               `json:"acl,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
+	APIKey            *apikey.Config            `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
 	Buffering         *buffering.Config         `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain             *chain.Config             `json:"chain,omitempty"`
@@ -222,6 +227,7 @@ type Middleware struct {
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
 	JWT               *jwt.Config               `json:"jwt,omitempty"`
+	MTLS              *mtls.Config              `json:"mtls,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`

@@ -24,7 +24,9 @@ func certificateName(text string) (string, error) {
 		}
 		return kind + ":" + rest, nil
 	case strings.Contains(text, "="):
-		return "subject:" + text, nil
+		// RFC 2253, section 4, has semicolons between the parts, too. In labels a comma is
+		// between two certificates.
+		return "subject:" + strings.ReplaceAll(text, ";", ","), nil
 	}
 	return "", errors.New(`is neither a subject, as in "CN=ann,O=Shop", nor does it begin with dns, email, uri or sha256`)
 }

@@ -171,6 +171,15 @@ func (r *Registry) ByUser(name string) *identity.Consumer {
 	return r.users[name]
 }
 
+// User is who has shown by a method to be a user of that name: a consumer, if one is known by
+// it.
+func (r *Registry) User(method, name string) *identity.Identity {
+	if c := r.ByUser(name); c != nil {
+		return c.Of(method, name)
+	}
+	return &identity.Identity{Method: method, Subject: name}
+}
+
 // ByCertificate returns whose certificate it is, or nil.
 func (r *Registry) ByCertificate(cert *x509.Certificate) *identity.Consumer {
 	if r == nil || len(r.certificates) == 0 {

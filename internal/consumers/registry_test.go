@@ -93,7 +93,7 @@ func TestRegistry_FindsByCertificate(t *testing.T) {
 	uri, _ := url.Parse("spiffe://shop/ann")
 	cert := &x509.Certificate{Raw: []byte("cert"), Subject: pkix.Name{CommonName: "ann", Organization: []string{"Shop"}}, DNSNames: []string{"Ann.example"}, URIs: []*url.URL{uri}}
 	sum := sha256.Sum256([]byte("cert"))
-	for _, name := range []string{"CN=ann,O=Shop", "dns:ANN.example", "uri:spiffe://shop/ann", "sha256:" + strings.ToUpper(hex.EncodeToString(sum[:]))} {
+	for _, name := range []string{"CN=ann,O=Shop", "CN=ann;O=Shop", "dns:ANN.example", "uri:spiffe://shop/ann", "sha256:" + strings.ToUpper(hex.EncodeToString(sum[:]))} {
 		r := registry(t, map[string]*Config{"ann": {Certificates: []string{name}}, "bob": {Certificates: []string{"CN=bob"}}})
 		if got := named(r.ByCertificate(cert)); got != "ann" {
 			t.Errorf("%s: got %q", name, got)

@@ -122,7 +122,7 @@ func (ex *example) buildFrom(ctx context.Context, t *testing.T, around *surround
 	if err != nil {
 		t.Fatal(err)
 	}
-	return withRecord(t, ex.archive, handler)
+	return withRecord(t, ex.archive, withCertificate(t, ex.archive, handler))
 }
 
 // leavesNothing checks that an instance ends with its context.
