@@ -24,11 +24,14 @@ import (
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
 	"fairway/middlewares/inflightreq"
+	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
 	"fairway/middlewares/jwt"
 	"fairway/middlewares/mtls"
+	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/passtlsclientcert"
+	"fairway/middlewares/policy"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
@@ -223,12 +226,15 @@ type Middleware struct {
 	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
 	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
+	Introspection     *introspection.Config     `json:"introspection,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
 	JWT               *jwt.Config               `json:"jwt,omitempty"`
 	MTLS              *mtls.Config              `json:"mtls,omitempty"`
+	OAuth2Client      *oauth2client.Config      `json:"oauth2Client,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
+	Policy            *policy.Config            `json:"policy,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`
 	RedirectScheme    *redirectscheme.Config    `json:"redirectScheme,omitempty"`

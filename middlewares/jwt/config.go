@@ -2,8 +2,8 @@
 // issuer that is trusted has signed, and which says what is asked for.
 //
 // config.go is what the operator writes. Issuers and their keys are in trust.go; token.go
-// verifies a token once, after RFC 8725, and what it said is kept until it expires;
-// demands.go has what it has to say. jwt.go puts a request through all of it.
+// verifies a token once, after RFC 8725, and what it said is kept until it expires. jwt.go
+// puts a request through all of it.
 package jwt
 
 import (
@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/traefik/paerser/types"
@@ -135,7 +134,7 @@ func (r *Revocation) SetDefaults() { r.Interval = types.Duration(defaultInterval
 func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (_ http.Handler, err error) {
 	h := &handler{
 		next: next, consumers: env.Consumers, optional: c.Optional, strip: c.StripToken, bound: c.CertificateBound, groups: c.GroupsClaim,
-		expiry: c.RequireExpiry, leeway: time.Duration(c.Leeway), typ: c.Type, cache: tokencache.New[*verified](cacheBytes), scope: strings.Join(append(c.Scopes[:len(c.Scopes):len(c.Scopes)], c.AnyScope...), " "),
+		expiry: c.RequireExpiry, leeway: time.Duration(c.Leeway), typ: c.Type, cache: tokencache.New[*verified](cacheBytes),
 	}
 	if c.Leeway < 0 {
 		return nil, errors.New("leeway: is less than nothing")
@@ -150,7 +149,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	if h.headers, err = claims.NewHeaders(c.ForwardHeaders); err != nil {
 		return nil, fmt.Errorf("forwardHeaders: %w", err)
 	}
-	if h.demands, err = newDemands(c); err != nil {
+	if h.demands, err = claims.NewDemands(c.RequiredClaims, c.Scopes, c.AnyScope); err != nil {
 		return nil, err
 	}
 	if c.Revocation != nil {

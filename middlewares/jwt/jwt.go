@@ -22,7 +22,7 @@ type handler struct {
 	trusted   []*trust
 	places    bearer.Places
 	headers   *claims.Headers
-	demands   *demands
+	demands   *claims.Demands
 	consumers *consumers.Live
 	revoked   *revocation // nil: there is no list
 	cache     *tokencache.Cache[*verified]
@@ -30,7 +30,6 @@ type handler struct {
 	leeway   time.Duration
 	typ      string
 	groups   string
-	scope    string // that challenges name
 	expiry   bool
 	optional bool
 	strip    bool
@@ -69,7 +68,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bearer.Invalid(w, r, "jwt: the token is not bound to the certificate of the client")
 		return
 	case v.denied != "":
-		bearer.Insufficient(w, r, h.scope, "jwt: "+v.denied)
+		bearer.Insufficient(w, r, h.demands.Scope(), "jwt: "+v.denied)
 		return
 	}
 	if h.revoked != nil && !h.letIn(w, r, v) {

@@ -104,7 +104,7 @@ func (h *handler) verify(ctx context.Context, token string) (*verified, error) {
 	}
 	v.jti, _ = v.claims["jti"].(string)
 	v.cert, _ = claims.Lookup(v.claims, "cnf.x5t#S256").(string)
-	v.denied = h.demands.missing(v.claims)
+	v.denied = h.demands.Missing(v.claims)
 	v.values = h.headers.Values(v.claims)
 	return v, nil
 }

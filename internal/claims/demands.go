@@ -1,4 +1,4 @@
-package jwt
+package claims
 
 import (
 	"fmt"
@@ -7,11 +7,10 @@ import (
 	"strings"
 
 	"fairway/internal/bearer"
-	"fairway/internal/claims"
 )
 
-// demands are what a token has to say.
-type demands struct {
+// Demands are what a token has to say.
+type Demands struct {
 	claims []demand
 	all    []string // scopes
 	any    []string
@@ -23,16 +22,19 @@ type demand struct {
 	holds      func(v any) bool
 }
 
-func newDemands(c *Config) (*demands, error) {
-	d := &demands{all: c.Scopes, any: c.AnyScope}
-	for name, scopes := range map[string][]string{"scopes": c.Scopes, "anyScope": c.AnyScope} {
+// NewDemands reads what is demanded of claims: a path for a claim that has to be there;
+// path=value, of a list one value; path=a|b for one of several; path!=value; path~regex for a
+// regular expression that a whole value matches. Of scopes the token has all, of anyScope one.
+func NewDemands(required, scopes, anyScope []string) (*Demands, error) {
+	d := &Demands{all: scopes, any: anyScope}
+	for name, scopes := range map[string][]string{"scopes": scopes, "anyScope": anyScope} {
 		for _, s := range scopes {
 			if !bearer.ValidScope(s) {
 				return nil, fmt.Errorf("%s: %q is no scope", name, s)
 			}
 		}
 	}
-	for i, text := range c.RequiredClaims {
+	for i, text := range required {
 		one, err := newDemand(text)
 		if err != nil {
 			return nil, fmt.Errorf("requiredClaims[%d]: %w", i, err)
@@ -56,14 +58,14 @@ func newDemand(text string) (demand, error) {
 		if err != nil {
 			return d, err
 		}
-		d.holds = func(v any) bool { return slices.ContainsFunc(claims.Texts(v), whole.MatchString) }
+		d.holds = func(v any) bool { return slices.ContainsFunc(Texts(v), whole.MatchString) }
 	case not:
 		d.path = strings.TrimSuffix(d.path, "!")
-		d.holds = func(v any) bool { return !claims.Has(v, value) }
+		d.holds = func(v any) bool { return !Has(v, value) }
 	default:
 		values := strings.Split(value, "|")
 		d.holds = func(v any) bool {
-			return slices.ContainsFunc(values, func(value string) bool { return claims.Has(v, value) })
+			return slices.ContainsFunc(values, func(value string) bool { return Has(v, value) })
 		}
 	}
 	return d, checkPath(d.path, text)
@@ -76,17 +78,20 @@ func checkPath(path, text string) error {
 	return nil
 }
 
-// missing tells what a token does not say; empty: it says all that it has to.
-func (d *demands) missing(said map[string]any) string {
+// Scope is what a challenge names: the scopes that a token needs.
+func (d *Demands) Scope() string { return strings.Join(slices.Concat(d.all, d.any), " ") }
+
+// Missing tells what a token does not say; empty: it says all that it has to.
+func (d *Demands) Missing(said map[string]any) string {
 	for _, one := range d.claims {
-		if !one.holds(claims.Lookup(said, one.path)) {
+		if !one.holds(Lookup(said, one.path)) {
 			return fmt.Sprintf("the token does not say %q", one.text)
 		}
 	}
 	if len(d.all)+len(d.any) == 0 {
 		return ""
 	}
-	has := append(claims.Words(said["scope"]), claims.Words(said["scp"])...)
+	has := append(Words(said["scope"]), Words(said["scp"])...)
 	for _, scope := range d.all {
 		if !slices.Contains(has, scope) {
 			return fmt.Sprintf("the token lacks the scope %q", scope)
