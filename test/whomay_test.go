@@ -42,6 +42,10 @@ var entries = []specimen{
 	{name: "jwt-optional", options: []string{"jwt.secret=" + hsSecret, "jwt.optional=true", "jwt.forwardheaders.X-User=sub"}, visits: []visit{
 		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "", "X_user": ""}},
 	}},
+	{name: "ldapauth", options: []string{"ldapauth.url=ldap://AUTH:1", "ldapauth.basedn=dc=example,dc=com"}, visits: []visit{
+		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Basic realm="fairway", charset="UTF-8"`}},
+		{url: "/", with: []string{ann}, status: 503},
+	}},
 	{name: "mtls", options: []string{"mtls.cafiles=" + someAuthority}, visits: []visit{{url: "/", status: 403}}},
 	{name: "oauth2client", options: []string{"oauth2client.tokenurl=http://AUTH/token", "oauth2client.clientid=gateway", "oauth2client.clientsecret=s3cret", "oauth2client.header=X-User"}, visits: []visit{
 		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "t0ken", "X_user": ""}},

@@ -28,6 +28,7 @@ import (
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
 	"fairway/middlewares/jwt"
+	"fairway/middlewares/ldapauth"
 	"fairway/middlewares/mtls"
 	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/passtlsclientcert"
@@ -231,6 +232,7 @@ type Middleware struct {
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
 	JWT               *jwt.Config               `json:"jwt,omitempty"`
+	LDAPAuth          *ldapauth.Config          `json:"ldapAuth,omitempty"`
 	MTLS              *mtls.Config              `json:"mtls,omitempty"`
 	OAuth2Client      *oauth2client.Config      `json:"oauth2Client,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
