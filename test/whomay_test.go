@@ -29,6 +29,10 @@ var entries = []specimen{
 		{url: "/?key=" + keyOfEve + "&a=b", status: 200, by: "mw", path: "/?a=b"},
 		{url: "/?key=guess", status: 401},
 	}},
+	{name: "hmac", options: []string{"hmac.keys[0].id=k", "hmac.keys[0].secret=" + hsSecret}, visits: []visit{
+		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Signature realm="fairway"`}},
+		{url: "/", with: []string{`Signature-Input: s=("@method");created=1;keyid="k"`, "Signature: s=:AAAA:"}, status: 401},
+	}},
 	{name: "introspection", options: []string{"introspection.endpoint=http://AUTH/introspect", "introspection.clientid=gateway", "introspection.clientsecret=s3cret", "introspection.forwardheaders.X-User=sub"}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Bearer realm="fairway"`}},
 		{url: "/", with: []string{"Authorization: Bearer taken-back"}, status: 401},

@@ -23,6 +23,7 @@ import (
 	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
+	"fairway/middlewares/hmac"
 	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
@@ -226,6 +227,7 @@ type Middleware struct {
 	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
 	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
+	HMAC              *hmac.Config              `json:"hmac,omitempty"`
 	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
 	Introspection     *introspection.Config     `json:"introspection,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`

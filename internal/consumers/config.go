@@ -80,8 +80,5 @@ func (c *Config) Check() error {
 			return fmt.Errorf("certificates[%d]: %w", i, err)
 		}
 	}
-	if len(c.APIKeys)+len(c.Credentials)+len(c.Users)+len(c.Claims)+len(c.Certificates) == 0 {
-		return errors.New("there is nothing to know the consumer by: apiKeys, credentials, users, claims or certificates")
-	}
 	return nil
 }

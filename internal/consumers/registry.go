@@ -18,6 +18,7 @@ import (
 
 // Registry finds consumers by their credentials. It never changes. A nil Registry has none.
 type Registry struct {
+	names        map[string]*identity.Consumer
 	keys         map[Digest]*identity.Consumer
 	users        map[string]*identity.Consumer
 	certificates map[string]*identity.Consumer
@@ -53,7 +54,8 @@ func (l *Live) Store(r *Registry) { l.now.Store(r) }
 // is wrong with one: it is then not known at all, so that nobody is let in by a half of it.
 func New(all map[string]*Config, tell func(name string, err error)) *Registry {
 	r := &Registry{
-		keys: map[Digest]*identity.Consumer{}, users: map[string]*identity.Consumer{}, certificates: map[string]*identity.Consumer{},
+		names: map[string]*identity.Consumer{},
+		keys:  map[Digest]*identity.Consumer{}, users: map[string]*identity.Consumer{}, certificates: map[string]*identity.Consumer{},
 		tokens: map[string]map[string][]token{}, owners: map[string]*identity.Consumer{},
 	}
 	passwords := htpasswd.Users{}
@@ -110,6 +112,7 @@ func (r *Registry) taken(c *Config) error {
 
 // add takes in a consumer that has been checked.
 func (r *Registry) add(c *Config, passwords htpasswd.Users, consumer *identity.Consumer) {
+	r.names[consumer.Name] = consumer
 	for _, key := range c.APIKeys {
 		d, _ := digestOf(key.Reveal())
 		r.keys[d] = consumer
@@ -151,6 +154,14 @@ func shared(path string) int {
 		return 2
 	}
 	return 1
+}
+
+// ByName returns the consumer of a qualified name, or nil.
+func (r *Registry) ByName(name string) *identity.Consumer {
+	if r == nil {
+		return nil
+	}
+	return r.names[name]
 }
 
 // ByAPIKey returns whose key it is, or nil. Its time does not tell how much of a key is

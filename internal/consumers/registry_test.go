@@ -49,6 +49,9 @@ func TestRegistry_FindsByEachKindOfCredential(t *testing.T) {
 	if named(ann) != "ann@file" || ann.Plan != "gold" || ann.Labels["team"] != "a" || ann.Groups[0] != "staff" {
 		t.Errorf("got %+v", ann)
 	}
+	if named(r.ByName("bot@docker")) != "bot@docker" || r.ByName("bot") != nil {
+		t.Error("consumers are not found by their names")
+	}
 	if r.ByUser("bot") != nil {
 		t.Error("the name of a consumer is no name of a user")
 	}
@@ -116,7 +119,6 @@ func TestRegistry_WhatIsWrongIsToldAndNobodyIsLetInByIt(t *testing.T) {
 		"b: certificates[0]: is neither":                    {"b": {Certificates: []string{"ann"}, Users: []string{"b"}}},
 		"b: certificates[0]: a fingerprint has 64":          {"b": {Certificates: []string{"sha256:12"}, Users: []string{"b"}}},
 		"b: credentials[0]: ":                               {"b": {Credentials: []secret.String{"hunter2"}, Users: []string{"b"}}},
-		"b: there is nothing to know the consumer by":       {"b": {Groups: []string{"staff"}}},
 	} {
 		told := ""
 		r := New(all, func(name string, err error) { told += name + ": " + err.Error() })
@@ -131,7 +133,7 @@ func TestRegistry_WhatIsWrongIsToldAndNobodyIsLetInByIt(t *testing.T) {
 
 func TestRegistry_ThatIsNotThereKnowsNobody(t *testing.T) {
 	var r *Registry
-	if c, err := r.Verify(context.Background(), "a", "b"); c != nil || err != nil || r.ByAPIKey("k") != nil || r.ByUser("u") != nil || r.ByClaims(map[string]any{"sub": "1"}) != nil || r.ByCertificate(&x509.Certificate{}) != nil {
+	if c, err := r.Verify(context.Background(), "a", "b"); c != nil || err != nil || r.ByAPIKey("k") != nil || r.ByName("n") != nil || r.ByUser("u") != nil || r.ByClaims(map[string]any{"sub": "1"}) != nil || r.ByCertificate(&x509.Certificate{}) != nil {
 		t.Error("it knows somebody")
 	}
 	if (*Live)(nil).Now() != nil || (&Live{}).Now() != nil {
