@@ -37,7 +37,7 @@ type bench struct {
 	duration time.Duration
 	origin   *exec.Cmd
 	port     int // of the origin
-	debug    int    // port of fairway's profiles; 0: none
+	debug    int // port of fairway's profiles; 0: none
 	issuer   *ecdsa.PrivateKey
 	token    string // that the issuer has signed
 }
@@ -122,7 +122,7 @@ func (b *bench) issue() (err error) {
 
 // peer is a proxy at work.
 type peer struct {
-	api string // of fairway
+	api           string // of fairway
 	cmd           *exec.Cmd
 	plain, secure string
 }
