@@ -15,6 +15,7 @@ import (
 
 	"fairway/config"
 	"fairway/config/dynamic"
+	"fairway/internal/secret"
 	"fairway/router"
 	"fairway/telemetry/live"
 )
@@ -195,7 +196,7 @@ func (a *api) entryPoints(*http.Request) (any, error) {
 	for _, name := range sorted(a.Install.EntryPoints) {
 		views = append(views, entryPointView{a.Install.EntryPoints[name], name})
 	}
-	return views, nil
+	return marshalled(views)
 }
 
 func (a *api) entryPoint(r *http.Request) (any, error) {
@@ -204,14 +205,14 @@ func (a *api) entryPoint(r *http.Request) (any, error) {
 	if e == nil {
 		return nil, notFound("entry point not found: " + name)
 	}
-	return entryPointView{e, name}, nil
+	return marshalled(entryPointView{e, name})
 }
 
 func (a *api) providers(*http.Request) (any, error) {
 	if a.ProviderStates == nil {
 		return []ProviderState{}, nil
 	}
-	return a.ProviderStates(), nil
+	return marshalled(a.ProviderStates())
 }
 
 // problemView is a problem with the time it was first seen.
@@ -225,7 +226,9 @@ func (a *api) problems(r *http.Request) (any, error) {
 	views := []problemView{}
 	for _, p := range a.Problems() {
 		if search == "" || strings.Contains(strings.ToLower(p.String()+" "+p.Provider+" "+p.Name), search) {
-			views = append(views, problemView{p, a.Since(p)})
+			since := a.Since(p)
+			p.Source, p.Reason = secret.Text(p.Source), secret.Text(p.Reason)
+			views = append(views, problemView{p, since})
 		}
 	}
 	return views, nil

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 	"time"
+
+	"fairway/internal/secret"
 )
 
 // Certificate is what is shown of one that entry points answer with.
@@ -29,6 +31,9 @@ func (a *api) certificates(*http.Request) (any, error) {
 	list := []Certificate{}
 	if a.Certificates != nil {
 		list = append(list, a.Certificates()...)
+	}
+	for i := range list {
+		list[i].Error = secret.Text(list[i].Error) // it may tell the URL of the authority
 	}
 	return list, nil
 }

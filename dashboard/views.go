@@ -103,26 +103,6 @@ func viewService(s *router.Slot, usedBy []string) serviceView {
 	return v
 }
 
-// withoutPasswords copies a service whose servers have passwords in their URLs.
-func withoutPasswords(s *dynamic.Service) *dynamic.Service {
-	if s == nil || s.LoadBalancer == nil {
-		return s
-	}
-	lb := *s.LoadBalancer
-	if lb.HealthCheck != nil {
-		check := *lb.HealthCheck
-		check.Headers = starred(check.Headers)
-		lb.HealthCheck = &check
-	}
-	lb.Servers = slices.Clone(lb.Servers)
-	for i := range lb.Servers {
-		lb.Servers[i].URL = secret.URL(lb.Servers[i].URL)
-	}
-	copied := *s
-	copied.LoadBalancer = &lb
-	return &copied
-}
-
 // middlewareView is a middleware as the API shows it.
 type middlewareView struct {
 	*dynamic.Middleware
@@ -135,43 +115,6 @@ func viewMiddleware(m *router.Middleware, usedBy []string) middlewareView {
 		Middleware: withoutCredentials(m.Config), UsedBy: usedBy,
 		about: about{Status: m.Status, Error: m.Errors, Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
 	}
-}
-
-// withoutCredentials copies a middleware that may have credentials in options which are not
-// secret by themselves: in headers, and in an address.
-func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
-	switch {
-	case m == nil:
-		return m
-	case m.Headers != nil:
-		h := *m.Headers
-		h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
-		h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
-		copied := *m
-		copied.Headers = &h
-		return &copied
-	case m.ForwardAuth != nil:
-		f := *m.ForwardAuth
-		f.Address = secret.URL(f.Address)
-		copied := *m
-		copied.ForwardAuth = &f
-		return &copied
-	}
-	return m
-}
-
-func starred(headers map[string]string) map[string]string {
-	if headers == nil {
-		return nil
-	}
-	out := make(map[string]string, len(headers))
-	for name, value := range headers {
-		if secret.Header(name) {
-			value = secret.String(value).String()
-		}
-		out[name] = value
-	}
-	return out
 }
 
 // users collects, for every service and middleware, the routers that use it.
