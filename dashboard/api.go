@@ -91,7 +91,7 @@ func New(s Source) http.Handler {
 	} {
 		mux.Handle(a.base+path, answer(h))
 	}
-	mux.Handle(a.base+"/api/events", &events{api: a})
+	mux.Handle(a.base+"/api/events", &events{api: a, of: map[string]int{}})
 	if s.Install.API != nil && s.Install.API.Dashboard {
 		mux.Handle(a.base+"/dashboard/{file...}", newAssets())
 		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)

@@ -3,9 +3,7 @@
 package test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -233,61 +231,6 @@ func TestDashboard_SaysThatTheConnectionIsLost(t *testing.T) {
 	b.await("it to be said", `document.querySelector(".connection.off")?.innerText.includes("lost")`)
 	startFairway(t, options...)
 	b.await("the stream again", `document.querySelector(".connection.on")`)
-}
-
-// canary is a secret. It must be seen nowhere.
-const canary = "canary-7f3a"
-
-// TestDashboard_KeepsSecrets puts a secret wherever options take one, and looks for it in all
-// that the API answers, in the log and on the page.
-func TestDashboard_KeepsSecrets(t *testing.T) {
-	dir := t.TempDir()
-	routes := `http:
-  routers: {a: {rule: 'Host("a.test")', service: s, middlewares: [basic, digest, headers, forward]}}
-  services: {s: {loadBalancer: {servers: [{url: 'http://u:CANARY@127.0.0.1:1'}]}}}
-  middlewares:
-    basic: {basicAuth: {users: ['ann:CANARY']}}
-    digest: {digestAuth: {users: ['ann:traefik:CANARY']}}
-    headers: {headers: {customRequestHeaders: {Authorization: 'Bearer CANARY', X-Api-Key: CANARY}, customResponseHeaders: {Set-Cookie: CANARY}}}
-    forward: {forwardAuth: {address: 'http://u:CANARY@127.0.0.1:1/auth'}}
-  serversTransports: {t: {certificates: [{certFile: shown, keyFile: CANARY}]}}
-tls:
-  certificates: [{certFile: /nowhere, keyFile: CANARY}]
-`
-	if err := os.WriteFile(filepath.Join(dir, "routes.yml"), []byte(strings.ReplaceAll(routes, "CANARY", canary)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	f := startFairway(t, "--providers.file.directory="+dir,
-		"--providers.docker.endpoint=tcp://127.0.0.1:1", "--providers.docker.password="+canary, "--providers.docker.username=ann",
-		"--certificatesresolvers.le.acme.eab.kid=k", "--certificatesresolvers.le.acme.eab.hmacencoded="+canary, "--certificatesresolvers.le.acme.storage="+filepath.Join(dir, "acme.json"),
-		"--certificatesresolvers.le.acme.tlschallenge", "--tracing.otlp.http.endpoint=http://127.0.0.1:1/v1/traces", "--tracing.otlp.http.headers.Authorization="+canary)
-	f.await("the routes", func() bool { return f.get("a.test", "/").status != 404 })
-	var explained any
-	f.api("/api/explain?"+url.Values{"url": {"http://a.test/"}, "entryPoint": {"web"}}.Encode(), &explained)
-	text, _ := json.Marshal(explained)
-	all := map[string]string{"explain": string(text), "the log": f.text()}
-	for _, path := range []string{"rawdata", "overview", "entrypoints", "http/routers", "http/services", "http/middlewares", "http/middlewares/basic@file", "problems", "certificates", "changes", "install", "providers", "version"} {
-		res, err := http.Get("http://" + f.addresses["traefik"] + "/api/" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err != nil || res.StatusCode != 200 {
-			t.Errorf("%s: %d %v", path, res.StatusCode, err)
-		}
-		all[path] = string(body)
-	}
-	b := newChromium(t, "http://"+f.addresses["traefik"])
-	for _, page := range []string{"#/configuration", "#/middlewares/headers%40file", "#/middlewares/basic%40file", "#/services/s%40file", "#/problems", "#/explain?url=http%3A%2F%2Fa.test%2F"} {
-		b.open(f.page(page))
-		all["the page "+page] = b.text()
-	}
-	for where, text := range all {
-		if at := strings.Index(text, canary); at >= 0 {
-			t.Errorf("%s shows it: …%s…", where, text[max(at-80, 0):at+len(canary)])
-		}
-	}
 }
 
 func TestDashboard_OnlyReads(t *testing.T) {
