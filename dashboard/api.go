@@ -94,29 +94,14 @@ func New(s Source) http.Handler {
 	mux.Handle(a.base+"/api/events", &events{api: a, of: map[string]int{}})
 	if s.Install.API != nil && s.Install.API.Dashboard {
 		mux.Handle(a.base+"/dashboard/{file...}", newAssets())
-		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)
+		home := toPage(a.base + "/dashboard/")
 		mux.Handle(a.base+"/dashboard", home)
 		mux.Handle(a.base+"/{$}", home)
 	}
 	for _, kind := range []string{"tcp/routers", "tcp/services", "tcp/middlewares", "udp/routers", "udp/services"} {
 		mux.Handle(a.base+"/api/"+kind, answer(func(*http.Request) (any, error) { return []any{}, nil }))
 	}
-	return readOnly(mux)
-}
-
-// readOnly refuses what could change anything.
-func readOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			send(w, http.StatusMethodNotAllowed, message("this API only reads"))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return readOnly(a.ownSite(mux))
 }
 
 // httpError is an answer other than 200.
