@@ -78,7 +78,7 @@ func New(s Source) http.Handler {
 		"/api/http/routers":            listOf(a.routers),
 		"/api/http/routers/{name}":     oneOf(a.routers, "router"),
 		"/api/http/services":           listOf(a.services),
-		"/api/http/services/{name}":    oneOf(a.services, "service"),
+		"/api/http/services/{name}":    a.service,
 		"/api/http/middlewares":        listOf(a.middlewares),
 		"/api/http/middlewares/{name}": oneOf(a.middlewares, "middleware"),
 		"/api/problems":                a.problems,

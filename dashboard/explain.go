@@ -12,7 +12,6 @@ import (
 
 	"fairway/config"
 	"fairway/config/dynamic"
-	"fairway/internal/secret"
 	"fairway/router"
 	"fairway/router/rule"
 )
@@ -39,33 +38,10 @@ type Considered struct {
 	Match    rule.Explanation `json:"match"`
 	Source   string           `json:"source,omitempty"`
 	// Of the one that gets the request: what it passes, and who answers.
-	Middlewares []Step   `json:"middlewares,omitempty"`
-	Service     *Step    `json:"service,omitempty"`
-	Servers     []Server `json:"servers,omitempty"`
-}
-
-// Step is a middleware or a service on the way of a request.
-type Step struct {
-	Name   string        `json:"name"`
-	Type   string        `json:"type,omitempty"`
-	Status router.Status `json:"status,omitempty"`
-}
-
-// Server is one that may answer.
-type Server struct {
-	URL      string `json:"url"`
-	Up       bool   `json:"up"`
-	Weight   int    `json:"weight,omitempty"`
-	InFlight int    `json:"inFlight"`
-	Check    string `json:"check,omitempty"`  // of the active checks: passed, failed or waiting
-	Reason   string `json:"reason,omitempty"` // why it gets no requests
-}
-
-func serversOf(s *router.Slot) (list []Server) {
-	for _, server := range s.Servers() {
-		list = append(list, Server{secret.URL(server.URL), server.Up, server.Weight, server.InFlight, server.Check, server.Reason})
-	}
-	return list
+	Middlewares []Step `json:"middlewares,omitempty"`
+	Service     *Pool  `json:"service,omitempty"`
+	// Servers are all that may answer, those of the parts of the service included.
+	Servers []Server `json:"servers,omitempty"`
 }
 
 // Question is a request to be explained.
@@ -172,20 +148,10 @@ func considered(t *router.Table, c router.Candidate) Considered {
 
 // follow goes the way of a request that a route gets.
 func (c *Considered) follow(t *router.Table, rt *router.Route) {
-	for _, name := range rt.Middlewares {
-		step := Step{Name: name}
-		if m := t.Middlewares()[name]; m != nil {
-			step.Type, step.Status = strings.ToLower(m.Kind), m.Status
-		}
-		c.Middlewares = append(c.Middlewares, step)
-	}
-	c.Service = &Step{Name: rt.Service}
-	slot := t.Services()[rt.Service]
-	if slot == nil {
-		return
-	}
-	c.Service.Type, c.Service.Status = strings.ToLower(slot.Kind), slot.Status
-	c.Servers = serversOf(slot)
+	w := &way{table: t}
+	c.Middlewares = w.middlewares(rt.Middlewares, dynamic.ProviderOf(rt.Name), "", 0)
+	c.Service = new((&way{table: t}).pool(rt.Service, 0))
+	c.Servers = c.Service.answering(nil)
 }
 
 // explain answers /api/explain?url=...&method=...&header=...&entryPoint=...&client=...

@@ -81,6 +81,7 @@ type serviceView struct {
 	ServerStatus map[string]string `json:"serverStatus,omitempty"`
 	Servers      []Server          `json:"servers,omitempty"`
 	Parts        []string          `json:"parts,omitempty"` // services that it is made of
+	Pool         *Pool             `json:"pool,omitempty"`  // with their servers; where one service is asked for
 	about
 }
 
@@ -110,10 +111,10 @@ type middlewareView struct {
 	about
 }
 
-func viewMiddleware(m *router.Middleware, usedBy []string) middlewareView {
+func viewMiddleware(t *router.Table, m *router.Middleware, usedBy []string) middlewareView {
 	return middlewareView{
 		Middleware: withoutCredentials(m.Config), UsedBy: usedBy,
-		about: about{Status: m.Status, Error: m.Errors, Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
+		about: about{Status: statusOf(t, m), Error: append(slices.Clip(m.Errors), broken(t, m, nil)...), Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
 	}
 }
 
@@ -169,12 +170,22 @@ func (a *api) services() []item {
 	return items
 }
 
+// service is one of them, with all that it is made of.
+func (a *api) service(r *http.Request) (any, error) {
+	found, err := oneOf(a.services, "service")(r)
+	if v, is := found.(serviceView); is && len(v.Parts) > 0 {
+		v.Pool = new((&way{table: a.Table()}).pool(v.Name, 0))
+		return v, nil
+	}
+	return found, err
+}
+
 func (a *api) middlewares() []item {
 	t := a.Table()
 	by := users(t)
 	items := make([]item, 0, len(t.Middlewares()))
 	for name, m := range t.Middlewares() {
-		v := viewMiddleware(m, by["middleware "+name])
+		v := viewMiddleware(t, m, by["middleware "+name])
 		v.Source = t.Source(dynamic.KindMiddleware, name)
 		items = append(items, v)
 	}

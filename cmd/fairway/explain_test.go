@@ -51,7 +51,7 @@ func TestExplain_OfARunningOne(t *testing.T) {
 			_, _ = w.Write([]byte(`{"message": "asked wrongly: ` + r.URL.Path + `"}`))
 			return
 		}
-		_, _ = w.Write([]byte(`{"method":"GET","url":"http://a.test","entryPoint":"web","winner":{"router":"a@file","why":"gets the request and answers 503","servers":[{"url":"http://b","up":false}]}}`))
+		_, _ = w.Write([]byte(`{"method":"GET","url":"http://a.test","entryPoint":"web","winner":{"router":"a@file","why":"gets the request and answers 503","service":{"name":"s@file","servers":[{"url":"http://b","up":false}]}}}`))
 	}))
 	t.Cleanup(s.Close)
 	var out bytes.Buffer
