@@ -174,23 +174,29 @@ func memory() uint64 {
 type entryPointView struct {
 	*config.EntryPoint
 	Name string `json:"name"`
+	// SpeaksTLS tells that it is there for TLS, by its own options or those of routers.
+	SpeaksTLS bool `json:"speaksTLS"`
+}
+
+func (a *api) viewEntryPoint(name string) entryPointView {
+	e := a.Install.EntryPoints[name]
+	return entryPointView{e, name, speaksTLS(name, e, a.Table())}
 }
 
 func (a *api) entryPoints(*http.Request) (any, error) {
 	views := []entryPointView{}
 	for _, name := range sorted(a.Install.EntryPoints) {
-		views = append(views, entryPointView{a.Install.EntryPoints[name], name})
+		views = append(views, a.viewEntryPoint(name))
 	}
 	return marshalled(views)
 }
 
 func (a *api) entryPoint(r *http.Request) (any, error) {
 	name := r.PathValue("name")
-	e := a.Install.EntryPoints[name]
-	if e == nil {
+	if a.Install.EntryPoints[name] == nil {
 		return nil, notFound("entry point not found: " + name)
 	}
-	return marshalled(entryPointView{e, name})
+	return marshalled(a.viewEntryPoint(name))
 }
 
 func (a *api) providers(*http.Request) (any, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"fairway/config"
@@ -93,9 +94,10 @@ func (q Question) Request() (*http.Request, error) {
 	return r, nil
 }
 
-// EntryPointFor is the entry point that a URL leads to by its port; else one where routers
-// listen by default.
-func EntryPointFor(u string, all map[string]*config.EntryPoint) string {
+// EntryPointFor is the entry point that a request leads to by the port of its URL. Where none
+// has that port, as behind one that is published under another number, it is one where a
+// router takes the request, else one that speaks TLS as the URL does.
+func EntryPointFor(u string, all map[string]*config.EntryPoint, t *router.Table, r *http.Request) (best string) {
 	parsed, err := url.Parse(u)
 	if err != nil {
 		return ""
@@ -104,21 +106,43 @@ func EntryPointFor(u string, all map[string]*config.EntryPoint) string {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
 	}
-	var first string
+	most := -1
 	for _, name := range sorted(all) {
-		_, its, _ := net.SplitHostPort(strings.TrimSuffix(all[name].Address, "/tcp"))
-		if its == port {
+		address, _, _ := strings.Cut(all[name].Address, "/")
+		if _, its, _ := net.SplitHostPort(address); its == port && !all[name].Datagrams() {
 			return name
 		}
-		secure := all[name].HTTP != nil && all[name].HTTP.TLS != nil || strings.Contains(name, "secure")
-		if first == "" && secure == (parsed.Scheme == "https") && name != "traefik" {
-			first = name
+		fits := 0
+		switch {
+		case all[name].Datagrams():
+			continue
+		case t.Lookup(name, r) != nil:
+			fits = 4
+		case name == config.InternalEntryPoint:
+		case speaksTLS(name, all[name], t) == (parsed.Scheme == "https"):
+			fits = 2
+		default:
+			fits = 1
+		}
+		if fits > most {
+			best, most = name, fits
 		}
 	}
-	if names := sorted(all); first == "" && len(names) > 0 {
-		first = names[0]
+	return best
+}
+
+// speaksTLS tells whether an entry point is there for TLS: by its options, by the routers that
+// listen there, or by its name where none do.
+func speaksTLS(name string, e *config.EntryPoint, t *router.Table) bool {
+	if e.HTTP != nil && e.HTTP.TLS != nil || strings.Contains(name, "secure") {
+		return true
 	}
-	return first
+	for _, rt := range t.Routes() {
+		if rt.TLS != nil && slices.Contains(rt.EntryPoints, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Explain answers a question by a table.
@@ -163,7 +187,7 @@ func (a *api) explain(r *http.Request) (any, error) {
 		return nil, badRequest(err.Error())
 	}
 	if q.EntryPoint == "" {
-		q.EntryPoint = EntryPointFor(q.URL, a.Install.EntryPoints)
+		q.EntryPoint = EntryPointFor(q.URL, a.Install.EntryPoints, a.Table(), asked)
 	}
 	if a.Install.EntryPoints[q.EntryPoint] == nil {
 		return nil, badRequest(fmt.Sprintf("entryPoint: there is no %q, only %s", q.EntryPoint, strings.Join(sorted(a.Install.EntryPoints), ", ")))

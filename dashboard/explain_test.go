@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-
-	"fairway/config"
 )
 
 func explained(t *testing.T, h http.Handler, query url.Values) (e Explained) {
@@ -72,14 +70,30 @@ func TestExplain_WhatTheEntryPointRefuses(t *testing.T) {
 }
 
 func TestEntryPointFor(t *testing.T) {
-	loaded, err := config.Load([]string{"--entrypoints.web.address=:8000", "--entrypoints.websecure.address=:8443", "--entrypoints.other.address=127.0.0.1:9000/tcp"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for u, want := range map[string]string{"http://a:8000": "web", "https://a:8443/": "websecure", "http://a": "other", "https://a": "websecure", "http://a:9000": "other", "http://a:1": "other", ":": ""} {
-		if got := EntryPointFor(u, loaded.EntryPoints); got != want {
+	h := func(routes string, options ...string) http.Handler { return newAPI(t, "http:\n"+routes, options...) }
+	none := h("  routers: {}\n", "--entrypoints.web.address=:8000", "--entrypoints.websecure.address=:8443", "--entrypoints.other.address=127.0.0.1:9000/tcp")
+	for u, want := range map[string]string{"http://a:8000": "web", "https://a:8443/": "websecure", "http://a": "other", "https://a": "websecure", "http://a:9000": "other", "http://a:1": "other"} {
+		if got := explained(t, none, url.Values{"url": {u}}).EntryPoint; got != want {
 			t.Errorf("%s: got %q, want %q", u, got, want)
 		}
+	}
+	services := "  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}\n"
+	inside := h(`
+  routers:
+    plain: {rule: 'Host("a")', service: s, entryPoints: [web]}
+    secret: {rule: 'Host("b")', service: s, entryPoints: [websecure], tls: {}}
+`+services, "--entrypoints.web.address=:8000", "--entrypoints.websecure.address=:8443", "--entrypoints.api.address=:7000")
+	for u, want := range map[string]string{"http://a": "web", "http://c": "api", "https://b": "websecure", "https://c": "websecure"} {
+		if got := explained(t, inside, url.Values{"url": {u}}).EntryPoint; got != want {
+			t.Errorf("by its routers, %s: got %q, want %q", u, got, want)
+		}
+	}
+	var points []struct {
+		Name      string
+		SpeaksTLS bool
+	}
+	if err := json.Unmarshal(ask(t, h("  routers: {r: {rule: 'Host(\"b\")', service: s, entryPoints: [web], tls: {}}}\n"+services), http.MethodGet, "/api/entrypoints").Body.Bytes(), &points); err != nil || !points[0].SpeaksTLS {
+		t.Errorf("an entry point with a router by TLS: got %+v, %v", points, err)
 	}
 }
 

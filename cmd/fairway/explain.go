@@ -7,13 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/dashboard"
 	"fairway/internal/check"
@@ -102,7 +103,7 @@ func runExplain(args []string, out io.Writer) int {
 
 // file asks a configuration that is not running.
 func (a *asked) file(path string) (dashboard.Explained, error) {
-	table, err := check.Table(path)
+	table, points, err := check.Table(path)
 	if err != nil {
 		return dashboard.Explained{}, err
 	}
@@ -112,14 +113,11 @@ func (a *asked) file(path string) (dashboard.Explained, error) {
 		return dashboard.Explained{}, err
 	}
 	name := a.EntryPoint
-	if name == "" {
-		points := map[string]*config.EntryPoint{"web": {}, "websecure": {}}
-		for _, rt := range table.Routes() {
-			for _, at := range rt.EntryPoints {
-				points[at] = &config.EntryPoint{}
-			}
-		}
-		name = dashboard.EntryPointFor(a.URL, points)
+	switch {
+	case name == "":
+		name = dashboard.EntryPointFor(a.URL, points, table, r)
+	case points[name] == nil:
+		return dashboard.Explained{}, fmt.Errorf("there is no entry point %q, only %s", name, strings.Join(slices.Sorted(maps.Keys(points)), ", "))
 	}
 	e := dashboard.Explain(table, name, r, a.Question)
 	onlyWritten(e.Winner)
@@ -252,7 +250,6 @@ func printPool(p func(string, ...any), s *dashboard.Pool, indent string) {
 		share = ", " + s.Role
 	}
 	p("    to        %s%s%s%s", indent, s.Name, kind(s.Step), share)
-	indent += "  "
 	printSteps(p, s.Middlewares, indent)
 	for _, server := range s.Servers {
 		state := "up"
@@ -262,7 +259,7 @@ func printPool(p func(string, ...any), s *dashboard.Pool, indent string) {
 		p("    server    %s%s %s", indent, server.URL, state)
 	}
 	for i := range s.Parts {
-		printPool(p, &s.Parts[i], indent)
+		printPool(p, &s.Parts[i], indent+"  ")
 	}
 }
 
