@@ -8,6 +8,7 @@ package dashboard
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 	"runtime"
 	"runtime/metrics"
 	"strings"
@@ -15,7 +16,6 @@ import (
 
 	"fairway/config"
 	"fairway/config/dynamic"
-	"fairway/internal/secret"
 	"fairway/router"
 	"fairway/telemetry/live"
 )
@@ -69,7 +69,7 @@ func New(s Source) http.Handler {
 	}
 	a.base = strings.TrimSuffix(a.base, "/")
 	mux := http.NewServeMux()
-	for path, h := range map[string]func(*http.Request) (any, error){
+	for at, h := range map[string]func(*http.Request) (any, error){
 		"/api/version":                 a.version,
 		"/api/overview":                a.overview,
 		"/api/rawdata":                 a.rawdata,
@@ -89,7 +89,7 @@ func New(s Source) http.Handler {
 		"/api/providers":               a.providers,
 		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
 	} {
-		mux.Handle(a.base+path, answer(h))
+		mux.Handle(a.base+at, answer(h))
 	}
 	mux.Handle(a.base+"/api/events", &events{api: a, of: map[string]int{}})
 	if s.Install.API != nil && s.Install.API.Dashboard {
@@ -98,8 +98,10 @@ func New(s Source) http.Handler {
 		mux.Handle(a.base+"/dashboard", home)
 		mux.Handle(a.base+"/{$}", home)
 	}
-	for _, kind := range []string{"tcp/routers", "tcp/services", "tcp/middlewares", "udp/routers", "udp/services"} {
-		mux.Handle(a.base+"/api/"+kind, answer(func(*http.Request) (any, error) { return []any{}, nil }))
+	for _, kind := range []string{"tcp/router", "tcp/service", "tcp/middleware", "udp/router", "udp/service"} {
+		none := func() []item { return []item{} }
+		mux.Handle(a.base+"/api/"+kind+"s", answer(listOf(none)))
+		mux.Handle(a.base+"/api/"+kind+"s/{name}", answer(oneOf(none, path.Base(kind))))
 	}
 	return readOnly(a.ownSite(mux))
 }
@@ -115,10 +117,11 @@ func (e *httpError) Error() string { return e.text }
 func notFound(text string) error   { return &httpError{http.StatusNotFound, text} }
 func badRequest(text string) error { return &httpError{http.StatusBadRequest, text} }
 
-// paged is a part of a list, with the number of the page that follows.
+// paged is a part of a list, with the number of the page that follows, and how many items
+// there are in all.
 type paged struct {
-	items any
-	next  int
+	items       any
+	next, total int
 }
 
 func message(text string) any { return map[string]string{"message": text} }
@@ -137,6 +140,7 @@ func answer(h func(*http.Request) (any, error)) http.Handler {
 		}
 		if p, ok := v.(paged); ok {
 			w.Header().Set("X-Next-Page", itoa(p.next))
+			w.Header().Set("X-Total-Count", itoa(p.total))
 			v = p.items
 		}
 		send(w, http.StatusOK, v)
@@ -204,23 +208,4 @@ func (a *api) providers(*http.Request) (any, error) {
 		return []ProviderState{}, nil
 	}
 	return marshalled(a.ProviderStates())
-}
-
-// problemView is a problem with the time it was first seen.
-type problemView struct {
-	dynamic.Problem
-	Since time.Time `json:"since"`
-}
-
-func (a *api) problems(r *http.Request) (any, error) {
-	search := strings.ToLower(r.URL.Query().Get("search"))
-	views := []problemView{}
-	for _, p := range a.Problems() {
-		if search == "" || strings.Contains(strings.ToLower(p.String()+" "+p.Provider+" "+p.Name), search) {
-			since := a.Since(p)
-			p.Source, p.Reason = secret.Text(p.Source), secret.Text(p.Reason)
-			views = append(views, problemView{p, since})
-		}
-	}
-	return views, nil
 }

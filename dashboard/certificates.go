@@ -37,3 +37,19 @@ func (a *api) certificates(*http.Request) (any, error) {
 	}
 	return list, nil
 }
+
+// soon is how long before its end a certificate is worth a warning. The page has the same.
+const soon = 14 * 24 * time.Hour
+
+func countCertificates(list []Certificate, now time.Time) (n count) {
+	for _, c := range list {
+		n.Total++
+		switch {
+		case c.NotAfter == nil && c.Error != "", c.NotAfter != nil && c.NotAfter.Before(now):
+			n.Errors++
+		case c.Error != "", c.NotAfter != nil && c.NotAfter.Before(now.Add(soon)):
+			n.Warnings++
+		}
+	}
+	return n
+}

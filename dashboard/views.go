@@ -30,6 +30,8 @@ func (i about) typ() string           { return i.Type }
 func (i about) provider() string      { return i.Provider }
 func (i about) uses(_, _ string) bool { return true }
 func (i about) listens(string) bool   { return true }
+func (i about) option(string) string  { return "" }
+func (i about) number(string) int     { return 0 }
 
 func (i about) rate() float64 {
 	if i.Load == nil {
@@ -47,6 +49,10 @@ type routerView struct {
 	PriorityStr string             `json:"priorityStr,omitempty"`
 	TLS         *dynamic.RouterTLS `json:"tls,omitempty"`
 	Using       []string           `json:"using,omitempty"`
+	// Defaults are the options of these that nobody has written: they are so by default.
+	Defaults []string `json:"defaults,omitempty"`
+	// Added are the middlewares of the entry points, which come before those of its own.
+	Added []string `json:"addedMiddlewares,omitempty"`
 	about
 }
 
@@ -58,6 +64,18 @@ func viewRouter(rt *router.Route) routerView {
 	}
 	if rt.Status != router.Disabled {
 		v.Using = rt.EntryPoints
+	}
+	if len(rt.Config.EntryPoints) == 0 {
+		v.Defaults = append(v.Defaults, "entryPoints")
+	}
+	if rt.Config.Priority == 0 {
+		v.Defaults = append(v.Defaults, "priority")
+	}
+	if rt.Config.TLS == nil && rt.TLS != nil { // by the entry point
+		v.Defaults = append(v.Defaults, "tls")
+	}
+	if own := len(rt.Middlewares) - len(rt.Config.Middlewares); own > 0 {
+		v.Added = rt.Middlewares[:own]
 	}
 	return v
 }
@@ -73,6 +91,18 @@ func (v routerView) uses(service, middleware string) bool {
 func (v routerView) listens(entryPoint string) bool {
 	return entryPoint == "" || slices.Contains(v.EntryPoints, entryPoint)
 }
+
+func (v routerView) option(name string) string {
+	switch name {
+	case "rule":
+		return v.Rule
+	case "service":
+		return v.Service
+	}
+	return strings.Join(v.EntryPoints, ",")
+}
+
+func (v routerView) number(string) int { return v.Priority }
 
 // serviceView is a service as the API shows it.
 type serviceView struct {
@@ -103,6 +133,8 @@ func viewService(s *router.Slot, usedBy []string) serviceView {
 	}
 	return v
 }
+
+func (v serviceView) number(string) int { return len(v.Servers) }
 
 // middlewareView is a middleware as the API shows it.
 type middlewareView struct {
