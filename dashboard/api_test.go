@@ -42,7 +42,7 @@ func newAPIWith(t testing.TB, routes string, change func(*Source), options ...st
 	log := logrus.New()
 	r := router.New(router.Env{
 		Log: log, Forwarder: proxy.NewStandard(), Internal: map[string]http.Handler{"api": http.NotFoundHandler()},
-		EntryPoints: []router.EntryPoint{{Name: "web", Default: true}, {Name: "websecure", Default: true}},
+		EntryPoints: []router.EntryPoint{{Name: "web", Default: true}, {Name: "websecure", Default: true}, {Name: "traefik"}},
 	})
 	r.Apply(cfg.Qualified("file"))
 	first := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

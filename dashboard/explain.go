@@ -116,9 +116,9 @@ func EntryPointFor(u string, all map[string]*config.EntryPoint, t *router.Table,
 		switch {
 		case all[name].Datagrams():
 			continue
+		case name == config.InternalEntryPoint: // the dashboard there takes every request
 		case t.Lookup(name, r) != nil:
-			fits = 4
-		case name == config.InternalEntryPoint:
+			fits = 3
 		case speaksTLS(name, all[name], t) == (parsed.Scheme == "https"):
 			fits = 2
 		default:

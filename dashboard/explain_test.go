@@ -82,7 +82,8 @@ func TestEntryPointFor(t *testing.T) {
   routers:
     plain: {rule: 'Host("a")', service: s, entryPoints: [web]}
     secret: {rule: 'Host("b")', service: s, entryPoints: [websecure], tls: {}}
-`+services, "--entrypoints.web.address=:8000", "--entrypoints.websecure.address=:8443", "--entrypoints.api.address=:7000")
+    all: {rule: 'PathPrefix("/")', service: s, entryPoints: [traefik]}
+`+services, "--entrypoints.traefik.address=:9999", "--entrypoints.web.address=:8000", "--entrypoints.websecure.address=:8443", "--entrypoints.api.address=:7000")
 	for u, want := range map[string]string{"http://a": "web", "http://c": "api", "https://b": "websecure", "https://c": "websecure"} {
 		if got := explained(t, inside, url.Values{"url": {u}}).EntryPoint; got != want {
 			t.Errorf("by its routers, %s: got %q, want %q", u, got, want)

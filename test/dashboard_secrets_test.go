@@ -103,7 +103,7 @@ func TestDashboard_KeepsSecrets(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "routes.yml"), []byte(strings.ReplaceAll(secretRoutes, "CANARY", canary)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f := startFairway(t, append(secretOptions(dir), "--providers.file.directory="+dir)...)
+	f := startFairway(t, append(secretOptions(t.TempDir()), "--providers.file.directory="+dir)...)
 	f.await("the routes", func() bool { return f.get("a.test", "/").status != 404 })
 	f.problem("cannot be followed")
 	f.await("the authority to fail", func() bool { return strings.Contains(f.text(), "/directory") })

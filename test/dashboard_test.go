@@ -33,6 +33,7 @@ func TestDashboard_Pages(t *testing.T) {
 		"-l", "fairway.http.services.shop.loadbalancer.healthcheck.path=/", "-l", "fairway.http.services.shop.loadbalancer.healthcheck.interval=500ms")
 	e.container(t, "blog", "-l", "fairway.http.routers.blog.rule=Host(`blog.test`)")
 	e.container(t, "wrong", "-l", "fairway.http.routers.wrong.rule=Host(`wrong.test`)", "-l", "fairway.http.routers.wrong.middleware="+hostile,
+		"-l", "fairway.http.routers.evil.rule=Host(`evil.test`)", "-l", "fairway.http.routers.evil.service="+hostile,
 		"-l", "fairway.http.middlewares.evil.headers.customresponseheaders.X-Evil="+hostile, "-l", "fairway.http.routers.wrong.entrypoint="+hostile)
 	f.await("the service", func() bool { return f.get("shop.test", "/cart").status == 200 })
 	for range 30 {
@@ -108,7 +109,8 @@ func TestDashboard_Pages(t *testing.T) {
 			"#/middlewares/evil%40docker": "onerror",
 			"#/configuration":             "onerror",
 			"#/explain?url=http%3A%2F%2Fa.test%2F%3Cimg%20src%3Dx%20onerror%3D1%3E": "Nobody gets it",
-			"#/problems?search=" + url.QueryEscape(hostile):                         "Problems",
+			"#/problems?search=onerror": "<script>document.title",
+			"#/routers?search=evil":     "<script>document.title",
 		} {
 			b.open(f.page(page))
 			b.await("the hostile text", fmt.Sprintf(`document.querySelector("main")?.innerText.includes(%q)`, text))
@@ -135,11 +137,16 @@ func TestDashboard_Pages(t *testing.T) {
 	checkAccessible(t, b, f)
 }
 
-// checkAccessible has axe-core look at every page, by both sets of colours.
+// checkAccessible has axe-core look at every page, by both sets of colours and as wide as a
+// phone is.
 func checkAccessible(t *testing.T, b *chromium, f *fairway) {
 	axe := axeCore(t)
-	for _, scheme := range []string{"light", "dark"} {
-		b.prefer(scheme)
+	for _, look := range []string{"light", "dark", "phone"} {
+		if look == "phone" {
+			b.size(390, 800)
+		} else {
+			b.prefer(look)
+		}
 		for _, page := range []string{"", "#/problems", "#/routers", "#/routers/shop%40docker", "#/services", "#/services/shop%40docker", "#/middlewares/limit%40docker", "#/explain?url=http%3A%2F%2Fshop.test%2F", "#/live", "#/certificates", "#/configuration"} {
 			b.open(f.page(page))
 			var found string
@@ -148,10 +155,15 @@ func checkAccessible(t *testing.T, b *chromium, f *fairway) {
 				.filter((v) => v.impact === "serious" || v.impact === "critical")
 				.map((v) => v.id + ": " + v.nodes.map((n) => n.html).slice(0, 3).join(" "))))`, &found, awaitPromise))
 			if found != "[]" {
-				t.Errorf("%s in %s: %s", page, scheme, found)
+				t.Errorf("%s, %s: %s", page, look, found)
 			}
 		}
 	}
+	b.open(f.page("#/live"))
+	b.await("a request", `document.querySelector(".requests tbody td")`)
+	b.await("names of columns", `[...document.querySelectorAll(".requests tbody tr:first-child td")].every((e) => e.dataset.title) && getComputedStyle(document.querySelectorAll(".requests tbody td")[4], "::before").content.includes("Took")`)
+	b.shot("phone-requests")
+	b.size(1360, 900)
 	b.open(f.page(""))
 	b.shot("dark")
 }
@@ -189,12 +201,14 @@ func TestDashboard_TenThousandRouters(t *testing.T) {
 	b := newChromium(t, "http://"+f.addresses["traefik"])
 	b.open(f.page("#/routers?provider=file"))
 	b.await("the first page", `document.querySelectorAll(".list tbody tr").length === 100`)
+	b.await("how many there are", `document.querySelector("[role=status].total").innerText.endsWith("of 10,000")`)
 	for n := 200; n <= 400; n += 100 {
 		b.evaluate(`scrollTo(0, document.body.scrollHeight)`, nil)
 		b.await("another page", fmt.Sprintf(`document.querySelectorAll(".list tbody tr").length >= %d`, n))
 	}
 	b.run(chromedp.SendKeys(`input[type=search]`, "h07777"))
 	b.await("the one that is searched for", `document.querySelectorAll(".list tbody tr").length === 1 && document.querySelector(".list tbody")?.innerText.includes("r07777")`)
+	b.await("how many fit", `document.querySelector("[role=status].total").innerText === "1"`)
 	b.shot("ten-thousand")
 	b.checkQuiet()
 }

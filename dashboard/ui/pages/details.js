@@ -54,10 +54,10 @@ function ways(router, service) {
 
 function RouterShown({ of }) {
   const service = useData(of.service && path("services", qualified(of.service, of)), 5);
-  const [own, byDefault] = apart(of);
+  const [said, byDefault] = apart(of);
   return html`<${Head} of=${of} />
     <${Panel} title="The way of a request" wide><${Way} steps=${ways(of, service.data)} /><//>
-    <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="routers" value=${own} /><//>
+    <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="routers" value=${said} /><//>
     ${Object.keys(byDefault).length > 0 && html`<${Panel} title="In force by default" note="nobody wrote it there" wide><${Options} kind="routers" value=${byDefault} /><//>`}`;
 }
 
@@ -75,7 +75,7 @@ function UsedBy({ of }) {
 export function Service({ name }) {
   return html`<${Wait} title=${name} answer=${useData(path("services", name), 5)}>${(of) => html`<${Head} of=${of} />
     ${of.servers?.length > 0 && html`<${Panel} title="Servers" wide><${Servers} of=${of.servers} /><//>`}
-    ${of.parts?.length > 0 && html`<${Panel} title="Made of"><ul class="rows">${of.parts.map((p) => html`<li key=${p}><${Name} kind="services" name=${p} /></li>`)}</ul><//>`}
+    ${of.parts?.length > 0 && html`<${Panel} title="Made of" wide><${Way} steps=${reached(of.pool ?? { ...of, servers: [], parts: of.parts.map((name) => ({ name })) })} /><//>`}
     <${UsedBy} of=${of} />
     <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="services" value=${written(of)} /><//>`}<//>`;
 }
