@@ -162,6 +162,7 @@ func checkAccessible(t *testing.T, b *chromium, f *fairway) {
 	b.open(f.page("#/live"))
 	b.await("a request", `document.querySelector(".requests tbody td")`)
 	b.await("names of columns", `[...document.querySelectorAll(".requests tbody tr:first-child td")].every((e) => e.dataset.title) && getComputedStyle(document.querySelectorAll(".requests tbody td")[4], "::before").content.includes("Took")`)
+	b.run(chromedp.SendKeys(`input[type=search]`, "seen"))
 	b.shot("phone-requests")
 	b.size(1360, 900)
 	b.open(f.page(""))
@@ -208,7 +209,7 @@ func TestDashboard_TenThousandRouters(t *testing.T) {
 	}
 	b.run(chromedp.SendKeys(`input[type=search]`, "h07777"))
 	b.await("the one that is searched for", `document.querySelectorAll(".list tbody tr").length === 1 && document.querySelector(".list tbody")?.innerText.includes("r07777")`)
-	b.await("how many fit", `document.querySelector("[role=status].total").innerText === "1"`)
+	b.await("how many fit", `document.querySelector("[role=status].total").innerText === "1 in all"`)
 	b.shot("ten-thousand")
 	b.checkQuiet()
 }

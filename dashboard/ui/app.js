@@ -64,7 +64,7 @@ function Look() {
 function Connection() {
   const { connected, lost } = useStore("connected");
   return html`<p class="connection ${connected ? "on" : "off"}" role="status">
-    ${connected === null ? "connecting …" : connected ? "live" : `${lost || "connection lost"}${/[.:]$/.test(lost) ? "" : ":"} what is shown may be old; trying again …`}
+    ${connected === null ? "connecting …" : connected ? "live" : lost ? `${lost.replace(/[.:]$/, "")}. What is shown may be old; trying again …` : "connection lost: what is shown may be old; trying again …"}
   </p>`;
 }
 

@@ -47,7 +47,7 @@ export function usePages(list, filter) {
 const count = (n) => n.toLocaleString("en");
 
 export function Total({ rows, total }) {
-  return html`<p class="note total" role="status">${rows && (rows.length < total ? `${count(rows.length)} of ${count(total)}` : count(total))}</p>`;
+  return html`<p class="note total" role="status">${rows && (rows.length < total ? `${count(rows.length)} of ${count(total)}` : count(total) + " in all")}</p>`;
 }
 
 // End asks for more as soon as it is nearly seen, or by a button alone.
