@@ -294,3 +294,43 @@ func TestDashboard_Details(t *testing.T) {
 	b.shot("explain-weighted")
 	b.checkQuiet()
 }
+
+// TestDashboard_RefusesOtherSites at the insecure entry point, and nowhere else.
+func TestDashboard_RefusesOtherSites(t *testing.T) {
+	f := startFairway(t, routesIn(t, "http: {routers: {show: {rule: 'PathPrefix(`/api`)', service: api@internal, entryPoints: [web]}}}\n"))
+	f.await("the route", func() bool { return f.get("any.test", "/api/version").status == 200 })
+	for _, tt := range []struct {
+		entryPoint, header, value string
+		want                      int
+	}{
+		{"traefik", "Sec-Fetch-Site", "cross-site", 403},
+		{"traefik", "Origin", "http://evil.test", 403},
+		{"traefik", "Origin", "http://" + f.addresses["traefik"], 200},
+		{"traefik", "Sec-Fetch-Site", "same-origin", 200},
+		{"web", "Origin", "http://start.test", 200},
+	} {
+		r, err := http.NewRequest(http.MethodGet, "http://"+f.addresses[tt.entryPoint]+"/api/version", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(tt.header, tt.value)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != tt.want {
+			t.Errorf("%s, %s: %s: got %d, want %d", tt.entryPoint, tt.header, tt.value, res.StatusCode, tt.want)
+		}
+	}
+}
+
+func TestDashboard_BehindStripPrefix(t *testing.T) {
+	f := startFairway(t, routesIn(t, "http:\n  routers: {show: {rule: 'PathPrefix(`/gateway`)', service: api@internal, middlewares: [strip], entryPoints: [web]}}\n"+
+		"  middlewares: {strip: {stripPrefix: {prefixes: [/gateway]}}}\n"))
+	f.await("the route", func() bool { return f.get("any.test", "/gateway/api/version").status == 200 })
+	b := newChromium(t, "http://"+f.addresses["web"])
+	b.open("http://" + f.addresses["web"] + "/gateway/")
+	b.await("the stream", `location.pathname === "/gateway/dashboard/" && document.querySelector(".connection.on")`)
+	b.checkQuiet()
+}

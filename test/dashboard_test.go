@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -203,6 +204,13 @@ func TestDashboard_TenThousandRouters(t *testing.T) {
 	b.open(f.page("#/routers?provider=file"))
 	b.await("the first page", `document.querySelectorAll(".list tbody tr").length === 100`)
 	b.await("how many there are", `document.querySelector("[role=status].total").innerText.endsWith("of 10,000")`)
+	var drawn int // links, of which each row has two
+	b.evaluate(`window.drawn = 0; const plain = encodeURIComponent; window.encodeURIComponent = (s) => (window.drawn++, plain(s)); 0`, &drawn)
+	time.Sleep(10 * time.Second)
+	b.evaluate(`window.drawn`, &drawn)
+	if most := 9 * 200; drawn > most {
+		t.Errorf("in 10 seconds %d links of rows were drawn, want at most %d", drawn, most)
+	}
 	for n := 200; n <= 400; n += 100 {
 		b.evaluate(`scrollTo(0, document.body.scrollHeight)`, nil)
 		b.await("another page", fmt.Sprintf(`document.querySelectorAll(".list tbody tr").length >= %d`, n))
