@@ -2,7 +2,8 @@ package dashboard
 
 import (
 	"encoding/json"
-	"slices"
+	"reflect"
+	"strings"
 
 	"fairway/config/dynamic"
 	"fairway/internal/secret"
@@ -20,23 +21,15 @@ func marshalled(v any) (json.RawMessage, error) {
 
 // withoutPasswords copies a service whose servers and checks may have passwords.
 func withoutPasswords(s *dynamic.Service) *dynamic.Service {
-	if s == nil || s.LoadBalancer == nil {
-		return s
+	if s == nil {
+		return nil
 	}
-	lb := *s.LoadBalancer
-	if lb.HealthCheck != nil {
-		check := *lb.HealthCheck
-		check.Headers = starred(check.Headers)
-		check.Path = secret.URL(check.Path)
-		lb.HealthCheck = &check
+	copied := withoutLogins(reflect.ValueOf(s)).Interface().(*dynamic.Service)
+	if lb := copied.LoadBalancer; lb != nil && lb.HealthCheck != nil {
+		lb.HealthCheck.Headers = starred(lb.HealthCheck.Headers)
+		lb.HealthCheck.Path = secret.URL(lb.HealthCheck.Path)
 	}
-	lb.Servers = slices.Clone(lb.Servers)
-	for i := range lb.Servers {
-		lb.Servers[i].URL = secret.URL(lb.Servers[i].URL)
-	}
-	copied := *s
-	copied.LoadBalancer = &lb
-	return &copied
+	return copied
 }
 
 // withoutCredentials copies a middleware that may have credentials in headers and addresses.
@@ -44,27 +37,50 @@ func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
 	if m == nil {
 		return nil
 	}
-	copied := *m
-	switch {
-	case m.Headers != nil:
-		h := *m.Headers
-		h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
-		h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
-		copied.Headers = &h
-	case m.ForwardAuth != nil:
-		f := *m.ForwardAuth
-		f.Address, f.AuthSigninURL = secret.URL(f.Address), secret.URL(f.AuthSigninURL)
-		copied.ForwardAuth = &f
-	case m.RedirectRegex != nil:
-		r := *m.RedirectRegex
-		r.Replacement = secret.Text(r.Replacement)
-		copied.RedirectRegex = &r
-	case m.Errors != nil:
-		e := *m.Errors
-		e.Query = secret.URL(e.Query)
-		copied.Errors = &e
+	copied := withoutLogins(reflect.ValueOf(m)).Interface().(*dynamic.Middleware)
+	if h := copied.Headers; h != nil {
+		h.CustomRequestHeaders, h.CustomResponseHeaders = starred(h.CustomRequestHeaders), starred(h.CustomResponseHeaders)
 	}
-	return &copied
+	return copied
+}
+
+// isAddress tells by its name whether an option is a URL, or is made one of. Other texts stay
+// as they are: a regular expression may look like a URL, and would not be one any more.
+func isAddress(option string) bool {
+	for _, word := range []string{"URL", "Address", "Endpoint", "Replacement", "Query"} {
+		if strings.HasSuffix(option, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutLogins copies an object, with those of its options that are URLs as they may be
+// shown.
+func withoutLogins(v reflect.Value) reflect.Value {
+	copied := reflect.New(v.Type()).Elem()
+	copied.Set(v)
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		copied.Set(reflect.New(v.Type().Elem()))
+		copied.Elem().Set(withoutLogins(v.Elem()))
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		copied.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			copied.Index(i).Set(withoutLogins(v.Index(i)))
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			switch field := v.Type().Field(i); {
+			case !field.IsExported():
+			case field.Type.Kind() == reflect.String && isAddress(field.Name):
+				copied.Field(i).SetString(secret.URL(v.Field(i).String()))
+			default:
+				copied.Field(i).Set(withoutLogins(v.Field(i)))
+			}
+		}
+	}
+	return copied
 }
 
 func starred(headers map[string]string) map[string]string {

@@ -13,9 +13,9 @@ import (
 
 const canary = "canary-7f3a"
 
-// fill puts something into every option: the canary into secrets, and into other texts a URL
-// that has it, where these are asked for.
-func fill(v reflect.Value, urls bool, depth int) {
+// fill puts something into every option: the canary into secrets, and a URL that has it into
+// those texts that are chosen by their names.
+func fill(v reflect.Value, name string, chosen func(name string) bool, depth int) {
 	if depth > 12 {
 		return
 	}
@@ -23,25 +23,25 @@ func fill(v reflect.Value, urls bool, depth int) {
 	case v.Type() == reflect.TypeFor[secret.String]():
 		v.SetString(canary)
 		return
-	case v.Kind() == reflect.String && urls:
+	case v.Kind() == reflect.String && chosen(name):
 		v.SetString("https://u:" + canary + "@h/?q=" + canary)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), urls, depth+1)
+		fill(v.Elem(), name, chosen, depth+1)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {
-				fill(v.Field(i), urls, depth+1)
+				fill(v.Field(i), v.Type().Field(i).Name, chosen, depth+1)
 			}
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0), urls, depth+1)
+		fill(v.Index(0), name, chosen, depth+1)
 	case reflect.Map:
 		value := reflect.New(v.Type().Elem()).Elem()
-		fill(value, urls, depth+1)
+		fill(value, name, chosen, depth+1)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("name").Convert(v.Type().Key()), value)
 	}
@@ -49,7 +49,7 @@ func fill(v reflect.Value, urls bool, depth int) {
 
 func TestInstall_ShowsNoSecretOfAnyOption(t *testing.T) {
 	var c config.Configuration
-	fill(reflect.ValueOf(&c).Elem(), true, 0)
+	fill(reflect.ValueOf(&c).Elem(), "", func(string) bool { return true }, 0)
 	if raw, err := json.Marshal(c); err != nil || !strings.Contains(string(raw), canary) {
 		t.Fatalf("nothing was put in: %v", err)
 	}
@@ -67,7 +67,10 @@ func TestObjects_ShowNoSecretOfAnyOption(t *testing.T) {
 	for _, of := range []reflect.Type{reflect.TypeFor[dynamic.Middleware](), reflect.TypeFor[dynamic.Service](), reflect.TypeFor[dynamic.HTTP](), reflect.TypeFor[dynamic.TLS]()} {
 		for i := range of.NumField() {
 			object := reflect.New(of)
-			fill(object.Elem().Field(i), false, 0)
+			fill(object.Elem().Field(i), "", func(name string) bool { // the others are shown by the kinds of objects in them
+				single := of == reflect.TypeFor[dynamic.Middleware]() || of == reflect.TypeFor[dynamic.Service]()
+				return single && (strings.HasSuffix(name, "URL") || name == "Address" || name == "Endpoint" || name == "Replacement")
+			}, 0)
 			for name, value := range flat(object.Interface()) {
 				if strings.Contains(value, canary) {
 					t.Errorf("%s.%s: %s is shown", of.Name(), of.Field(i).Name, name)

@@ -73,6 +73,9 @@ var harmless = map[string]bool{
 func URL(s string) string { return withoutValues(withoutLogin(s)) }
 
 func withoutLogin(s string) string {
+	if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") {
+		return s // a path
+	}
 	if u, err := url.Parse(s); err == nil && u.User == nil && strings.IndexByte(s, '@') < 0 {
 		return s
 	} else if err == nil && u.User != nil {

@@ -32,6 +32,8 @@ func TestURL(t *testing.T) {
 		{"http://user:hunt@er2@a:x y", "http://*****@a:x y"},
 		{"user:hunter2@a", "*****@a"},
 		{"http://a/b?token=hunter2&c#d", "http://a/b?token=*****&c#d"},
+		{"/@${1}/b", "/@${1}/b"},
+		{"//user:hunter2@a", "//user:xxxxx@a"},
 		{"/health?token=hunter2", "/health?token=*****"},
 		{"", ""},
 	}
