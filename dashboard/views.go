@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,7 +118,7 @@ type serviceView struct {
 
 func viewService(s *router.Slot, usedBy []string) serviceView {
 	v := serviceView{
-		Service: withoutPasswords(s.Config()), UsedBy: usedBy, Servers: serversOf(s),
+		Service: s.Config(), UsedBy: usedBy, Servers: serversOf(s),
 		about: about{Status: s.Status, Error: s.Errors, Name: s.Name, Provider: dynamic.ProviderOf(s.Name), Type: strings.ToLower(s.Kind)},
 	}
 	if c := s.Config(); c != nil {
@@ -134,6 +135,14 @@ func viewService(s *router.Slot, usedBy []string) serviceView {
 	return v
 }
 
+// MarshalJSON implements json.Marshaler. Passwords are taken out here, so that those of ten
+// thousand services are not looked for when a hundred are shown.
+func (v serviceView) MarshalJSON() ([]byte, error) {
+	type shown serviceView
+	v.Service = withoutPasswords(v.Service)
+	return json.Marshal(shown(v))
+}
+
 func (v serviceView) number(string) int { return len(v.Servers) }
 
 // middlewareView is a middleware as the API shows it.
@@ -143,9 +152,16 @@ type middlewareView struct {
 	about
 }
 
+// MarshalJSON implements json.Marshaler, without credentials.
+func (v middlewareView) MarshalJSON() ([]byte, error) {
+	type shown middlewareView
+	v.Middleware = withoutCredentials(v.Middleware)
+	return json.Marshal(shown(v))
+}
+
 func viewMiddleware(t *router.Table, m *router.Middleware, usedBy []string) middlewareView {
 	return middlewareView{
-		Middleware: withoutCredentials(m.Config), UsedBy: usedBy,
+		Middleware: m.Config, UsedBy: usedBy,
 		about: about{Status: statusOf(t, m), Error: append(slices.Clip(m.Errors), broken(t, m, nil)...), Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
 	}
 }
