@@ -241,6 +241,8 @@ func TestDashboard_Certificates(t *testing.T) {
 	if strings.Contains(b.text(), "long.test") {
 		t.Error("the overview warns of the one that is well")
 	}
+	b.open(f.page("#/explain?url=long.test"))
+	b.await("a bare host to be asked for by TLS", `document.querySelector("main").innerText.includes("No router at the entry point secure matches")`)
 	b.checkQuiet()
 }
 

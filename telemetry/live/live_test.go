@@ -106,12 +106,12 @@ func TestTail(t *testing.T) {
 	l := New(3)
 	l.Observe(exchange(200, time.Millisecond, "/nobody/looks"))
 	failed := exchange(502, 1500*time.Microsecond, "/a%20b?token=secret&flag&x=1")
-	failed.Record.Fail("dial 10.0.0.2:80: refused")
+	failed.Record.Fail("dial http://u:p@10.0.0.2:80: refused")
 	l.Observe(failed)
 	list, _ := l.After(0)
 	want := []Request{{
 		ID: 1, Time: failed.Record.Start.Add(failed.Duration), Method: "GET", Scheme: "http", Host: "example.com", Path: "/a%20b?token=…&flag&x=…", Status: 502, Millis: 1.5, Bytes: 7,
-		EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Server: "http://u:xxxxx@10.0.0.2:80", Client: "192.0.2.1", Cause: "dial 10.0.0.2:80: refused",
+		EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Server: "http://u:xxxxx@10.0.0.2:80", Client: "192.0.2.1", Cause: "dial http://u:xxxxx@10.0.0.2:80: refused",
 	}}
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -125,7 +125,7 @@ func requestOf(e *telemetry.Exchange) Request {
 	return Request{
 		Time: rec.Start.Add(e.Duration), Method: short(r.Method), Scheme: scheme, Host: short(r.Host), Path: short(shown(r.URL)), Status: e.Status,
 		Millis: float64(e.Duration.Microseconds()) / 1000, Bytes: e.Written, EntryPoint: rec.EntryPoint, Router: rec.Router, Service: rec.Service,
-		Server: secret.URL(rec.Server), Client: short(rec.Peer), User: short(rec.User), Cause: short(rec.Cause), RequestID: short(rec.RequestID),
+		Server: secret.URL(rec.Server), Client: short(rec.Peer), User: short(rec.User), Cause: short(secret.Text(rec.Cause)), RequestID: short(rec.RequestID),
 	}
 }
 
