@@ -120,8 +120,9 @@ func withoutValues(s string) string {
 	return shown
 }
 
-// address is a URL in a text, up to what cannot be a part of one.
-var address = regexp.MustCompile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'`<>]+")
+// address is a URL in a text, up to what cannot be a part of one, and without the sign that
+// ends a part of a sentence.
+var address = regexp.MustCompile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'`<>]*[^\\s\"'`<>.,:;)]")
 
 // Text returns a text whose URLs may be shown.
 func Text(s string) string {

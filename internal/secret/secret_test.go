@@ -68,6 +68,7 @@ func TestText(t *testing.T) {
 		"nothing in it": "nothing in it",
 		`Get "https://u:hunter2@a/b?token=hunter2&x": no route`: `Get "https://u:xxxxx@a/b?token=*****&x": no route`,
 		"https://u:hunter2@${1}/a?to=${1}&key=hunter2":          "https://*****@${1}/a?to=${1}&key=*****",
+		"dial http://u:hunter2@a:80: refused, http://a.":        "dial http://u:xxxxx@a:80: refused, http://a.",
 		"http://a and http://u:hunter2@b":                       "http://a and http://u:xxxxx@b",
 		"me@example.org":                                        "me@example.org",
 	} {
