@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/config"
+	"fairway/internal/secret"
 	"fairway/telemetry/otlplogs"
 )
 
@@ -22,6 +24,7 @@ type ownLog struct {
 // newLog makes the log that the options ask for.
 func newLog(c *config.Log) (*ownLog, error) {
 	log := &ownLog{Logger: logrus.New(), close: func() {}}
+	log.AddHook(discreet{})
 	level, err := logrus.ParseLevel(strings.ToLower(c.Level))
 	if err != nil {
 		return nil, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, PANIC", c.Level)
@@ -50,6 +53,29 @@ func newLog(c *config.Log) (*ownLog, error) {
 		log.send(collector)
 	}
 	return log, nil
+}
+
+// discreet takes the passwords out of URLs before a line is written: errors of libraries
+// repeat the addresses that they were given.
+type discreet struct{}
+
+// Levels implements logrus.Hook.
+func (discreet) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire implements logrus.Hook. The entry is a copy that only this line is written from.
+func (discreet) Fire(e *logrus.Entry) error {
+	e.Message = secret.Text(e.Message)
+	for name, value := range e.Data {
+		switch v := value.(type) {
+		case string:
+			e.Data[name] = secret.Text(v)
+		case error:
+			if shown := secret.Text(v.Error()); shown != v.Error() {
+				e.Data[name] = errors.New(shown)
+			}
+		}
+	}
+	return nil
 }
 
 // send sends what is logged to a collector as well, until the log is closed.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -54,5 +55,19 @@ func TestNewLog_Mistakes(t *testing.T) {
 		if _, err := newLog(c); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// TestNewLog_TellsNoPasswords, though errors of libraries repeat the addresses they were given.
+func TestNewLog_TellsNoPasswords(t *testing.T) {
+	log, err := newLog(config.Default().Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own strings.Builder
+	log.SetOutput(&own)
+	log.WithError(errors.New(`Get "https://u:hunter2@a/?t=hunter2": no`)).WithField("endpoint", "tcp://u:hunter2@a").Warn("lost https://u:hunter2@a")
+	if text := own.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "no") {
+		t.Errorf("got %s", text)
 	}
 }

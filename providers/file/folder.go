@@ -207,7 +207,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 	out, secure := dynamic.NewHTTP(0), &dynamic.TLS{Options: map[string]*certs.Options{}, Stores: map[string]*certs.Store{}}
 	var problems []dynamic.Problem
 	if f.broken != nil {
-		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error()})
+		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error(), Blind: true})
 	}
 	owner := map[string]string{}
 	for _, path := range slices.Sorted(maps.Keys(f.files)) {
