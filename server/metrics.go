@@ -25,12 +25,12 @@ type counting struct {
 
 // newMetrics makes what the install configuration asks for. Those that can share a set of
 // counters with others come last. Errors name the option below metrics.
-func (s *Server) newMetrics(logLost func() uint64) (err error) {
+func (s *Server) newMetrics(o Options) (err error) {
 	c, m := s.config.Metrics, &s.metrics
 	if c == nil {
 		return nil
 	}
-	m.sets.State, m.pushers = s.state(logLost), map[string]*metrics.Pusher{}
+	m.sets.State, m.pushers = s.state(o), map[string]*metrics.Pusher{}
 	if c.Prometheus != nil {
 		if m.fetched, err = m.sets.For(c.Prometheus); err != nil {
 			return fmt.Errorf("prometheus.%w", err)
@@ -50,7 +50,7 @@ func (s *Server) newMetrics(logLost func() uint64) (err error) {
 }
 
 // state is what metrics ask the gateway for.
-func (s *Server) state(logLost func() uint64) metrics.State {
+func (s *Server) state(o Options) metrics.State {
 	state := metrics.State{
 		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
 		Problems: func() map[string]int {
@@ -64,7 +64,7 @@ func (s *Server) state(logLost func() uint64) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders,
+		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -81,8 +81,8 @@ func (s *Server) state(logLost func() uint64) metrics.State {
 		if s.tracer != nil {
 			n["spans"] = s.tracer.Lost()
 		}
-		if logLost != nil {
-			n["log"] = logLost()
+		if o.LogLost != nil {
+			n["log"] = o.LogLost()
 		}
 		return n
 	}

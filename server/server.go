@@ -53,6 +53,8 @@ type Server struct {
 type Options struct {
 	Config *config.Loaded
 	Log    logrus.FieldLogger
+	// LogDropped is how many lines of the log could not be written; nil: nobody knows.
+	LogDropped func() uint64
 	// LogLost is how much of the log could not be sent to a collector; nil: there is none.
 	LogLost func() uint64
 	Version string
@@ -88,7 +90,7 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("option tracing.%w", err)
 		}
 	}
-	if err := s.newMetrics(o.LogLost); err != nil {
+	if err := s.newMetrics(o); err != nil {
 		return nil, fmt.Errorf("option metrics.%w", err)
 	}
 	s.router = router.New(router.Env{

@@ -59,7 +59,7 @@ func TestNew_TakesTraefiksNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.sinks[0].end()
+	ended(t, l)
 }
 
 // TestConfig_IsWrittenAsTraefiks decodes what stands in Traefik's manual.

@@ -115,9 +115,9 @@ func everything() State {
 		},
 		Problems:   func() map[string]int { return map[string]int{"error": 1} },
 		Objects:    func() map[string]int { return map[string]int{"router": 3} },
-		LogDropped: func() uint64 { return 7 },
-		Decisions:  func(tell func(string, string, uint64, uint64)) { tell("rateLimit", "slow@docker", 5, 2) },
-		Circuits:   func(tell func(string, string, string)) { tell("cut@docker", "a@docker", "open") },
+		LogDropped: func() uint64 { return 7 }, OwnLogDropped: func() uint64 { return 8 },
+		Decisions: func(tell func(string, string, uint64, uint64)) { tell("rateLimit", "slow@docker", 5, 2) },
+		Circuits:  func(tell func(string, string, string)) { tell("cut@docker", "a@docker", "open") },
 		Providers: func(tell func(string, uint64, time.Time, bool)) {
 			tell("docker", 3, time.Unix(2e9, 0), true)
 			tell("file", 0, time.Time{}, false)
@@ -137,6 +137,7 @@ fairway_config_objects{kind="router"} 3
 fairway_config_problems{severity="error"} 1
 fairway_limit_decisions_total{decision="passed",kind="rateLimit",middleware="slow@docker"} 5
 fairway_limit_decisions_total{decision="refused",kind="rateLimit",middleware="slow@docker"} 2
+fairway_log_dropped_lines_total 8
 fairway_metrics_failed_pushes_total{to="otlp"} 2
 fairway_open_connections{entrypoint="web",protocol="TCP"} 2
 fairway_provider_last_update_seconds{provider="docker"} 2e+09
@@ -149,7 +150,7 @@ fairway_service_server_up{service="a@file",url="http://a"} 1
 fairway_service_server_up{service="b@file",url="http://b"} 0
 fairway_telemetry_lost_total{kind="spans"} 3
 fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
-	if got := scrape(t, m, "fairway_metrics", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_circuit", "fairway_provider"); got != want {
+	if got := scrape(t, m, "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_circuit", "fairway_provider"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
