@@ -90,15 +90,16 @@ func (s *Server) state(o Options) metrics.State {
 }
 
 // pushMetrics sends metrics until stop is called, which waits for the last ones.
-func (s *Server) pushMetrics() (stop func()) {
+func (s *Server) pushMetrics() (stop func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var pushing sync.WaitGroup
 	for _, p := range s.metrics.pushers {
 		pushing.Go(func() { p.Run(ctx) })
 	}
-	return func() {
+	return func(context.Context) error {
 		cancel()
 		pushing.Wait()
+		return nil
 	}
 }
 

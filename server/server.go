@@ -250,10 +250,11 @@ func (s *Server) Run(ctx context.Context) error {
 	ending.Wait()
 	unfollow()
 	running.Wait()
-	stopLog()
-	ending.Go(s.closeTracer)
-	ending.Go(stopPushing)
-	ending.Wait()
+	endTogether(s.log, map[string]func(context.Context) error{
+		"the last lines of the access log could not be written": stopLog,
+		"the last spans could not be sent":                      s.closeTracer,
+		"the last metrics could not be sent":                    stopPushing,
+	})
 	s.router.Table().Retire()
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
@@ -351,13 +352,10 @@ func fields(p dynamic.Problem) logrus.Fields {
 	return f
 }
 
-// lastLines is how long the lines of the last requests may take to be written.
-const lastLines = 5 * time.Second
-
 // writeLog writes the access log until stop is called, which waits for the last lines.
-func (s *Server) writeLog() (stop func()) {
+func (s *Server) writeLog() (stop func(context.Context) error) {
 	if s.accessLog == nil {
-		return func() {}
+		return func(context.Context) error { return nil }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	written := make(chan struct{})
@@ -365,13 +363,10 @@ func (s *Server) writeLog() (stop func()) {
 		defer close(written)
 		s.accessLog.Run(ctx)
 	}()
-	return func() {
+	return func(context.Context) error {
 		cancel()
-		select {
-		case <-written:
-		case <-time.After(lastLines):
-			s.log.Warn("the last lines of the access log could not be written")
-		}
+		<-written
+		return nil
 	}
 }
 
@@ -384,13 +379,9 @@ func (s *Server) Reopen() error {
 }
 
 // closeTracer sends the last spans.
-func (s *Server) closeTracer() {
+func (s *Server) closeTracer(ctx context.Context) error {
 	if s.tracer == nil {
-		return
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
-	defer cancel()
-	if err := s.tracer.Close(ctx); err != nil {
-		s.log.WithError(err).Warn("the last spans could not be sent")
-	}
+	return s.tracer.Close(ctx)
 }

@@ -23,8 +23,19 @@ type ownLog struct {
 	close   func()        // after the last line
 }
 
-// longestClose is how long the last lines may take to be written.
+// longestClose is how long the last lines may take to be written, and to be sent.
 const longestClose = time.Second
+
+// within tells whether something has ended in time. What has not goes on until the program
+// is gone.
+func within(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	case <-time.After(longestClose):
+		return false
+	}
+}
 
 // newLog makes the log that the options ask for.
 func newLog(c *config.Log) (*ownLog, error) {
@@ -85,10 +96,7 @@ func (l *ownLog) write(name string, out *outlet.Output) {
 	}()
 	l.close = func() {
 		cancel()
-		select {
-		case <-ended:
-		case <-time.After(longestClose): // whoever writes them waits until the program is gone
-		}
+		within(ended)
 	}
 }
 
@@ -106,7 +114,9 @@ func (l *ownLog) send(to *otlplogs.Sender) {
 	closeOutput := l.close
 	l.close = func() {
 		cancel()
-		<-ended
+		if !within(ended) {
+			l.Warn("the last lines of the log could not be sent to the collector")
+		}
 		closeOutput()
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"fairway/server"
 )
 
-// stuck is a pipe that is full, and that nobody reads.
-func stuck(t *testing.T) (path string) {
+// fullPipe is a pipe that is full, and that nobody reads.
+func fullPipe(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "log")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -50,7 +50,7 @@ func TestLog_ThatNobodyReadsHoldsNothingUp(t *testing.T) {
 		}
 	}
 	routes("/first")
-	loaded, err := config.Load([]string{"--entrypoints.web.address=127.0.0.1:0", "--providers.file.filename=" + file, "--log.filepath=" + stuck(t)}, nil)
+	loaded, err := config.Load([]string{"--entrypoints.web.address=127.0.0.1:0", "--providers.file.filename=" + file, "--log.filepath=" + fullPipe(t)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
