@@ -19,6 +19,7 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/dashboard"
+	"fairway/internal/record"
 	"fairway/providers"
 	"fairway/proxy"
 	"fairway/router"
@@ -173,7 +174,21 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 	if s.config.Ping != nil {
 		handlers["ping"], handlers["ready"] = http.HandlerFunc(s.ping), http.HandlerFunc(s.ready)
 	}
+	for name, h := range handlers {
+		handlers[name] = noted(name+"@internal", h)
+	}
 	return handlers
+}
+
+// noted is a service of the gateway's own that tells the record its name, as load balancers
+// do.
+func noted(name string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rec := record.From(r.Context()); rec != nil {
+			rec.Leaf = name
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listen binds the entry points. One that nobody asked for is left out when that

@@ -14,13 +14,14 @@ import (
 type Record struct {
 	Start      time.Time
 	EntryPoint string
-	Host       string     // as asked for: lower case, without port
-	ClientIP   netip.Addr // the peer of the connection (or of the PROXY header)
-	Peer       string     // ClientIP as text
-	Unlisted   bool       // Peer is not added to X-Forwarded-For
-	Router     string     // qualified name; empty when no route matched
-	Rule       string     // of the router, as written
-	Service    string
+	Host       string       // as asked for: lower case, without port
+	ClientIP   netip.Addr   // the peer of the connection (or of the PROXY header)
+	Peer       string       // ClientIP as text
+	Unlisted   bool         // Peer is not added to X-Forwarded-For
+	Router     string       // qualified name; empty when no route matched
+	Rule       string       // of the router, as written
+	Service    string       // that the router names
+	Leaf       string       // that was asked in the end: a load balancer, or one of the gateway's own; empty: none
 	Server     string       // URL of the server that was tried last
 	Sent       time.Time    // when that server was given the request; where that matters
 	Found      http.Handler // what serves the request, when pages for errors stand between; nil: nothing

@@ -43,7 +43,7 @@ var fields = []Field{
 	{nameDuration, "How long it took from the head of the request to the end of the response, in nanoseconds; in text in milliseconds.", false, ofItself, func(dst []byte, x *line) []byte { return x.duration(dst, x.e.Duration) }},
 	{"entryPointName", "The entry point where the request came in.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.EntryPoint) }},
 	{"RouterName", "The router that took the request; absent if none did.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Router) }},
-	{"ServiceName", "The service that the router sent it to.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Service) }},
+	{"ServiceName", "The service that was asked in the end: a load balancer, also of a service made of several, or one of fairway's own; absent if none was.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Leaf) }},
 	{"ServiceURL", "The URL of the server that was tried last.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, serverURL(x.rec.Server)) }},
 	{"ServiceAddr", "Host and port in ServiceURL.", false, ofRoute, func(dst []byte, x *line) []byte { return x.text(dst, serverAddr(x.rec.Server)) }},
 	{"ClientAddr", "Address and port of the client, or of the proxy in front.", false, ofClient, func(dst []byte, x *line) []byte { return x.text(dst, x.clientAddr()) }},

@@ -31,7 +31,7 @@ func build(tb testing.TB, state State, change func(*Config)) *Metrics {
 
 func exchange(status int, change func(*telemetry.Exchange)) *telemetry.Exchange {
 	e := &telemetry.Exchange{
-		Record: &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker"}, Request: httptest.NewRequest("GET", "/", nil),
+		Record: &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Leaf: "shop-svc@docker"}, Request: httptest.NewRequest("GET", "/", nil),
 		Duration: 200 * time.Millisecond, Status: status, Received: 3, Written: 5,
 	}
 	change(e)
@@ -63,7 +63,7 @@ func TestMetrics_CountExchanges(t *testing.T) {
 		e.Record.Attempts = 3
 	}))
 	m.Observe(exchange(404, func(e *telemetry.Exchange) {
-		e.Record.Router, e.Record.Service, e.Request.Method = "", "", "MAKE-UP"
+		e.Record.Router, e.Record.Service, e.Record.Leaf, e.Request.Method = "", "", "", "MAKE-UP"
 		e.Request.Header.Set("Upgrade", "websocket")
 	}))
 	want := `fairway_entrypoint_request_duration_seconds_bucket{code="200",entrypoint="web",method="GET",protocol="http",le="0.1"} 0
@@ -171,7 +171,7 @@ func TestMetrics_AreWellFormed(t *testing.T) {
 func TestMetrics_SeriesOfWhatIsGoneGo(t *testing.T) {
 	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
 	m.Observe(exchange(200, func(*telemetry.Exchange) {}))
-	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Router, e.Record.Service = "stays@docker", "stays@docker" }))
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Router, e.Record.Service, e.Record.Leaf = "stays@docker", "stays@docker", "stays@docker" }))
 	m.Keep(func(name, _ string) bool { return name == "stays@docker" }, func(name string) bool { return name == "stays@docker" })
 	if got := scrape(t, m, "fairway_router", "fairway_service"); strings.Contains(got, "shop") || !strings.Contains(got, "stays@docker") {
 		t.Errorf("got:\n%s", got)

@@ -159,12 +159,12 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 	if m.routers != nil && rec.Router != "" {
 		m.count(m.routers, e, key, objectKey{rec.Router, rec.Service})
 	}
-	if m.services != nil && rec.Service != "" {
-		m.count(m.services, e, key, objectKey{name: rec.Service})
+	if m.services != nil && rec.Leaf != "" {
+		m.count(m.services, e, key, objectKey{name: rec.Leaf})
 	}
-	if rec.Attempts > 1 {
-		m.retried.note(rec.Service)
-		m.retries.WithLabelValues(rec.Service).Add(float64(rec.Attempts - 1))
+	if rec.Attempts > 1 && rec.Leaf != "" {
+		m.retried.note(rec.Leaf)
+		m.retries.WithLabelValues(rec.Leaf).Add(float64(rec.Attempts - 1))
 	}
 }
 

@@ -36,7 +36,7 @@ func (x *exchange) ofRequest(e *telemetry.Exchange) []attribute.KeyValue {
 	for _, known := range [...]struct{ name, value string }{
 		{"http.route", rec.Rule},
 		{"fairway.router.name", rec.Router},
-		{"fairway.service.name", rec.Service},
+		{"fairway.service.name", rec.Leaf},
 		{"url.query", x.tracer.query(r.URL.RawQuery)},
 		{"user_agent.original", r.Header.Get("User-Agent")},
 		{"error.message", rec.Cause},

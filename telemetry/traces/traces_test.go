@@ -65,7 +65,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			r.Header.Set("User-Agent", "curl")
 			r.Header.Set("X-Forwarded-For", "203.0.113.9, 10.0.0.7") // of somebody who is trusted
 			r.Host, r.RemoteAddr = "A.test:8443", "10.0.0.1:1234"
-			rec := &record.Record{Start: time.Now(), EntryPoint: "web", Host: "a.test", Router: "shop@docker", Service: "s@docker", Peer: "10.0.0.1"}
+			rec := &record.Record{Start: time.Now(), EntryPoint: "web", Host: "a.test", Router: "shop@docker", Service: "s@docker", Leaf: "s@docker", Peer: "10.0.0.1"}
 			tr.Begin(r, rec)
 			server := r.Header.Get("Traceparent")
 			done := rec.Trace.Attempt(r, "http://10.0.0.2:8080")

@@ -169,7 +169,7 @@ func pushOnce(t *testing.T, p *metrics.Pusher) {
 
 func request(took time.Duration) *telemetry.Exchange {
 	return &telemetry.Exchange{
-		Record:  &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker"},
+		Record:  &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Leaf: "shop-svc@docker"},
 		Request: httptest.NewRequest(http.MethodGet, "/", nil), Duration: took, Status: 200, Received: 3, Written: 5,
 	}
 }
