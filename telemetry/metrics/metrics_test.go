@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -171,27 +172,79 @@ func TestMetrics_AreWellFormed(t *testing.T) {
 func TestMetrics_SeriesOfWhatIsGoneGo(t *testing.T) {
 	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
 	m.Observe(exchange(200, func(*telemetry.Exchange) {}))
-	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Router, e.Record.Service, e.Record.Leaf = "stays@docker", "stays@docker", "stays@docker" }))
+	m.Observe(exchange(200, func(e *telemetry.Exchange) {
+		e.Record.Router, e.Record.Service, e.Record.Leaf = "stays@docker", "stays@docker", "stays@docker"
+	}))
 	m.Keep(func(name, _ string) bool { return name == "stays@docker" }, func(name string) bool { return name == "stays@docker" })
 	if got := scrape(t, m, "fairway_router", "fairway_service"); strings.Contains(got, "shop") || !strings.Contains(got, "stays@docker") {
 		t.Errorf("got:\n%s", got)
 	}
+	m.Keep(func(string, string) bool { return true }, func(string) bool { return true })
 	m.Observe(exchange(200, func(*telemetry.Exchange) {})) // it comes back
 	if got := scrape(t, m, "fairway_router_requests_total"); !strings.Contains(got, "shop@docker") {
 		t.Errorf("got:\n%s", got)
 	}
 }
 
+// A long request ends after its router is gone.
+func TestMetrics_WhatIsGoneDoesNotComeBack(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.AddRoutersLabels = true })
+	there := false
+	m.Keep(func(string, string) bool { return there }, func(string) bool { return there })
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Attempts = 2 }))
+	if got := scrape(t, m, "fairway_router", "fairway_service"); got != "" {
+		t.Errorf("got:\n%s", got)
+	}
+	there = true
+	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Record.Attempts = 2 }))
+	if got := scrape(t, m, "fairway_router_requests_total", "fairway_service_retries_total"); strings.Count(got, "\n") != 1 {
+		t.Errorf("it is there again: got:\n%s", got)
+	}
+}
+
+// Clients choose values and, together with them, statuses and methods.
 func TestMetrics_HeaderLabelsAreBounded(t *testing.T) {
 	m := build(t, State{}, func(c *Config) { c.HeaderLabels = map[string]string{"tenant": "x-tenant"} })
-	for i := range mostHeaderValues + 50 {
-		m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", fmt.Sprint(i)) }))
+	const sent = mostHeaderSeries/2 + 50
+	for i := range sent {
+		for _, status := range []int{200, 404} {
+			m.Observe(exchange(status, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", fmt.Sprint(i)) }))
+		}
 	}
 	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", "\xff") }))
 	got := scrape(t, m, "fairway_service_requests_total")
-	if n := strings.Count(got, "\n") + 1; n != mostHeaderValues+1 || !strings.Contains(got, `tenant="other"} 51`) {
+	if n := strings.Count(got, "\n") + 1; n != mostHeaderSeries+2 || strings.Count(got, `tenant="other"} 5`) != 2 {
 		t.Errorf("got %d series", n)
 	}
+}
+
+func TestMetrics_HeaderLabelsOfWhatIsGoneMakeRoom(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.HeaderLabels = map[string]string{"tenant": "x-tenant"} })
+	for i := range mostHeaderSeries {
+		m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", fmt.Sprint(i)) }))
+	}
+	m.Keep(func(string, string) bool { return false }, func(name string) bool { return name == "new@docker" })
+	m.Observe(exchange(200, func(e *telemetry.Exchange) {
+		e.Record.Leaf = "new@docker"
+		e.Request.Header.Set("X-Tenant", "fresh")
+	}))
+	if got := scrape(t, m, "fairway_service_requests_total"); got != `fairway_service_requests_total{code="200",method="GET",protocol="http",service="new@docker",tenant="fresh"} 1` {
+		t.Errorf("got:\n%.500s", got)
+	}
+}
+
+// A value is a part of the head of a request, of up to a megabyte.
+func TestMetrics_HeaderLabelsKeepNoRequest(t *testing.T) {
+	m := build(t, State{}, func(c *Config) { c.HeaderLabels = map[string]string{"tenant": "x-tenant"} })
+	before := heap()
+	for i := range 100 {
+		head := strings.Repeat("x", 1<<20) + fmt.Sprint(i)
+		m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.Header.Set("X-Tenant", head[1<<20:]) }))
+	}
+	if held := heap() - before; held > 10<<20 && held < 1<<60 {
+		t.Errorf("%d MiB are held", held>>20)
+	}
+	runtime.KeepAlive(m)
 }
 
 func TestNew_Mistakes(t *testing.T) {
