@@ -59,7 +59,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 				cfg.ResourceAttributes = map[string]string{"region": "north"}
 				cfg.CapturedRequestHeaders, cfg.CapturedResponseHeaders, cfg.SafeQueryParams = []string{"x-one"}, []string{"x-two"}, []string{"page"}
 			})
-			r := httptest.NewRequest("GET", "/shop?page=2&token=secret&flag", nil)
+			r := httptest.NewRequest("GET", "/shop?page=2&token=secret;key=x&flag", nil)
 			r.Header.Set("Traceparent", parent)
 			r.Header.Set("X-One", "1")
 			r.Header.Set("User-Agent", "curl")
@@ -88,7 +88,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			}
 			got := attributesOf(of)
 			for key, want := range map[string]any{
-				"http.request.method": "GET", "url.path": "/shop", "url.query": "page=2&token=REDACTED&flag", "http.response.status_code": int64(502),
+				"http.request.method": "GET", "url.path": "/shop", "url.query": "page=2&token=REDACTED;key=REDACTED&flag", "http.response.status_code": int64(502),
 				"server.address": "a.test", "client.address": "203.0.113.9", "network.peer.address": "10.0.0.1", "network.peer.port": int64(1234), "network.protocol.version": "1.1",
 				"user_agent.original": "curl", "server.port": int64(8443), "fairway.router.name": "shop@docker", "http.route": "PathPrefix(`/shop`)", "error.type": "connection_refused", "error.message": "refused", "http.response.body.size": int64(11),
 			} {
@@ -107,7 +107,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			}
 			attempts := c.all(v1.Span_SPAN_KIND_CLIENT)
 			for i, want := range []map[string]any{
-				{"server.address": "10.0.0.2", "server.port": int64(8080), "http.response.status_code": int64(503), "error.type": "503", "url.full": "http://10.0.0.2:8080/shop?page=2&token=REDACTED&flag"},
+				{"server.address": "10.0.0.2", "server.port": int64(8080), "http.response.status_code": int64(503), "error.type": "503", "url.full": "http://10.0.0.2:8080/shop?page=2&token=REDACTED;key=REDACTED&flag"},
 				{"server.address": "10.0.0.3", "server.port": int64(80), "error.type": "connection_refused", "http.request.resend_count": int64(1)},
 			} {
 				if string(attempts[i].ParentSpanId) != string(of.SpanId) || attempts[i].Status.GetCode() != v1.Status_STATUS_CODE_ERROR {
