@@ -312,6 +312,23 @@ func (h *https) list() (list []dashboard.Certificate) {
 	return list
 }
 
+// leafs are the certificates themselves.
+func (h *https) leafs() (all []*x509.Certificate) {
+	for _, c := range h.certs.List() {
+		if c.Leaf != nil {
+			all = append(all, c.Leaf)
+		}
+	}
+	for _, r := range h.resolvers {
+		for _, s := range r.Status() {
+			if s.Leaf != nil {
+				all = append(all, s.Leaf)
+			}
+		}
+	}
+	return all
+}
+
 // when is nil for no time.
 func when(t time.Time) *time.Time {
 	if t.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,11 +134,10 @@ func (s *Server) tellServers(tell func(service, url string, up bool)) {
 	}
 }
 
+// tellCertificates has the labels as Traefik makes them.
 func (s *Server) tellCertificates(tell func(name, serial, sans string, until time.Time)) {
-	for _, c := range s.https.list() {
-		if c.NotAfter != nil && len(c.Names) > 0 {
-			tell(c.Names[0], c.Serial, strings.Join(c.Names, ","), *c.NotAfter)
-		}
+	for _, leaf := range s.https.leafs() {
+		tell(leaf.Subject.CommonName, leaf.SerialNumber.String(), strings.Join(slices.Sorted(slices.Values(leaf.DNSNames)), ","), leaf.NotAfter)
 	}
 }
 

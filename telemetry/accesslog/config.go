@@ -91,8 +91,8 @@ type FieldModes struct {
 	Names map[string]string `json:"names,omitempty"`
 	// Headers are those of the request and of the response.
 	Headers *HeaderModes `json:"headers,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	// QueryParameters are those in RequestPath, and in the headers Referer, Location and
-	// Content-Location.
+	// QueryParameters are those in RequestPath, and in headers that have an address: Referer,
+	// Location, Content-Location, Refresh, and those whose names end with -Url or -Uri.
 	QueryParameters *QueryModes `json:"queryParameters,omitempty" label:"allowEmpty" file:"allowEmpty"`
 }
 

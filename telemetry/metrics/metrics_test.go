@@ -85,6 +85,20 @@ fairway_service_retries_total{service="shop-svc@docker"} 2`
 	}
 }
 
+func TestProtocol_IsInListsOfAnyCase(t *testing.T) {
+	for want, headers := range map[string][]http.Header{
+		"http":      {{}, {"Accept": {"*/*"}}, {"Accept": {"text/event-streams"}}, {"Upgrade": {"h2c"}}, {"Accept": {"application/x; a=text/event-stream"}}},
+		"websocket": {{"Upgrade": {"websocket"}}, {"Upgrade": {"WebSocket"}}, {"Upgrade": {"h2c, websocket"}}, {"Upgrade": {"h2c", "websocket"}}},
+		"sse":       {{"Accept": {"text/event-stream"}}, {"Accept": {"application/json, Text/Event-Stream;q=0.5"}}},
+	} {
+		for _, h := range headers {
+			if got := protocols[protocolIndex(&http.Request{Header: h})]; got != want {
+				t.Errorf("%v: got %s, want %s", h, got, want)
+			}
+		}
+	}
+}
+
 func TestMetrics_NamesOfTraefik(t *testing.T) {
 	m := build(t, everything(), func(c *Config) { c.Prefix, c.AddRoutersLabels = "traefik", true })
 	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2 }))
@@ -94,7 +108,9 @@ func TestMetrics_NamesOfTraefik(t *testing.T) {
 		"traefik_entrypoint_requests_total{", "traefik_entrypoint_requests_tls_total{", "traefik_entrypoint_request_duration_seconds_bucket{",
 		"traefik_entrypoint_requests_bytes_total{", "traefik_entrypoint_responses_bytes_total{",
 		"traefik_router_requests_total{", "traefik_router_requests_tls_total{", "traefik_router_request_duration_seconds_count{",
+		"traefik_router_requests_bytes_total{", "traefik_router_responses_bytes_total{",
 		"traefik_service_requests_total{", "traefik_service_requests_tls_total{", "traefik_service_request_duration_seconds_sum{",
+		"traefik_service_requests_bytes_total{", "traefik_service_responses_bytes_total{",
 		"traefik_service_retries_total{service=", "traefik_service_server_up{service=", "go_goroutines", "process_cpu_seconds_total",
 	} {
 		if scrape(t, m, name) == "" {
@@ -157,15 +173,25 @@ fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
 }
 
 func TestMetrics_AreWellFormed(t *testing.T) {
-	m := build(t, everything(), func(c *Config) { c.AddRoutersLabels = true })
-	m.Observe(exchange(200, func(e *telemetry.Exchange) { e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2 }))
-	problems, err := testutil.GatherAndLint(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	problems = slices.DeleteFunc(problems, func(p promlint.Problem) bool { return !strings.HasPrefix(p.Metric, "fairway_") })
-	if len(problems) > 0 {
-		t.Errorf("got %v", problems)
+	for _, prefix := range []string{"fairway", "traefik"} {
+		for _, headers := range []map[string]string{nil, {"tenant": "X-Tenant", "agent": "User-Agent"}} {
+			m := build(t, everything(), func(c *Config) { c.AddRoutersLabels, c.Prefix, c.HeaderLabels = true, prefix, headers })
+			m.Observe(exchange(200, func(e *telemetry.Exchange) {
+				e.Request.TLS, e.Record.Attempts = &tls.ConnectionState{}, 2
+				e.Request.Header.Set("X-Tenant", "a")
+			}))
+			problems, err := testutil.GatherAndLint(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems = slices.DeleteFunc(problems, func(p promlint.Problem) bool { return !strings.HasPrefix(p.Metric, prefix+"_") })
+			if len(problems) > 0 {
+				t.Errorf("%s, %v: got %v", prefix, headers, problems)
+			}
+			if got := scrape(t, m, prefix+"_router_requests_total"); headers != nil && !strings.Contains(got, `tenant="a"`) {
+				t.Errorf("got %s", got)
+			}
+		}
 	}
 }
 
