@@ -42,6 +42,9 @@ type Record struct {
 	// Follow begins with the Trace of a request whose entry point wants none, if its router
 	// does; nil: that is not to be had.
 	Follow func(r *http.Request, rec *Record)
+	// Untell takes back that the headers tell that the request is not followed; nil: they
+	// do not.
+	Untell func(h http.Header)
 	Outcome
 
 	values [4]string // see Value

@@ -70,7 +70,7 @@ var fields = []Field{
 	{"RetryAttempts", "How often the request was tried again.", false, ofItself, func(dst []byte, x *line) []byte { return x.number(dst, int64(max(x.rec.Attempts-1, 0))) }},
 	{"RequestCount", "How many requests have been answered since the start, this one included.", false, ofItself, func(dst []byte, x *line) []byte { return strconv.AppendUint(dst, x.count, 10) }},
 	{"RequestID", "What the middleware requestID gave the request.", false, ofItself, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.RequestID) }},
-	{"TraceId", "The trace that the request belongs to: the one that fairway follows, else the one that the client has put it into by the header traceparent.", false, ofItself, func(dst []byte, x *line) []byte { return x.trace(dst) }},
+	{"TraceId", "The trace that the request belongs to: the one that fairway follows, else the one in the header traceparent, which is the client's, or tells servers that the request is not followed.", false, ofItself, func(dst []byte, x *line) []byte { return x.trace(dst) }},
 	{"SpanId", "The span of the request, if it is followed.", false, ofItself, func(dst []byte, x *line) []byte { return x.span(dst) }},
 	{"auth", "Whether the client could show who it is: passed or refused; absent if no middleware asked.", false, ofItself, func(dst []byte, x *line) []byte { return x.text(dst, string(x.rec.Auth)) }},
 	{"rate_limit", "Whether the request was within the limits of rateLimit and inFlightReq: passed or refused; absent without them.", false, ofItself, func(dst []byte, x *line) []byte { return x.text(dst, string(x.rec.Limit)) }},

@@ -179,7 +179,7 @@ func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
 		rate         float64
 		field, value string
 	}{
-		"by lot": {0, "X-Other", "1"}, "by W3C": {1, "Traceparent", parent[:53] + "00"}, "by B3": {1, "B3", traceID + "-b7ad6b7169203331-0"}, "by B3 in several": {1, "X-B3-Sampled", "0"},
+		"by W3C": {1, "Traceparent", parent[:53] + "00"}, "by B3": {1, "B3", traceID + "-b7ad6b7169203331-0"}, "by B3 in several": {1, "X-B3-Sampled", "0"},
 	} {
 		tr := build(t, func(c *Config) { c.SampleRate = tt.rate })
 		r := httptest.NewRequest("GET", "/", nil)
@@ -191,6 +191,36 @@ func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
 		if got := r.Header.Get(tt.field); got != tt.value || len(r.Header) != 1 || rec.Trace != nil {
 			t.Errorf("%s: the request is changed: %v", name, r.Header)
 		}
+	}
+}
+
+func TestTracer_ToTellOfItCostsNothingEither(t *testing.T) {
+	t.Setenv("OTEL_PROPAGATORS", "tracecontext,b3")
+	tr := build(t, func(c *Config) { c.SampleRate = 0 })
+	r, rec := httptest.NewRequest("GET", "/", nil), &record.Record{}
+	if n := testing.AllocsPerRun(1000, func() {
+		*rec = record.Record{}
+		tr.Begin(r, rec)
+		rec.Untell(r.Header)
+	}); n != 0 || len(r.Header) != 0 || rec.Trace != nil {
+		t.Errorf("%v allocations, the request has %v", n, r.Header)
+	}
+}
+
+func BenchmarkBegin_NotSampled(b *testing.B) {
+	c := &Config{}
+	c.SetDefaults()
+	c.SampleRate = 0
+	tr, err := c.New(logrus.New())
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, rec := httptest.NewRequest("GET", "/", nil), &record.Record{}
+	b.ReportAllocs()
+	for b.Loop() {
+		*rec = record.Record{}
+		tr.Begin(r, rec)
+		rec.Untell(r.Header)
 	}
 }
 
