@@ -65,7 +65,7 @@ func (s *Server) state(o Options) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders, OwnLogDropped: o.LogDropped,
+		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -114,6 +114,12 @@ func (s *Server) connections() map[[2]string]int {
 		open[[2]string{e.name, "TCP"}] = n
 	}
 	return open
+}
+
+func (s *Server) tellRefused(tell func(entryPoint string, status int, n uint64)) {
+	for _, e := range s.entryPoints {
+		e.refused.tell(func(status int, n uint64) { tell(e.name, status, n) })
+	}
 }
 
 // count follows the connections that the standard library serves.

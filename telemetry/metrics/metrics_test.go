@@ -139,6 +139,7 @@ func everything() State {
 			tell("docker", 3, time.Unix(2e9, 0), true)
 			tell("file", 0, time.Time{}, false)
 		},
+		Refused:      func(tell func(string, int, uint64)) { tell("web", 431, 6) },
 		FailedPushes: func() map[string]uint64 { return map[string]uint64{"otlp": 2} },
 		Lost:         func() map[string]uint64 { return map[string]uint64{"spans": 3} },
 	}
@@ -152,6 +153,7 @@ fairway_circuit_breaker_state{middleware="cut@docker",service="a@docker",state="
 fairway_circuit_breaker_state{middleware="cut@docker",service="a@docker",state="recovering"} 0
 fairway_config_objects{kind="router"} 3
 fairway_config_problems{severity="error"} 1
+fairway_entrypoint_refused_total{entrypoint="web",status="431"} 6
 fairway_limit_decisions_total{decision="passed",kind="rateLimit",middleware="slow@docker"} 5
 fairway_limit_decisions_total{decision="refused",kind="rateLimit",middleware="slow@docker"} 2
 fairway_log_dropped_lines_total 8
@@ -167,7 +169,7 @@ fairway_service_server_up{service="a@file",url="http://a"} 1
 fairway_service_server_up{service="b@file",url="http://b"} 0
 fairway_telemetry_lost_total{kind="spans"} 3
 fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
-	if got := scrape(t, m, "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_circuit", "fairway_provider"); got != want {
+	if got := scrape(t, m, "fairway_entrypoint_refused", "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_circuit", "fairway_provider"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,8 @@ type State struct {
 	// Providers tells how often providers have published something new, when they last did,
 	// and whether they run.
 	Providers func(tell func(name string, updates uint64, last time.Time, up bool))
+	// Refused tells of what entry points have refused before it was a request, by status.
+	Refused func(tell func(entryPoint string, status int, n uint64))
 	// LogDropped are the lines of the access log that were lost.
 	LogDropped func() uint64
 	// OwnLogDropped are the lines of the program's own log that were lost.
@@ -45,6 +48,7 @@ type stateCollector struct {
 
 	connections, servers, certificates, problems, objects *prometheus.Desc
 	decisions, circuits, updates, updated, running        *prometheus.Desc
+	refused                                               *prometheus.Desc
 	logDropped, ownLogDropped, failedPushes, lost         *prometheus.Desc
 }
 
@@ -64,6 +68,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		updates:       desc("provider_updates_total", "How often a provider has told something new.", "provider"),
 		updated:       desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
 		running:       desc("provider_up", "Whether a provider runs: 1, or 0 while it waits to be started again.", "provider"),
+		refused:       desc("entrypoint_refused_total", "Requests that an entry point has refused before they were any, by HTTP/1: against the rules, too long, or too slow. They count in no other metric.", "entrypoint", "status"),
 		logDropped:    desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow, or the collector away."),
 		ownLogDropped: desc("log_dropped_lines_total", "Lines of the log of fairway itself that were lost, because the disk was full or slow, or nobody read them."),
 		failedPushes:  desc("metrics_failed_pushes_total", "Pushes of metrics that have failed. By OTLP the next one has what they had; by StatsD it is lost.", "to"),
@@ -73,7 +78,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -109,6 +114,11 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 		for kind, n := range c.state.Objects() {
 			gauge(c.objects, float64(n), kind)
 		}
+	}
+	if c.state.Refused != nil {
+		c.state.Refused(func(entryPoint string, status int, n uint64) {
+			to <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), entryPoint, strconv.Itoa(status))
+		})
 	}
 	c.collectMiddlewares(to)
 	c.collectProviders(to)
