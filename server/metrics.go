@@ -112,6 +112,9 @@ func (s *Server) connections() map[[2]string]int {
 			n += e.engine.Connections()
 		}
 		open[[2]string{e.name, "TCP"}] = n
+		if e.http3 != nil {
+			open[[2]string{e.name, "UDP"}] = int(e.http3.open.Load())
+		}
 	}
 	return open
 }

@@ -35,8 +35,10 @@ type Record struct {
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
 	Headed bool // its Header is, too
-	Silent Silent
-	Trace  Trace // nil: the request is not followed
+	// Carried are bytes of a connection whose protocol was changed, from the client and to it.
+	Carried struct{ Received, Sent int64 }
+	Silent  Silent
+	Trace   Trace // nil: the request is not followed
 	// Detailed asks for spans of the parts that the request passes.
 	Detailed bool
 	// Follow begins with the Trace of a request whose entry point wants none, if its router
@@ -167,6 +169,14 @@ func (rec *Record) Classify(class string) {
 func (rec *Record) SetUnsent(unsent bool) {
 	if rec != nil {
 		rec.Unsent = unsent
+	}
+}
+
+// SetCarried notes the bytes of a connection whose protocol was changed. It accepts a nil
+// Record.
+func (rec *Record) SetCarried(received, sent int64) {
+	if rec != nil {
+		rec.Carried.Received, rec.Carried.Sent = received, sent
 	}
 }
 
