@@ -8,6 +8,7 @@ package dashboard
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 	"runtime"
 	"runtime/metrics"
 	"strings"
@@ -68,7 +69,7 @@ func New(s Source) http.Handler {
 	}
 	a.base = strings.TrimSuffix(a.base, "/")
 	mux := http.NewServeMux()
-	for path, h := range map[string]func(*http.Request) (any, error){
+	for at, h := range map[string]func(*http.Request) (any, error){
 		"/api/version":                 a.version,
 		"/api/overview":                a.overview,
 		"/api/rawdata":                 a.rawdata,
@@ -77,7 +78,7 @@ func New(s Source) http.Handler {
 		"/api/http/routers":            listOf(a.routers),
 		"/api/http/routers/{name}":     oneOf(a.routers, "router"),
 		"/api/http/services":           listOf(a.services),
-		"/api/http/services/{name}":    oneOf(a.services, "service"),
+		"/api/http/services/{name}":    a.service,
 		"/api/http/middlewares":        listOf(a.middlewares),
 		"/api/http/middlewares/{name}": oneOf(a.middlewares, "middleware"),
 		"/api/problems":                a.problems,
@@ -88,34 +89,21 @@ func New(s Source) http.Handler {
 		"/api/providers":               a.providers,
 		"/api/":                        func(*http.Request) (any, error) { return nil, notFound("there is nothing at this path") },
 	} {
-		mux.Handle(a.base+path, answer(h))
+		mux.Handle(a.base+at, answer(h))
 	}
-	mux.Handle(a.base+"/api/events", &events{api: a})
+	mux.Handle(a.base+"/api/events", &events{api: a, of: map[string]int{}})
 	if s.Install.API != nil && s.Install.API.Dashboard {
 		mux.Handle(a.base+"/dashboard/{file...}", newAssets())
-		home := http.RedirectHandler(a.base+"/dashboard/", http.StatusFound)
+		home := toPage(a.base + "/dashboard/")
 		mux.Handle(a.base+"/dashboard", home)
 		mux.Handle(a.base+"/{$}", home)
 	}
-	for _, kind := range []string{"tcp/routers", "tcp/services", "tcp/middlewares", "udp/routers", "udp/services"} {
-		mux.Handle(a.base+"/api/"+kind, answer(func(*http.Request) (any, error) { return []any{}, nil }))
+	for _, kind := range []string{"tcp/router", "tcp/service", "tcp/middleware", "udp/router", "udp/service"} {
+		none := func() []item { return []item{} }
+		mux.Handle(a.base+"/api/"+kind+"s", answer(listOf(none)))
+		mux.Handle(a.base+"/api/"+kind+"s/{name}", answer(oneOf(none, path.Base(kind))))
 	}
-	return readOnly(mux)
-}
-
-// readOnly refuses what could change anything.
-func readOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			send(w, http.StatusMethodNotAllowed, message("this API only reads"))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return readOnly(a.ownSite(mux))
 }
 
 // httpError is an answer other than 200.
@@ -129,10 +117,11 @@ func (e *httpError) Error() string { return e.text }
 func notFound(text string) error   { return &httpError{http.StatusNotFound, text} }
 func badRequest(text string) error { return &httpError{http.StatusBadRequest, text} }
 
-// paged is a part of a list, with the number of the page that follows.
+// paged is a part of a list, with the number of the page that follows, and how many items
+// there are in all.
 type paged struct {
-	items any
-	next  int
+	items       any
+	next, total int
 }
 
 func message(text string) any { return map[string]string{"message": text} }
@@ -151,6 +140,7 @@ func answer(h func(*http.Request) (any, error)) http.Handler {
 		}
 		if p, ok := v.(paged); ok {
 			w.Header().Set("X-Next-Page", itoa(p.next))
+			w.Header().Set("X-Total-Count", itoa(p.total))
 			v = p.items
 		}
 		send(w, http.StatusOK, v)
@@ -188,45 +178,34 @@ func memory() uint64 {
 type entryPointView struct {
 	*config.EntryPoint
 	Name string `json:"name"`
+	// SpeaksTLS tells that it is there for TLS, by its own options or those of routers.
+	SpeaksTLS bool `json:"speaksTLS"`
+}
+
+func (a *api) viewEntryPoint(name string) entryPointView {
+	e := a.Install.EntryPoints[name]
+	return entryPointView{e, name, speaksTLS(name, e, a.Table())}
 }
 
 func (a *api) entryPoints(*http.Request) (any, error) {
 	views := []entryPointView{}
 	for _, name := range sorted(a.Install.EntryPoints) {
-		views = append(views, entryPointView{a.Install.EntryPoints[name], name})
+		views = append(views, a.viewEntryPoint(name))
 	}
-	return views, nil
+	return marshalled(views)
 }
 
 func (a *api) entryPoint(r *http.Request) (any, error) {
 	name := r.PathValue("name")
-	e := a.Install.EntryPoints[name]
-	if e == nil {
+	if a.Install.EntryPoints[name] == nil {
 		return nil, notFound("entry point not found: " + name)
 	}
-	return entryPointView{e, name}, nil
+	return marshalled(a.viewEntryPoint(name))
 }
 
 func (a *api) providers(*http.Request) (any, error) {
 	if a.ProviderStates == nil {
 		return []ProviderState{}, nil
 	}
-	return a.ProviderStates(), nil
-}
-
-// problemView is a problem with the time it was first seen.
-type problemView struct {
-	dynamic.Problem
-	Since time.Time `json:"since"`
-}
-
-func (a *api) problems(r *http.Request) (any, error) {
-	search := strings.ToLower(r.URL.Query().Get("search"))
-	views := []problemView{}
-	for _, p := range a.Problems() {
-		if search == "" || strings.Contains(strings.ToLower(p.String()+" "+p.Provider+" "+p.Name), search) {
-			views = append(views, problemView{p, a.Since(p)})
-		}
-	}
-	return views, nil
+	return marshalled(a.ProviderStates())
 }

@@ -42,7 +42,7 @@ func newAPIWith(t testing.TB, routes string, change func(*Source), options ...st
 	log := logrus.New()
 	r := router.New(router.Env{
 		Log: log, Forwarder: proxy.NewStandard(), Internal: map[string]http.Handler{"api": http.NotFoundHandler()},
-		EntryPoints: []router.EntryPoint{{Name: "web", Default: true}, {Name: "websecure", Default: true}},
+		EntryPoints: []router.EntryPoint{{Name: "web", Default: true}, {Name: "websecure", Default: true}, {Name: "traefik"}},
 	})
 	r.Apply(cfg.Qualified("file"))
 	first := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -95,7 +95,7 @@ func TestAPI_ARouterHasTraefiksShape(t *testing.T) {
 	want := map[string]any{
 		"name": "good@file", "provider": "file", "status": "enabled", "rule": "Host(`good`)", "service": "s",
 		"entryPoints": []any{"web", "websecure"}, "using": []any{"web", "websecure"}, "middlewares": []any{"strip@file"},
-		"priority": 12.0, "priorityStr": "12",
+		"priority": 12.0, "priorityStr": "12", "defaults": []any{"entryPoints", "priority"},
 	}
 	if diff := cmp.Diff(want, get(t, h, "/api/http/routers/good@file")); diff != "" {
 		t.Errorf("router (-want +got):\n%s", diff)
@@ -150,6 +150,11 @@ func TestAPI_Lists(t *testing.T) {
 		{"by service", "/api/http/routers?serviceName=s@file", "good@file half@file typo@file"},
 		{"by middleware", "/api/http/routers?middlewareName=strip@file", "good@file"},
 		{"sorted the other way", "/api/http/routers?sortBy=status&direction=desc", "half@file good@file typo@file bad@file"},
+		{"sorted by priority", "/api/http/routers?sortBy=priority", "half@file bad@file good@file typo@file"},
+		{"sorted by priority, the highest first", "/api/http/routers?sortBy=priority&direction=desc", "typo@file good@file bad@file half@file"},
+		{"sorted by rule", "/api/http/routers?sortBy=rule&direction=desc", "typo@file half@file good@file bad@file"},
+		{"sorted by what is not known", "/api/http/routers?sortBy=colour", "bad@file good@file half@file typo@file"},
+		{"services by servers", "/api/http/services?sortBy=servers&direction=desc", "s@file api@internal"},
 		{"middlewares", "/api/http/middlewares", "login@file secrets@file strip@file"},
 		{"services of the gateway too", "/api/http/services", "api@internal s@file"},
 	}
@@ -198,7 +203,7 @@ func TestAPI_Paging(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &items); err != nil {
 				t.Fatal(err)
 			}
-			if len(items) != tt.items || w.Header().Get("X-Next-Page") != tt.next {
+			if len(items) != tt.items || w.Header().Get("X-Next-Page") != tt.next || w.Header().Get("X-Total-Count") != "250" {
 				t.Errorf("got %d items, next page %q; want %d, %q", len(items), w.Header().Get("X-Next-Page"), tt.items, tt.next)
 			}
 		})
@@ -217,6 +222,55 @@ func TestAPI_Problems(t *testing.T) {
 	}
 	if diff := cmp.Diff([]any{want}, get(t, h, "/api/problems?search=typo")); diff != "" {
 		t.Errorf("problem (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPI_ProblemsArePaged(t *testing.T) {
+	h := newAPI(t, sample)
+	w := ask(t, h, http.MethodGet, "/api/problems?sortBy=severity&per_page=2&page=2")
+	var last []struct{ Severity string }
+	if err := json.Unmarshal(w.Body.Bytes(), &last); err != nil || len(last) != 1 || last[0].Severity != "warning" || w.Header().Get("X-Total-Count") != "3" || w.Header().Get("X-Next-Page") != "1" {
+		t.Errorf("got %v %v %s", err, w.Header(), w.Body)
+	}
+	if errors := get(t, h, "/api/problems?severity=error").([]any); len(errors) != 2 {
+		t.Errorf("errors: got %v", errors)
+	}
+	if w := ask(t, h, http.MethodGet, "/api/problems?page=3&per_page=2"); w.Code != http.StatusBadRequest {
+		t.Errorf("behind the last: got %d", w.Code)
+	}
+}
+
+func TestAPI_TCPAndUDPHaveTheShapesOfTraefik(t *testing.T) {
+	h := newAPI(t, sample)
+	for path, what := range map[string]string{"tcp/routers": "router", "tcp/services": "service", "tcp/middlewares": "middleware", "udp/routers": "router", "udp/services": "service"} {
+		if list := get(t, h, "/api/"+path).([]any); len(list) != 0 {
+			t.Errorf("%s: got %v", path, list)
+		}
+		if w := ask(t, h, http.MethodGet, "/api/"+path+"/a@file"); w.Code != 404 || w.Body.String() != `{"message":"`+what+" not found: a@file\"}\n" {
+			t.Errorf("%s/a@file: got %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestAPI_OverviewCountsCertificates(t *testing.T) {
+	in := func(days int) *time.Time { return new(time.Now().AddDate(0, 0, days)) }
+	h := newAPIWith(t, sample, func(s *Source) {
+		s.Certificates = func() []Certificate {
+			return []Certificate{{NotAfter: in(60)}, {NotAfter: in(13)}, {NotAfter: in(15)}, {NotAfter: in(-1)}, {Error: "refused"}, {NotAfter: in(60), Error: "refused"}, {Ordering: true}}
+		}
+	})
+	if got := get(t, h, "/api/overview").(map[string]any)["certificates"]; !cmp.Equal(got, map[string]any{"total": 7.0, "warnings": 2.0, "errors": 2.0}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestAPI_RoutersTellWhatIsByDefault, apart from what somebody wrote.
+func TestAPI_RoutersTellWhatIsByDefault(t *testing.T) {
+	h := newAPI(t, sample)
+	for name, want := range map[string]any{"good": []any{"entryPoints", "priority"}, "half": nil} {
+		if got := get(t, h, "/api/http/routers/"+name+"@file").(map[string]any)["defaults"]; !cmp.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 	"time"
+
+	"fairway/internal/secret"
 )
 
 // Certificate is what is shown of one that entry points answer with.
@@ -30,5 +32,24 @@ func (a *api) certificates(*http.Request) (any, error) {
 	if a.Certificates != nil {
 		list = append(list, a.Certificates()...)
 	}
+	for i := range list {
+		list[i].Error = secret.Text(list[i].Error) // it may tell the URL of the authority
+	}
 	return list, nil
+}
+
+// soon is how long before its end a certificate is worth a warning. The page has the same.
+const soon = 14 * 24 * time.Hour
+
+func countCertificates(list []Certificate, now time.Time) (n count) {
+	for _, c := range list {
+		n.Total++
+		switch {
+		case c.NotAfter == nil && c.Error != "", c.NotAfter != nil && c.NotAfter.Before(now):
+			n.Errors++
+		case c.Error != "", c.NotAfter != nil && c.NotAfter.Before(now.Add(soon)):
+			n.Warnings++
+		}
+	}
+	return n
 }

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -43,6 +42,5 @@ func (a *api) changes(*http.Request) (any, error) {
 
 // install answers /api/install: the install configuration, secrets as stars.
 func (a *api) install(*http.Request) (any, error) {
-	text, err := json.Marshal(a.Install)
-	return json.RawMessage(text), err
+	return marshalled(a.Install)
 }

@@ -3,10 +3,11 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"fairway/telemetry/live"
@@ -19,16 +20,20 @@ import (
 //	          problems are others
 //	requests  requests that are over, for who has asked with requests=1
 
-// mostStreams bounds the pages that are open at the same time.
-const mostStreams = 64
+// The pages that are open at the same time are bounded, so that nobody takes them all.
+const (
+	mostStreams   = 64
+	mostPerClient = 16
+)
 
 // events are the streams.
 type events struct {
 	*api
-	open atomic.Int64
 
 	mu    sync.Mutex
-	asked time.Time // when state was put together
+	open  int
+	of    map[string]int // streams by the address of the client
+	asked time.Time      // when state was put together
 	state string
 }
 
@@ -48,13 +53,13 @@ func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		send(w, http.StatusNotFound, message("there is nothing live"))
 		return
 	}
-	if e.open.Add(1) > mostStreams {
-		e.open.Add(-1)
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if full := e.begin(client); full != "" {
 		w.Header().Set("Retry-After", "10")
-		send(w, http.StatusServiceUnavailable, message(fmt.Sprintf("%d pages are open already", mostStreams)))
+		send(w, http.StatusServiceUnavailable, message(full))
 		return
 	}
-	defer e.open.Add(-1)
+	defer e.end(client)
 	s := &stream{events: e, w: w, control: http.NewResponseController(w), tail: r.URL.Query().Get("requests") == "1" && e.Install.API.LiveRequests}
 	s.resume(r)
 	h := w.Header()
@@ -66,20 +71,43 @@ func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.run(r)
 }
 
+// begin takes a place for a page, or says why there is none.
+func (e *events) begin(client string) (full string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.open >= mostStreams:
+		return fmt.Sprintf("%d pages are open already: close one of them", mostStreams)
+	case e.of[client] >= mostPerClient:
+		return fmt.Sprintf("%d pages are open already by %s: close one of them", mostPerClient, client)
+	}
+	e.open++
+	e.of[client]++
+	return ""
+}
+
+func (e *events) end(client string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open--
+	if e.of[client]--; e.of[client] == 0 {
+		delete(e.of, client)
+	}
+}
+
 // resume goes on behind the last event that a page has got, which tells it by
-// Last-Event-ID: the second and the request.
+// Last-Event-ID: the start of this process, the second and the request. What another process
+// has told says nothing of this one, whose requests are counted anew.
 func (s *stream) resume(r *http.Request) {
 	second, request := r.URL.Query().Get("since"), ""
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		for i := range len(id) {
-			if id[i] == '-' {
-				second, request = id[:i], id[i+1:]
-			}
-		}
+	if id := strings.Split(r.Header.Get("Last-Event-ID"), "-"); len(id) == 3 && id[0] == itoa64(s.Started.UnixMilli()) {
+		second, request = id[1], id[2]
 	}
 	s.second, _ = strconv.ParseInt(second, 10, 64)
 	s.request, _ = strconv.ParseUint(request, 10, 64)
 }
+
+func itoa64(n int64) string { return strconv.FormatInt(n, 10) }
 
 // run writes until the page is closed, or the gateway stops.
 func (s *stream) run(r *http.Request) {
@@ -142,7 +170,7 @@ func (s *stream) event(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.w, "id: %d-%d\nevent: %s\ndata: %s\n\n", s.second, s.request, name, text)
+	_, err = fmt.Fprintf(s.w, "id: %d-%d-%d\nevent: %s\ndata: %s\n\n", s.Started.UnixMilli(), s.second, s.request, name, text)
 	return err
 }
 
@@ -168,7 +196,7 @@ func (e *events) stateText() string {
 			changes = all[0].ID
 		}
 	}
-	text, err := json.Marshal(map[string]any{"problems": problems, "change": changes, "started": e.Started.Unix(), "down": e.serversDown()})
+	text, err := json.Marshal(map[string]any{"problems": problems, "change": changes, "started": e.Started.UnixMilli(), "down": e.serversDown()})
 	if err != nil {
 		return "{}"
 	}

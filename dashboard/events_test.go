@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,6 +30,7 @@ type opened struct {
 	}
 	seconds  []live.Second
 	requests []live.Request
+	close    func()
 }
 
 // open opens a stream of events.
@@ -50,7 +53,7 @@ func open(t *testing.T, url string, headers ...string) *opened {
 	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("got %d %v", res.StatusCode, res.Header)
 	}
-	return &opened{Scanner: bufio.NewScanner(res.Body), t: t}
+	return &opened{Scanner: bufio.NewScanner(res.Body), t: t, close: end}
 }
 
 // await reads events until what they told is enough.
@@ -137,6 +140,9 @@ func TestEvents(t *testing.T) {
 
 	again := open(t, server.URL+"/api/events?requests=1", strings.Replace(p.id, "-2", "-1", 1)) // it has not got the second one
 	again.await("what came after", func() bool { return again.paths() == "/two" })
+	_, rest, _ := strings.Cut(p.id, "-")
+	after := open(t, server.URL+"/api/events?requests=1", "1-"+rest) // another process has told it that
+	after.await("all that this one knows", func() bool { return after.paths() == "/one/two" })
 	close(done) // who stops does not wait for pages that are open
 	for p.Scan() {
 	}
@@ -150,17 +156,59 @@ func TestEvents_AreBounded(t *testing.T) {
 	server := httptest.NewServer(newAPIWith(t, sample, func(s *Source) { s.Live, s.Done = live.New(10), done }))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(done) })
-	for range mostStreams {
-		p := open(t, server.URL+"/api/events")
-		p.await("the state", func() bool { return p.state.Problems != nil })
+	var last *opened
+	for range mostPerClient {
+		last = open(t, server.URL+"/api/events")
+		last.await("the state", func() bool { return last.state.Problems != nil })
 	}
-	res, err := http.Get(server.URL + "/api/events")
+	if res, text := refused(t, server.URL); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(text, "16 pages are open already by 127.0.0.1") {
+		t.Errorf("got %d %v %s", res.StatusCode, res.Header, text)
+	}
+	last.close()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if res, text := refused(t, server.URL); res.StatusCode == http.StatusOK {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("after one is closed: got %s", text)
+		}
+	}
+}
+
+// refused asks whether there is a place for another page.
+func refused(t *testing.T, server string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server+"/api/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
-		t.Errorf("got %d %v", res.StatusCode, res.Header)
+	if res.StatusCode == http.StatusOK {
+		return res, ""
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(text)
+}
+
+func TestEvents_AllClientsTogetherAreBounded(t *testing.T) {
+	e := events{of: map[string]int{}}
+	for i := range mostStreams {
+		if full := e.begin(fmt.Sprint("192.0.2.", i)); full != "" {
+			t.Fatalf("page %d: %s", i, full)
+		}
+	}
+	if full := e.begin("192.0.2.200"); !strings.Contains(full, "64 pages") {
+		t.Errorf("got %q", full)
+	}
+	e.end("192.0.2.1")
+	if full := e.begin("192.0.2.200"); full != "" {
+		t.Error(full)
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"fairway/config"
 	"fairway/config/dynamic"
-	"fairway/internal/secret"
 	"fairway/router"
 	"fairway/router/rule"
 )
@@ -39,33 +39,10 @@ type Considered struct {
 	Match    rule.Explanation `json:"match"`
 	Source   string           `json:"source,omitempty"`
 	// Of the one that gets the request: what it passes, and who answers.
-	Middlewares []Step   `json:"middlewares,omitempty"`
-	Service     *Step    `json:"service,omitempty"`
-	Servers     []Server `json:"servers,omitempty"`
-}
-
-// Step is a middleware or a service on the way of a request.
-type Step struct {
-	Name   string        `json:"name"`
-	Type   string        `json:"type,omitempty"`
-	Status router.Status `json:"status,omitempty"`
-}
-
-// Server is one that may answer.
-type Server struct {
-	URL      string `json:"url"`
-	Up       bool   `json:"up"`
-	Weight   int    `json:"weight,omitempty"`
-	InFlight int    `json:"inFlight"`
-	Check    string `json:"check,omitempty"`  // of the active checks: passed, failed or waiting
-	Reason   string `json:"reason,omitempty"` // why it gets no requests
-}
-
-func serversOf(s *router.Slot) (list []Server) {
-	for _, server := range s.Servers() {
-		list = append(list, Server{secret.URL(server.URL), server.Up, server.Weight, server.InFlight, server.Check, server.Reason})
-	}
-	return list
+	Middlewares []Step `json:"middlewares,omitempty"`
+	Service     *Pool  `json:"service,omitempty"`
+	// Servers are all that may answer, those of the parts of the service included.
+	Servers []Server `json:"servers,omitempty"`
 }
 
 // Question is a request to be explained.
@@ -117,9 +94,10 @@ func (q Question) Request() (*http.Request, error) {
 	return r, nil
 }
 
-// EntryPointFor is the entry point that a URL leads to by its port; else one where routers
-// listen by default.
-func EntryPointFor(u string, all map[string]*config.EntryPoint) string {
+// EntryPointFor is the entry point that a request leads to by the port of its URL. Where none
+// has that port, as behind one that is published under another number, it is one where a
+// router takes the request, else one that speaks TLS as the URL does.
+func EntryPointFor(u string, all map[string]*config.EntryPoint, t *router.Table, r *http.Request) (best string) {
 	parsed, err := url.Parse(u)
 	if err != nil {
 		return ""
@@ -128,21 +106,43 @@ func EntryPointFor(u string, all map[string]*config.EntryPoint) string {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
 	}
-	var first string
+	most := -1
 	for _, name := range sorted(all) {
-		_, its, _ := net.SplitHostPort(strings.TrimSuffix(all[name].Address, "/tcp"))
-		if its == port {
+		address, _, _ := strings.Cut(all[name].Address, "/")
+		if _, its, _ := net.SplitHostPort(address); its == port && !all[name].Datagrams() {
 			return name
 		}
-		secure := all[name].HTTP != nil && all[name].HTTP.TLS != nil || strings.Contains(name, "secure")
-		if first == "" && secure == (parsed.Scheme == "https") && name != "traefik" {
-			first = name
+		fits := 0
+		switch {
+		case all[name].Datagrams():
+			continue
+		case name == config.InternalEntryPoint: // the dashboard there takes every request
+		case t.Lookup(name, r) != nil:
+			fits = 3
+		case speaksTLS(name, all[name], t) == (parsed.Scheme == "https"):
+			fits = 2
+		default:
+			fits = 1
+		}
+		if fits > most {
+			best, most = name, fits
 		}
 	}
-	if names := sorted(all); first == "" && len(names) > 0 {
-		first = names[0]
+	return best
+}
+
+// speaksTLS tells whether an entry point is there for TLS: by its options, by the routers that
+// listen there, or by its name where none do.
+func speaksTLS(name string, e *config.EntryPoint, t *router.Table) bool {
+	if e.HTTP != nil && e.HTTP.TLS != nil || strings.Contains(name, "secure") {
+		return true
 	}
-	return first
+	for _, rt := range t.Routes() {
+		if rt.TLS != nil && slices.Contains(rt.EntryPoints, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Explain answers a question by a table.
@@ -172,20 +172,10 @@ func considered(t *router.Table, c router.Candidate) Considered {
 
 // follow goes the way of a request that a route gets.
 func (c *Considered) follow(t *router.Table, rt *router.Route) {
-	for _, name := range rt.Middlewares {
-		step := Step{Name: name}
-		if m := t.Middlewares()[name]; m != nil {
-			step.Type, step.Status = strings.ToLower(m.Kind), m.Status
-		}
-		c.Middlewares = append(c.Middlewares, step)
-	}
-	c.Service = &Step{Name: rt.Service}
-	slot := t.Services()[rt.Service]
-	if slot == nil {
-		return
-	}
-	c.Service.Type, c.Service.Status = strings.ToLower(slot.Kind), slot.Status
-	c.Servers = serversOf(slot)
+	w := &way{table: t}
+	c.Middlewares = w.middlewares(rt.Middlewares, dynamic.ProviderOf(rt.Name), "", 0)
+	c.Service = new((&way{table: t}).pool(rt.Service, 0))
+	c.Servers = c.Service.answering(nil)
 }
 
 // explain answers /api/explain?url=...&method=...&header=...&entryPoint=...&client=...
@@ -197,7 +187,7 @@ func (a *api) explain(r *http.Request) (any, error) {
 		return nil, badRequest(err.Error())
 	}
 	if q.EntryPoint == "" {
-		q.EntryPoint = EntryPointFor(q.URL, a.Install.EntryPoints)
+		q.EntryPoint = EntryPointFor(q.URL, a.Install.EntryPoints, a.Table(), asked)
 	}
 	if a.Install.EntryPoints[q.EntryPoint] == nil {
 		return nil, badRequest(fmt.Sprintf("entryPoint: there is no %q, only %s", q.EntryPoint, strings.Join(sorted(a.Install.EntryPoints), ", ")))

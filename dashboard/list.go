@@ -19,6 +19,8 @@ type item interface {
 	uses(service, middleware string) bool
 	listens(entryPoint string) bool
 	rate() float64
+	option(name string) string // those of routers that lists are sorted by
+	number(name string) int
 }
 
 const defaultPerPage = 100
@@ -36,31 +38,32 @@ func listOf(items func() []item) func(*http.Request) (any, error) {
 				!i.uses(q.Get("serviceName"), q.Get("middlewareName"))
 		})
 		slices.SortFunc(kept, order(q.Get("sortBy"), q.Get("direction")))
-		return page(kept, q.Get("page"), q.Get("per_page"))
+		return page(kept, q.Get("page"), q.Get("per_page"), defaultPerPage)
 	}
 }
 
+// order is how lists are sorted. What is not known is by name, as Traefik does it.
 func order(by, direction string) func(a, b item) int {
-	key := item.name
-	if by == "rate" {
-		return func(a, b item) int {
-			c := cmp.Compare(b.rate(), a.rate())
-			if direction == "asc" {
-				c = -c
-			}
-			return cmp.Or(c, cmp.Compare(a.name(), b.name()))
-		}
-	}
+	first := func(a, b item) int { return 0 }
 	switch by {
 	case "status":
-		key = item.status
+		first = byText(item.status)
 	case "provider":
-		key = item.provider
+		first = byText(item.provider)
 	case "type":
-		key = item.typ
+		first = byText(item.typ)
+	case "rule", "service", "entryPoints":
+		first = byText(func(i item) string { return i.option(by) })
+	case "priority", "servers":
+		first = func(a, b item) int { return cmp.Compare(a.number(by), b.number(by)) }
+	case "rate":
+		if direction != "asc" { // the busiest first, and those that are alike by name
+			return func(a, b item) int { return cmp.Or(cmp.Compare(b.rate(), a.rate()), cmp.Compare(a.name(), b.name())) }
+		}
+		first = func(a, b item) int { return cmp.Compare(a.rate(), b.rate()) }
 	}
 	return func(a, b item) int {
-		c := cmp.Or(cmp.Compare(key(a), key(b)), cmp.Compare(a.name(), b.name()))
+		c := cmp.Or(first(a, b), cmp.Compare(a.name(), b.name()))
 		if direction == "desc" {
 			return -c
 		}
@@ -68,9 +71,14 @@ func order(by, direction string) func(a, b item) int {
 	}
 }
 
-// page cuts one page out of a list; the page after the last is the first.
-func page(items []item, number, size string) (any, error) {
-	n, per := 1, defaultPerPage
+func byText(key func(item) string) func(a, b item) int {
+	return func(a, b item) int { return cmp.Compare(key(a), key(b)) }
+}
+
+// page cuts one page out of a list, of so many items if nobody says how many; the page after
+// the last is the first.
+func page[T any](items []T, number, size string, per int) (any, error) {
+	n := 1
 	var err error
 	if number != "" {
 		if n, err = strconv.Atoi(number); err != nil || n < 1 {
@@ -87,7 +95,7 @@ func page(items []item, number, size string) (any, error) {
 	}
 	from := min((n-1)*per, len(items))
 	to := min(from+min(per, len(items)), len(items))
-	p := paged{items: items[from:to], next: 1}
+	p := paged{items: items[from:to], next: 1, total: len(items)}
 	if to < len(items) {
 		p.next = n + 1
 	}

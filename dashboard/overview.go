@@ -1,6 +1,9 @@
 package dashboard
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // count is how many objects of a kind there are, and how they are.
 type count struct {
@@ -39,8 +42,9 @@ func (a *api) overview(*http.Request) (any, error) {
 			Metrics   string `json:"metrics"`
 			AccessLog bool   `json:"accessLog"`
 		} `json:"features"`
-		Providers []string       `json:"providers"`
-		Problems  map[string]int `json:"problems"`
+		Certificates count          `json:"certificates"`
+		Providers    []string       `json:"providers"`
+		Problems     map[string]int `json:"problems"`
 	}{
 		HTTP:      section{Routers: countOf(a.routers()), Services: countOf(a.services()), Middlewares: &middlewares},
 		TCP:       section{Middlewares: &none},
@@ -53,6 +57,9 @@ func (a *api) overview(*http.Request) (any, error) {
 	}
 	if a.Install.Tracing != nil {
 		view.Features.Tracing = "OpenTelemetry"
+	}
+	if a.Certificates != nil {
+		view.Certificates = countCertificates(a.Certificates(), time.Now())
 	}
 	for _, p := range a.Problems() {
 		view.Problems[string(p.Severity)]++

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,6 +31,8 @@ func (i about) typ() string           { return i.Type }
 func (i about) provider() string      { return i.Provider }
 func (i about) uses(_, _ string) bool { return true }
 func (i about) listens(string) bool   { return true }
+func (i about) option(string) string  { return "" }
+func (i about) number(string) int     { return 0 }
 
 func (i about) rate() float64 {
 	if i.Load == nil {
@@ -47,6 +50,10 @@ type routerView struct {
 	PriorityStr string             `json:"priorityStr,omitempty"`
 	TLS         *dynamic.RouterTLS `json:"tls,omitempty"`
 	Using       []string           `json:"using,omitempty"`
+	// Defaults are the options of these that nobody has written: they are so by default.
+	Defaults []string `json:"defaults,omitempty"`
+	// Added are the middlewares of the entry points, which come before those of its own.
+	Added []string `json:"addedMiddlewares,omitempty"`
 	about
 }
 
@@ -58,6 +65,18 @@ func viewRouter(rt *router.Route) routerView {
 	}
 	if rt.Status != router.Disabled {
 		v.Using = rt.EntryPoints
+	}
+	if len(rt.Config.EntryPoints) == 0 {
+		v.Defaults = append(v.Defaults, "entryPoints")
+	}
+	if rt.Config.Priority == 0 {
+		v.Defaults = append(v.Defaults, "priority")
+	}
+	if rt.Config.TLS == nil && rt.TLS != nil { // by the entry point
+		v.Defaults = append(v.Defaults, "tls")
+	}
+	if own := len(rt.Middlewares) - len(rt.Config.Middlewares); own > 0 {
+		v.Added = rt.Middlewares[:own]
 	}
 	return v
 }
@@ -74,6 +93,18 @@ func (v routerView) listens(entryPoint string) bool {
 	return entryPoint == "" || slices.Contains(v.EntryPoints, entryPoint)
 }
 
+func (v routerView) option(name string) string {
+	switch name {
+	case "rule":
+		return v.Rule
+	case "service":
+		return v.Service
+	}
+	return strings.Join(v.EntryPoints, ",")
+}
+
+func (v routerView) number(string) int { return v.Priority }
+
 // serviceView is a service as the API shows it.
 type serviceView struct {
 	*dynamic.Service
@@ -81,12 +112,13 @@ type serviceView struct {
 	ServerStatus map[string]string `json:"serverStatus,omitempty"`
 	Servers      []Server          `json:"servers,omitempty"`
 	Parts        []string          `json:"parts,omitempty"` // services that it is made of
+	Pool         *Pool             `json:"pool,omitempty"`  // with their servers; where one service is asked for
 	about
 }
 
 func viewService(s *router.Slot, usedBy []string) serviceView {
 	v := serviceView{
-		Service: withoutPasswords(s.Config()), UsedBy: usedBy, Servers: serversOf(s),
+		Service: s.Config(), UsedBy: usedBy, Servers: serversOf(s),
 		about: about{Status: s.Status, Error: s.Errors, Name: s.Name, Provider: dynamic.ProviderOf(s.Name), Type: strings.ToLower(s.Kind)},
 	}
 	if c := s.Config(); c != nil {
@@ -103,25 +135,15 @@ func viewService(s *router.Slot, usedBy []string) serviceView {
 	return v
 }
 
-// withoutPasswords copies a service whose servers have passwords in their URLs.
-func withoutPasswords(s *dynamic.Service) *dynamic.Service {
-	if s == nil || s.LoadBalancer == nil {
-		return s
-	}
-	lb := *s.LoadBalancer
-	if lb.HealthCheck != nil {
-		check := *lb.HealthCheck
-		check.Headers = starred(check.Headers)
-		lb.HealthCheck = &check
-	}
-	lb.Servers = slices.Clone(lb.Servers)
-	for i := range lb.Servers {
-		lb.Servers[i].URL = secret.URL(lb.Servers[i].URL)
-	}
-	copied := *s
-	copied.LoadBalancer = &lb
-	return &copied
+// MarshalJSON implements json.Marshaler. Passwords are taken out here, so that those of ten
+// thousand services are not looked for when a hundred are shown.
+func (v serviceView) MarshalJSON() ([]byte, error) {
+	type shown serviceView
+	v.Service = withoutPasswords(v.Service)
+	return json.Marshal(shown(v))
 }
+
+func (v serviceView) number(string) int { return len(v.Servers) }
 
 // middlewareView is a middleware as the API shows it.
 type middlewareView struct {
@@ -130,48 +152,18 @@ type middlewareView struct {
 	about
 }
 
-func viewMiddleware(m *router.Middleware, usedBy []string) middlewareView {
+// MarshalJSON implements json.Marshaler, without credentials.
+func (v middlewareView) MarshalJSON() ([]byte, error) {
+	type shown middlewareView
+	v.Middleware = withoutCredentials(v.Middleware)
+	return json.Marshal(shown(v))
+}
+
+func viewMiddleware(t *router.Table, m *router.Middleware, usedBy []string) middlewareView {
 	return middlewareView{
-		Middleware: withoutCredentials(m.Config), UsedBy: usedBy,
-		about: about{Status: m.Status, Error: m.Errors, Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
+		Middleware: m.Config, UsedBy: usedBy,
+		about: about{Status: statusOf(t, m), Error: append(slices.Clip(m.Errors), broken(t, m, nil)...), Name: m.Name, Provider: dynamic.ProviderOf(m.Name), Type: strings.ToLower(m.Kind)},
 	}
-}
-
-// withoutCredentials copies a middleware that may have credentials in options which are not
-// secret by themselves: in headers, and in an address.
-func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
-	switch {
-	case m == nil:
-		return m
-	case m.Headers != nil:
-		h := *m.Headers
-		h.CustomRequestHeaders = starred(h.CustomRequestHeaders)
-		h.CustomResponseHeaders = starred(h.CustomResponseHeaders)
-		copied := *m
-		copied.Headers = &h
-		return &copied
-	case m.ForwardAuth != nil:
-		f := *m.ForwardAuth
-		f.Address = secret.URL(f.Address)
-		copied := *m
-		copied.ForwardAuth = &f
-		return &copied
-	}
-	return m
-}
-
-func starred(headers map[string]string) map[string]string {
-	if headers == nil {
-		return nil
-	}
-	out := make(map[string]string, len(headers))
-	for name, value := range headers {
-		if secret.Header(name) {
-			value = secret.String(value).String()
-		}
-		out[name] = value
-	}
-	return out
 }
 
 // users collects, for every service and middleware, the routers that use it.
@@ -226,12 +218,22 @@ func (a *api) services() []item {
 	return items
 }
 
+// service is one of them, with all that it is made of.
+func (a *api) service(r *http.Request) (any, error) {
+	found, err := oneOf(a.services, "service")(r)
+	if v, is := found.(serviceView); is && len(v.Parts) > 0 {
+		v.Pool = new((&way{table: a.Table()}).pool(v.Name, 0))
+		return v, nil
+	}
+	return found, err
+}
+
 func (a *api) middlewares() []item {
 	t := a.Table()
 	by := users(t)
 	items := make([]item, 0, len(t.Middlewares()))
 	for name, m := range t.Middlewares() {
-		v := viewMiddleware(m, by["middleware "+name])
+		v := viewMiddleware(t, m, by["middleware "+name])
 		v.Source = t.Source(dynamic.KindMiddleware, name)
 		items = append(items, v)
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/sirupsen/logrus"
+
+	"fairway/internal/consumers"
 )
 
 // Config is one configured middleware. New builds its handler in front of next.
@@ -40,6 +42,13 @@ type Env struct {
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
 	// been made for other options. If it is a Decider, or Circuits, the metrics show that.
 	Keep func(fresh func() any) any
+	// Consumers are those that the gateway knows, at any time: who asks while a request is
+	// served gets those in force then.
+	Consumers *consumers.Live
+	// Start has run called, in a goroutine of its own, when the middleware comes into force;
+	// it may dial and wait. ctx ends when the instance is retired. It is never called by
+	// `fairway check`.
+	Start func(run func(ctx context.Context))
 	// InFront tells that it stands in front of all routes: what they have done
 	// themselves comes first.
 	InFront bool

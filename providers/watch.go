@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,7 +115,9 @@ func (w *Watch) publish(name string, c *dynamic.Configuration) {
 	}
 	delete(w.failed, name)
 	w.current[name] = c
-	w.updates[name] = State{Updates: w.updates[name].Updates + 1, Updated: time.Now()}
+	if blind(c) == "" {
+		w.updates[name] = State{Updates: w.updates[name].Updates + 1, Updated: time.Now()}
+	}
 	w.notify()
 }
 
@@ -131,7 +134,7 @@ func (w *Watch) fail(name, reason string) {
 type State struct {
 	Updates uint64    // how often it has published something new
 	Updated time.Time // when it last did; zero: never
-	Down    string    // why it is not running; empty: it is
+	Down    string    // why it does not see what there is; empty: it does
 }
 
 // States are those of all providers, by name.
@@ -142,10 +145,26 @@ func (w *Watch) States() map[string]State {
 	all := make(map[string]State, len(w.Providers))
 	for name := range w.Providers {
 		state := w.updates[name]
-		state.Down = w.failed[name]
+		if state.Down = w.failed[name]; state.Down == "" {
+			state.Down = blind(w.current[name])
+		}
 		all[name] = state
 	}
 	return all
+}
+
+// blind is why a provider that runs does not see what there is, in its own words; empty: it
+// does.
+func blind(c *dynamic.Configuration) string {
+	var reasons []string
+	if c != nil {
+		for _, p := range c.Problems {
+			if p.Blind {
+				reasons = append(reasons, p.String())
+			}
+		}
+	}
+	return strings.Join(reasons, "; ")
 }
 
 // notify asks for an Apply. One that is asked for already will see this change.

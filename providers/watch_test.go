@@ -308,6 +308,31 @@ func TestWatch_StatesOfProviders(t *testing.T) {
 	})
 }
 
+// TestWatch_AProviderThatTriesAgainByItselfIsDown, though it runs.
+func TestWatch_AProviderThatTriesAgainByItselfIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRemote()
+		w, _ := start(t, 0, map[string]Provider{"p": r})
+		lost := with("a")
+		lost.Problems = []dynamic.Problem{{Severity: dynamic.Error, Source: "tcp://engine", Reason: "no route to host", Blind: true}, {Reason: "of a router"}}
+		for i, step := range []struct {
+			c    *dynamic.Configuration
+			want State
+		}{
+			{lost, State{Down: "tcp://engine: no route to host"}},
+			{with("a"), State{Updates: 1, Updated: time.Now().Add(time.Minute)}},
+			{lost, State{Updates: 1, Updated: time.Now().Add(time.Minute), Down: "tcp://engine: no route to host"}},
+		} {
+			r.next <- step.c
+			synctest.Wait()
+			if diff := cmp.Diff(step.want, w.States()["p"]); diff != "" {
+				t.Errorf("step %d (-want +got):\n%s", i, diff)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
 func TestWatch_TellsWhomItWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, broken, quick := newRemote(), newRemote(), newRemote()

@@ -35,6 +35,7 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 	b.detailed = env.detailed(cfg.HTTP.Routers)
 	b.middlewares()
 	b.transports()
+	b.consumers()
 	b.tlsOptions()
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
@@ -185,7 +186,8 @@ func (b *building) try(m *Middleware) error {
 		Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
 		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
 		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
-		Keep:    func(fresh func() any) any { return fresh() },
+		Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers,
+		Start: func(func(context.Context)) {},
 	}, http.NotFoundHandler())
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/config/dynamic"
+	"fairway/internal/consumers"
 	"fairway/internal/record"
 	"fairway/proxy"
 	"fairway/router/rule"
@@ -39,6 +40,8 @@ type Env struct {
 	Resolvers []string
 	// Traced tells that requests may be followed.
 	Traced bool
+	// Consumers are told to the middlewares; the Router keeps them up to date.
+	Consumers *consumers.Live
 }
 
 // Router holds the table in force.
@@ -50,6 +53,9 @@ type Router struct {
 
 // New makes a Router without routes.
 func New(env Env) *Router {
+	if env.Consumers == nil {
+		env.Consumers = &consumers.Live{}
+	}
 	r := &Router{env: env}
 	r.table.Store(Build(&dynamic.Configuration{}, nil, env))
 	return r
@@ -63,6 +69,8 @@ func (r *Router) Apply(cfg *dynamic.Configuration) *Table {
 	previous := r.table.Load()
 	next := Build(cfg, previous, r.env)
 	next.install()
+	// Routes that ask for a consumer come after the consumer.
+	r.env.Consumers.Store(next.consumers)
 	r.table.Store(next)
 	next.retireFrom(previous)
 	return next

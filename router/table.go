@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"fairway/config/dynamic"
+	"fairway/internal/consumers"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/proxy"
@@ -29,10 +30,20 @@ type Table struct {
 	plain       *certs.Policy            // of options that nobody has set
 	standard    *certs.Policy            // of hosts without options of their own
 	together    map[string]*certs.Policy // of hosts with several
+	known       map[string]*consumers.Config
+	consumers   *consumers.Registry
+	doubted     bool // some of the known have a mistake
 	problems    []dynamic.Problem
 	swaps       []swap      // to be carried out when the table comes into force
 	fresh       []*instance // to be started then
 	replaced    []*Route    // to be retired then
+	begin       []beginning // what middlewares do aside, to begin then
+}
+
+// beginning is what an instance of a middleware does aside, as long as it is there.
+type beginning struct {
+	ctx context.Context //nolint:containedctx // that of the instance
+	run func(context.Context)
 }
 
 // entryPointRoutes are the routes of one entry point: those for plain text and
@@ -187,6 +198,12 @@ func (t *Table) install() {
 		}
 	}
 	t.swaps = nil
+	for _, b := range t.begin {
+		if b.ctx.Err() == nil { // the route that it is for may be out of use
+			go b.run(b.ctx)
+		}
+	}
+	t.begin = nil
 	for _, in := range t.fresh {
 		if s, ok := in.service.(interface{ Start() }); ok {
 			s.Start()

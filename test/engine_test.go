@@ -65,8 +65,10 @@ func build(out, pkg string) error {
 
 // engine is a Docker engine of the tests' own.
 type engine struct {
-	dir string
-	cmd *exec.Cmd
+	dir    string
+	bridge string // the network of its containers
+	subnet string // as in "10.231.7"
+	cmd    *exec.Cmd
 }
 
 func (e *engine) socket() string  { return filepath.Join(e.dir, "docker.sock") }
@@ -81,7 +83,11 @@ func startEngine(dir string) (*engine, error) {
 	if err := os.MkdirAll(filepath.Join(e.dir, "image"), 0o755); err != nil {
 		return nil, err
 	}
+	if err := e.ownNetwork(); err != nil {
+		return nil, err
+	}
 	if err := e.start(); err != nil {
+		e.removeNetwork()
 		return nil, err
 	}
 	context := filepath.Join(e.dir, "image")
@@ -99,6 +105,33 @@ func startEngine(dir string) (*engine, error) {
 	return e, nil
 }
 
+// ownNetwork makes a bridge with addresses that nobody has: another engine of this machine
+// gives the usual ones to containers of its own.
+func (e *engine) ownNetwork() error {
+	local, err := net.InterfaceAddrs()
+	if err != nil {
+		return err
+	}
+	taken := fmt.Sprint(local)
+	for i := range 250 {
+		n := (os.Getpid() + i) % 250
+		e.subnet, e.bridge = fmt.Sprintf("10.231.%d", n), fmt.Sprintf("fw-test-%d", n)
+		if !strings.Contains(taken, e.subnet+".") {
+			break
+		}
+	}
+	for _, args := range [][]string{
+		{"link", "add", e.bridge, "type", "bridge"}, {"addr", "add", e.subnet + ".1/24", "dev", e.bridge}, {"link", "set", e.bridge, "up"},
+	} {
+		if text, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w\n%s", strings.Join(args, " "), err, text)
+		}
+	}
+	return nil
+}
+
+func (e *engine) removeNetwork() { _ = exec.Command("ip", "link", "del", e.bridge).Run() }
+
 // start starts the daemon. Containers outlive it, so that it can be restarted.
 func (e *engine) start() error {
 	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -107,7 +140,8 @@ func (e *engine) start() error {
 	}
 	defer log.Close()
 	e.cmd = exec.Command("dockerd", "--live-restore", "-H", e.address(), "--data-root", filepath.Join(e.dir, "data"),
-		"--exec-root", filepath.Join(e.dir, "run"), "--pidfile", filepath.Join(e.dir, "pid"))
+		"--exec-root", filepath.Join(e.dir, "run"), "--pidfile", filepath.Join(e.dir, "pid"),
+		"--bridge", e.bridge, "--default-address-pool", strings.Replace(e.subnet, "10.231.", "base=10.", 1)+".0.0/16,size=24")
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	if err := e.cmd.Start(); err != nil {
 		return err
@@ -138,6 +172,7 @@ func (e *engine) end() {
 	}
 	_, _ = e.docker("network", "prune", "-f")
 	e.stop()
+	e.removeNetwork()
 }
 
 func (e *engine) docker(args ...string) (string, error) { return e.command("docker", args...) }

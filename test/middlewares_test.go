@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,7 +181,7 @@ func md5Of(text string) string {
 // Whoever adds a middleware sees it on a real container, too.
 func TestMiddlewares_AllOfTheCatalogAreHere(t *testing.T) {
 	here := map[string]bool{}
-	for _, s := range specimens {
+	for _, s := range slices.Concat(specimens, entries) {
 		kind, _, _ := strings.Cut(s.options[0], ".")
 		kind, _, _ = strings.Cut(kind, "=")
 		here[kind] = true
@@ -211,7 +212,7 @@ func TestMiddlewares_ByLabels(t *testing.T) {
 	set := func(label string) {
 		options = append(options, "-l", "traefik.http."+strings.Replace(label, "AUTH", auth, 1))
 	}
-	for _, s := range specimens {
+	for _, s := range slices.Concat(specimens, entries) {
 		if s.service == "" {
 			s.service = "mw"
 		}
@@ -231,7 +232,7 @@ func TestMiddlewares_ByLabels(t *testing.T) {
 	f.awaitStatus("none.test", 200)
 	b := newBrowser(t)
 	b.ports["80"] = f.addresses["web"]
-	for _, s := range specimens {
+	for _, s := range slices.Concat(specimens, entries) {
 		at := "http://" + s.name + ".test"
 		for _, v := range s.visits {
 			v.url = at + v.url

@@ -36,6 +36,10 @@ var workloads = []workload{
 	{name: "circuit-breaker", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "breaker"},
 	{name: "log-and-metrics", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.92, against: "get-1k", only: "fairway", setup: "observed"},
 	{name: "tracing-1-percent", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "log-and-metrics", only: "fairway", setup: "traced"},
+	{name: "jwt-es256-known", tool: "wrk", args: []string{"-c64", "-H", "TOKEN"}, path: "/1k", target: 0.95, against: "get-1k", only: "fairway", setup: "jwt"},
+	{name: "api-key", tool: "wrk", args: []string{"-c64", "-H", "X-API-Key: key"}, path: "/1k", target: 0.95, against: "get-1k", only: "fairway", setup: "keys"},
+	{name: "dashboard-closed", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "page"},
+	{name: "dashboard-open", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "dashboard-closed", only: "fairway", setup: "open page"},
 	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }
 
@@ -52,6 +56,13 @@ func (b *bench) measure(peer string, w workload) (measurement, error) {
 		return measurement{}, err
 	}
 	defer p.stop()
+	if w.setup == "open page" {
+		look, err := p.look()
+		if err != nil {
+			return measurement{}, err
+		}
+		defer look()
+	}
 	if _, _, err := b.load(p, w, time.Second); err != nil {
 		return measurement{}, err
 	}
@@ -88,8 +99,11 @@ func (b *bench) load(p *peer, w workload, d time.Duration) (requests, failed int
 		args = append(args, "-t1", "-D", strconv.Itoa(max(1, int(d.Seconds()))))
 	}
 	for _, a := range w.args {
-		if a == "POST" {
+		switch a {
+		case "POST":
 			a = b.dir + "/post.lua"
+		case "TOKEN":
+			a = "Authorization: Bearer " + b.token
 		}
 		args = append(args, a)
 	}

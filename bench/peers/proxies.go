@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,8 +9,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +20,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // The cores: one for the proxy, one for all the rest.
@@ -33,6 +38,8 @@ type bench struct {
 	origin   *exec.Cmd
 	port     int // of the origin
 	debug    int // port of fairway's profiles; 0: none
+	issuer   *ecdsa.PrivateKey
+	token    string // that the issuer has signed
 }
 
 // prepare writes the configurations and starts the origin.
@@ -58,6 +65,9 @@ http { access_log off; keepalive_requests 1000000000; client_max_body_size 1m; c
 	if err := b.certificate(); err != nil {
 		return err
 	}
+	if err := b.issue(); err != nil {
+		return err
+	}
 	b.origin = exec.Command("taskset", "-c", loadCore, "nginx", "-c", b.dir+"/origin.conf", "-p", b.dir)
 	if err := b.origin.Start(); err != nil {
 		return err
@@ -78,6 +88,7 @@ func (b *bench) certificate() error {
 	if err != nil {
 		return err
 	}
+	b.issuer = key
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, DNSNames: []string{"bench.test"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
@@ -100,8 +111,18 @@ func (b *bench) certificate() error {
 	return nil
 }
 
+// issue makes the token that clients bring, with what such tokens have in it.
+func (b *bench) issue() (err error) {
+	b.token, err = jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+		"iss": "https://id.example/realms/bench", "sub": "f3a1c0de-0000-4000-8000-000000000017", "aud": []string{"shop", "account"}, "exp": time.Now().Add(24 * time.Hour).Unix(),
+		"scope": "openid profile email", "email": "ann@example.com", "realm_access": map[string]any{"roles": []string{"user", "staff"}},
+	}).SignedString(b.issuer)
+	return err
+}
+
 // peer is a proxy at work.
 type peer struct {
+	api           string // of fairway
 	cmd           *exec.Cmd
 	plain, secure string
 }
@@ -129,6 +150,11 @@ func (b *bench) start(name, setup string) (*peer, error) {
 			command = append(command, "--accesslog.filepath="+filepath.Join(b.dir, "access.log"))
 		}
 		command = append(command, installSetups[setup]...)
+		if strings.HasSuffix(setup, "page") {
+			api := freePort()
+			p.api = fmt.Sprintf("http://127.0.0.1:%d", api)
+			command = append(command, "--api.insecure", fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", api))
+		}
 		if b.debug != 0 {
 			command = append(command, "--api.insecure", "--api.debug", fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", b.debug))
 		}
@@ -205,6 +231,26 @@ backend o
 `, b.dir, b.port, plain, secure)
 }
 
+// look opens a page of the dashboard that shows requests; what it returns closes it.
+func (p *peer) look() (func(), error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.api+"/api/events?requests=1", nil)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+	}()
+	return cancel, nil
+}
+
 // installSetups are setups that are made by install options, not by middlewares.
 var installSetups = map[string][]string{
 	"observed": {"--accesslog.format=json", "--metrics.prometheus", "--entrypoints.traefik.address=127.0.0.1:0"},
@@ -214,7 +260,7 @@ var installSetups = map[string][]string{
 func fairwayConfig(b *bench, setup string) string {
 	var s strings.Builder
 	chain := setup
-	if setup == "many" || installSetups[setup] != nil {
+	if setup == "many" || strings.HasSuffix(setup, "page") || installSetups[setup] != nil {
 		chain = ""
 	}
 	fmt.Fprintf(&s, `http:
@@ -224,12 +270,14 @@ func fairwayConfig(b *bench, setup string) string {
     compress: {compress: {}}
     inflight: {inFlightReq: {amount: 1000}}
     retry: {retry: {attempts: 2}}
+    jwt: {jwt: {issuer: 'https://id.example/realms/bench', audiences: [shop], publicKeys: ['%[3]s/cert.pem'], scopes: [openid], forwardHeaders: {X-User: sub, X-Email: email}}}
+    keys: {apiKey: {consumers: false, keys: ['bench=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683']}}
     breaker: {circuitBreaker: {expression: 'NetworkErrorRatio() > 0.5 || LatencyAtQuantileMS(50.0) > 10000'}}
-  services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%d'}]}}}
+  services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%[1]d'}]}}}
   routers:
-    all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%s]}
+    all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%[2]s]}
     tls: {rule: 'PathPrefix("/")', service: origin, entryPoints: [websecure], tls: {}}
-`, b.port, chain)
+`, b.port, chain, b.dir)
 	if setup == "many" {
 		for i := range 10000 {
 			fmt.Fprintf(&s, "    r%[1]d: {rule: 'Host(`r%[1]d.test`)', service: origin, entryPoints: [web]}\n", i)

@@ -7,13 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/dashboard"
 	"fairway/internal/check"
@@ -102,7 +103,7 @@ func runExplain(args []string, out io.Writer) int {
 
 // file asks a configuration that is not running.
 func (a *asked) file(path string) (dashboard.Explained, error) {
-	table, err := check.Table(path)
+	table, points, err := check.Table(path)
 	if err != nil {
 		return dashboard.Explained{}, err
 	}
@@ -112,14 +113,11 @@ func (a *asked) file(path string) (dashboard.Explained, error) {
 		return dashboard.Explained{}, err
 	}
 	name := a.EntryPoint
-	if name == "" {
-		points := map[string]*config.EntryPoint{"web": {}, "websecure": {}}
-		for _, rt := range table.Routes() {
-			for _, at := range rt.EntryPoints {
-				points[at] = &config.EntryPoint{}
-			}
-		}
-		name = dashboard.EntryPointFor(a.URL, points)
+	switch {
+	case name == "":
+		name = dashboard.EntryPointFor(a.URL, points, table, r)
+	case points[name] == nil:
+		return dashboard.Explained{}, fmt.Errorf("there is no entry point %q, only %s", name, strings.Join(slices.Sorted(maps.Keys(points)), ", "))
 	}
 	e := dashboard.Explain(table, name, r, a.Question)
 	onlyWritten(e.Winner)
@@ -134,13 +132,27 @@ func onlyWritten(c *dashboard.Considered) {
 	}
 	c.Servers = nil
 	provider := dynamic.ProviderOf(c.Router)
-	for i := range c.Middlewares {
-		if m := &c.Middlewares[i]; dynamic.ProviderOf(m.Name) != provider {
-			m.Type, m.Status = "", ""
-		}
+	assumed(c.Middlewares, provider)
+	onlyWrittenOf(c.Service, provider)
+}
+
+func onlyWrittenOf(p *dashboard.Pool, provider string) {
+	p.Servers = nil
+	assumed(p.Middlewares, provider)
+	if dynamic.ProviderOf(p.Name) != provider {
+		p.Type, p.Status = "", ""
 	}
-	if dynamic.ProviderOf(c.Service.Name) != provider {
-		c.Service.Type, c.Service.Status = "", ""
+	for i := range p.Parts {
+		onlyWrittenOf(&p.Parts[i], provider)
+	}
+}
+
+// assumed takes away the type of what another provider has: something stands in for it.
+func assumed(steps []dashboard.Step, provider string) {
+	for i := range steps {
+		if dynamic.ProviderOf(steps[i].Name) != provider {
+			steps[i].Type, steps[i].Status = "", ""
+		}
 	}
 }
 
@@ -207,21 +219,47 @@ func printWinner(p func(string, ...any), c *dashboard.Considered) {
 	p("  goes to the router %s%s", c.Router, from(c.Source))
 	p("    rule      %s (priority %d)", c.Rule, c.Priority)
 	printMatch(p, c.Match, 0)
-	for _, m := range c.Middlewares {
-		p("    passes    %s%s", m.Name, kind(m))
-	}
+	printSteps(p, c.Middlewares, "")
 	if c.Service != nil {
-		p("    to        %s%s", c.Service.Name, kind(*c.Service))
-	}
-	for _, s := range c.Servers {
-		state := "up"
-		if !s.Up {
-			state = "down"
-		}
-		p("    server    %s %s", s.URL, state)
+		printPool(p, c.Service, "")
 	}
 	if c.Why != "" {
 		p("    but it    %s", c.Why)
+	}
+}
+
+func printSteps(p func(string, ...any), steps []dashboard.Step, indent string) {
+	for _, m := range steps {
+		in := ""
+		if m.In != "" {
+			in = ", of " + m.In
+		}
+		p("    passes    %s%s%s%s", indent, m.Name, kind(m), in)
+	}
+}
+
+// printPool prints a service with the parts that it is made of, each further to the right.
+func printPool(p func(string, ...any), s *dashboard.Pool, indent string) {
+	share := ""
+	switch {
+	case s.Weight != nil:
+		share = fmt.Sprintf(", weight %d", *s.Weight)
+	case s.Percent != nil:
+		share = fmt.Sprintf(", mirror of %d %%", *s.Percent)
+	case s.Role != "":
+		share = ", " + s.Role
+	}
+	p("    to        %s%s%s%s", indent, s.Name, kind(s.Step), share)
+	printSteps(p, s.Middlewares, indent)
+	for _, server := range s.Servers {
+		state := "up"
+		if !server.Up {
+			state = "down"
+		}
+		p("    server    %s%s %s", indent, server.URL, state)
+	}
+	for i := range s.Parts {
+		printPool(p, &s.Parts[i], indent+"  ")
 	}
 }
 

@@ -51,7 +51,7 @@ func TestExplain_OfARunningOne(t *testing.T) {
 			_, _ = w.Write([]byte(`{"message": "asked wrongly: ` + r.URL.Path + `"}`))
 			return
 		}
-		_, _ = w.Write([]byte(`{"method":"GET","url":"http://a.test","entryPoint":"web","winner":{"router":"a@file","why":"gets the request and answers 503","servers":[{"url":"http://b","up":false}]}}`))
+		_, _ = w.Write([]byte(`{"method":"GET","url":"http://a.test","entryPoint":"web","winner":{"router":"a@file","why":"gets the request and answers 503","service":{"name":"s@file","servers":[{"url":"http://b","up":false}]}}}`))
 	}))
 	t.Cleanup(s.Close)
 	var out bytes.Buffer
@@ -64,5 +64,38 @@ func TestExplain_OfARunningOne(t *testing.T) {
 	}
 	if status := runExplain(nil, &out); status != 2 {
 		t.Errorf("without a URL: got %d", status)
+	}
+}
+
+// TestExplain_OfAnInstallConfiguration takes its entry points, and not the usual ones.
+func TestExplain_OfAnInstallConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"fairway.yml": "entryPoints:\n  public: {address: ':8443', http: {tls: {}, middlewares: [login@docker]}}\n  lan: {address: ':8000'}\nproviders: {file: {directory: " + dir + "/routes}}\n",
+		"routes/a.yml": "http:\n  routers: {a: {rule: 'Host(`a.test`)', service: s, entryPoints: [public]}, b: {rule: 'Host(`b.test`)', service: s, entryPoints: [web]}}\n" +
+			"  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		args   []string
+		status int
+		word   string
+	}{
+		{[]string{"--url=https://a.test/"}, 0, "at the entry point public\n  goes to the router a@file"},
+		{[]string{"--url=https://a.test/"}, 0, "passes    login@docker"},
+		{[]string{"--url=http://a.test:8000/"}, 1, "at the entry point lan\n"},
+		{[]string{"--url=http://b.test/"}, 1, "at the entry point lan\n"},
+		{[]string{"--url=http://a.test/", "--entrypoint=web"}, 2, ""},
+	} {
+		var out bytes.Buffer
+		if status := runExplain(append(tt.args, filepath.Join(dir, "fairway.yml")), &out); status != tt.status || !strings.Contains(out.String(), tt.word) {
+			t.Errorf("%v: got %d, want %d with %q:\n%s", tt.args, status, tt.status, tt.word, &out)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"fairway/config"
 	"fairway/internal/outlet"
+	"fairway/internal/secret"
 	"fairway/telemetry/otlplogs"
 )
 
@@ -40,6 +42,7 @@ func within(ended <-chan struct{}) bool {
 // newLog makes the log that the options ask for.
 func newLog(c *config.Log) (*ownLog, error) {
 	log := &ownLog{Logger: logrus.New(), close: func() {}}
+	log.AddHook(discreet{})
 	level, err := logrus.ParseLevel(strings.ToLower(c.Level))
 	if err != nil {
 		return nil, fmt.Errorf("option log.level: %q is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, PANIC", c.Level)
@@ -56,14 +59,15 @@ func newLog(c *config.Log) (*ownLog, error) {
 			return nil, fmt.Errorf("option log.otlp.%w", err)
 		}
 	}
-	name, out := "standard error", outlet.Standard(os.Stderr)
-	if c.FilePath != "" {
-		name = c.FilePath
-		if out, err = outlet.File(func() (*os.File, error) { return os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) }); err != nil {
+	if c.FilePath == "" {
+		log.write("standard error", outlet.Standard(os.Stderr))
+	} else {
+		out, err := outlet.File(func() (*os.File, error) { return os.OpenFile(c.FilePath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) })
+		if err != nil {
 			return nil, fmt.Errorf("option log.filePath: %w", err)
 		}
+		log.write(c.FilePath, out)
 	}
-	log.write(name, out)
 	if collector != nil {
 		log.send(collector)
 	}
@@ -98,6 +102,29 @@ func (l *ownLog) write(name string, out *outlet.Output) {
 		cancel()
 		within(ended)
 	}
+}
+
+// discreet takes the passwords out of URLs before a line is written: errors of libraries
+// repeat the addresses that they were given.
+type discreet struct{}
+
+// Levels implements logrus.Hook.
+func (discreet) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire implements logrus.Hook. The entry is a copy that only this line is written from.
+func (discreet) Fire(e *logrus.Entry) error {
+	e.Message = secret.Text(e.Message)
+	for name, value := range e.Data {
+		switch v := value.(type) {
+		case string:
+			e.Data[name] = secret.Text(v)
+		case error:
+			if shown := secret.Text(v.Error()); shown != v.Error() {
+				e.Data[name] = errors.New(shown)
+			}
+		}
+	}
+	return nil
 }
 
 // send sends what is logged to a collector as well, until the log is closed.

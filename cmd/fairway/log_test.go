@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -76,5 +77,19 @@ func TestNewLog_DoesNotWaitForACollectorThatHangs(t *testing.T) {
 	text, err := os.ReadFile(c.FilePath)
 	if err != nil || !strings.Contains(string(text), "it began") || !strings.Contains(string(text), "could not be sent to the collector") {
 		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+// TestNewLog_TellsNoPasswords, though errors of libraries repeat the addresses they were given.
+func TestNewLog_TellsNoPasswords(t *testing.T) {
+	log, err := newLog(config.Default().Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own strings.Builder
+	log.SetOutput(&own)
+	log.WithError(errors.New(`Get "https://u:hunter2@a/?t=hunter2": no`)).WithField("endpoint", "tcp://u:hunter2@a").Warn("lost https://u:hunter2@a")
+	if text := own.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "no") {
+		t.Errorf("got %s", text)
 	}
 }

@@ -4,10 +4,13 @@
 package dynamic
 
 import (
+	"fairway/internal/consumers"
 	"fairway/internal/oneof"
 	"fairway/internal/record"
 	"fairway/middlewares"
+	"fairway/middlewares/acl"
 	"fairway/middlewares/addprefix"
+	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
 	"fairway/middlewares/chain"
@@ -20,10 +23,17 @@ import (
 	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
+	"fairway/middlewares/hmac"
 	"fairway/middlewares/inflightreq"
+	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
 	"fairway/middlewares/ipdenylist"
+	"fairway/middlewares/jwt"
+	"fairway/middlewares/ldapauth"
+	"fairway/middlewares/mtls"
+	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/passtlsclientcert"
+	"fairway/middlewares/policy"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
@@ -70,6 +80,9 @@ type HTTP struct {
 	Middlewares map[string]*Middleware `json:"middlewares,omitempty"`
 	// ServersTransports say how servers are talked to, by name. Services name them.
 	ServersTransports map[string]*proxy.ServersTransport `json:"serversTransports,omitempty"`
+	// Consumers are who uses the services, by name: people and programs that middlewares
+	// know by their credentials.
+	Consumers map[string]*consumers.Config `json:"consumers,omitempty"`
 }
 
 // Router chooses requests by a rule and hands them through middlewares to a
@@ -199,7 +212,9 @@ func (s *Service) Parts() (names []string) {
 // Middleware changes requests on their way to a service, answers them itself, or
 // changes the responses. It has exactly one type.
 type Middleware struct {
+	ACL               *acl.Config               `json:"acl,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
+	APIKey            *apikey.Config            `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
 	Buffering         *buffering.Config         `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain             *chain.Config             `json:"chain,omitempty"`
@@ -212,11 +227,18 @@ type Middleware struct {
 	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
 	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
+	HMAC              *hmac.Config              `json:"hmac,omitempty"`
 	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
+	Introspection     *introspection.Config     `json:"introspection,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
 	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
 	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
+	JWT               *jwt.Config               `json:"jwt,omitempty"`
+	LDAPAuth          *ldapauth.Config          `json:"ldapAuth,omitempty"`
+	MTLS              *mtls.Config              `json:"mtls,omitempty"`
+	OAuth2Client      *oauth2client.Config      `json:"oauth2Client,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
+	Policy            *policy.Config            `json:"policy,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
 	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`
 	RedirectScheme    *redirectscheme.Config    `json:"redirectScheme,omitempty"`

@@ -36,6 +36,8 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Kind, p.Name = KindMiddleware, ensure(&h.Middlewares, p.Name)
 	case "serverstransports":
 		p.Kind, p.Name = KindTransport, ensure(&h.ServersTransports, p.Name)
+	case "consumers":
+		p.Kind, p.Name = KindConsumer, ensure(&h.Consumers, p.Name)
 	default:
 		p.Name = ""
 		return p

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/consumers"
 	"fairway/proxy"
 )
 
@@ -22,6 +23,7 @@ func NewHTTP(n int) *HTTP {
 	return &HTTP{
 		Routers: make(map[string]*Router, n), Services: make(map[string]*Service, n),
 		Middlewares: map[string]*Middleware{}, ServersTransports: map[string]*proxy.ServersTransport{},
+		Consumers: map[string]*consumers.Config{},
 	}
 }
 
@@ -39,6 +41,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Services = qualified(c.HTTP.Services, provider)
 		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
 		out.HTTP.ServersTransports = qualified(c.HTTP.ServersTransports, provider)
+		out.HTTP.Consumers = qualified(c.HTTP.Consumers, provider)
 	}
 	out.TLS = c.TLS.qualified(provider)
 	if origin := c.Origin; origin != nil {
@@ -98,6 +101,7 @@ func Merge(all map[string]*Configuration) *Configuration {
 		maps.Copy(out.HTTP.Services, c.HTTP.Services)
 		maps.Copy(out.HTTP.Middlewares, c.HTTP.Middlewares)
 		maps.Copy(out.HTTP.ServersTransports, c.HTTP.ServersTransports)
+		maps.Copy(out.HTTP.Consumers, c.HTTP.Consumers)
 	}
 	var doubled []Problem
 	out.TLS, doubled = mergeTLS(all)
@@ -119,7 +123,8 @@ func Equal(a, b *Configuration) bool {
 	}
 	x, y := orZero(a.HTTP), orZero(b.HTTP)
 	return sameObjects(x.Routers, y.Routers) && sameObjects(x.Services, y.Services) &&
-		sameObjects(x.Middlewares, y.Middlewares) && sameObjects(x.ServersTransports, y.ServersTransports)
+		sameObjects(x.Middlewares, y.Middlewares) && sameObjects(x.ServersTransports, y.ServersTransports) &&
+		sameObjects(x.Consumers, y.Consumers)
 }
 
 func orZero(h *HTTP) *HTTP {

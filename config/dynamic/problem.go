@@ -30,6 +30,9 @@ type Problem struct {
 	// Yields tells, of a router that is disabled, that its place is free for others: what is
 	// missing is what it leads to, and not what was to guard that.
 	Yields bool `json:"-"`
+	// Blind tells that its provider cannot see at present what there is, and tries again by
+	// itself.
+	Blind bool `json:"-"`
 }
 
 // Severity of a problem.
@@ -47,6 +50,7 @@ const (
 	KindService    = "service"
 	KindMiddleware = "middleware"
 	KindTransport  = "serversTransport"
+	KindConsumer   = "consumer"
 	KindTLSOptions = "tlsOptions"
 	KindTLSStore   = "tlsStore"
 )

@@ -69,6 +69,7 @@ func (s *share) decode() {
 	s.Services = orEmpty(s.Services)
 	s.Middlewares = orEmpty(s.Middlewares)
 	s.ServersTransports = orEmpty(s.ServersTransports)
+	s.Consumers = orEmpty(s.Consumers)
 	for _, f := range faults {
 		p := s.Blame(f)
 		inLabels(found, &p)

@@ -131,6 +131,7 @@ func printed(tb testing.TB, c *dynamic.Configuration) string {
 	printObjects(tb, &b, dynamic.KindMiddleware, c.HTTP.Middlewares)
 	printObjects(tb, &b, dynamic.KindService, c.HTTP.Services)
 	printObjects(tb, &b, dynamic.KindTransport, c.HTTP.ServersTransports)
+	printObjects(tb, &b, dynamic.KindConsumer, c.HTTP.Consumers)
 	if c.TLS != nil {
 		printObjects(tb, &b, dynamic.KindTLSStore, c.TLS.Stores)
 	}

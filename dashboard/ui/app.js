@@ -1,6 +1,6 @@
 // The page: a menu, and what the part of the address behind the # names.
 import { render } from "./lib/preact.js";
-import { useEffect, useRef, useState } from "./lib/hooks.js";
+import { useEffect, useErrorBoundary, useRef, useState } from "./lib/hooks.js";
 import { html } from "./html.js";
 import { connect, store, useStore } from "./store.js";
 import { Overview } from "./pages/overview.js";
@@ -62,10 +62,17 @@ function Look() {
 }
 
 function Connection() {
-  const { connected } = useStore("connected");
+  const { connected, lost } = useStore("connected");
   return html`<p class="connection ${connected ? "on" : "off"}" role="status">
-    ${connected === null ? "connecting …" : connected ? "live" : "connection lost: what is shown may be old; trying again …"}
+    ${connected === null ? "connecting …" : connected ? "live" : lost ? `${lost.replace(/[.:]$/, "")}. What is shown may be old; trying again …` : "connection lost: what is shown may be old; trying again …"}
   </p>`;
+}
+
+// Guarded keeps a page that is broken from taking the others with it.
+function Guarded({ children }) {
+  const [error] = useErrorBoundary();
+  if (!error) return children;
+  return html`<h1>This page is broken</h1><p class="failure" role="alert">${String(error.message ?? error)}</p><p>The others are not. If it stays so, it is a mistake in fairway.</p>`;
 }
 
 function App() {
@@ -99,7 +106,7 @@ function App() {
     </header>
     <${Connection} />
     <main ref=${main} tabindex="-1">
-      ${Shown ? html`<${Shown} key=${at.hash} name=${at.name} query=${at.query} />` : html`<h1>Not found</h1><p>There is no page of this name.</p>`}
+      ${Shown ? html`<${Guarded} key=${at.hash}><${Shown} name=${at.name} query=${at.query} /><//>` : html`<h1>Not found</h1><p>There is no page of this name.</p>`}
     </main>
   `;
 }

@@ -28,6 +28,8 @@ function Value({ value, part }) {
 
 const isPlain = (value) => typeof value !== "object" || (Array.isArray(value) && value.every((v) => typeof v !== "object"));
 
+const isDefault = (value, part) => part?.default !== undefined && JSON.stringify(value) === JSON.stringify(part.default);
+
 function Tree({ value, part }) {
   const names = Object.keys(value).filter((name) => value[name] !== null && value[name] !== undefined);
   if (names.length === 0) return html`<span class="nothing">all by default</span>`;
@@ -36,7 +38,7 @@ function Tree({ value, part }) {
       const its = below(part, name);
       return html`<div key=${name}>
         <dt title=${its?.description ?? ""}>${name}</dt>
-        <dd><${Value} value=${value[name]} part=${its} />${its?.description && isPlain(value[name]) && html`<p class="hint">${its.description}</p>`}</dd>
+        <dd><${Value} value=${value[name]} part=${its} />${isDefault(value[name], its) && html`<span class="note">as by default</span>`}${its?.description && isPlain(value[name]) && html`<p class="hint">${its.description}</p>`}</dd>
       </div>`;
     })}
   </dl>`;

@@ -85,6 +85,36 @@ export function Way({ steps }) {
   </ol>`;
 }
 
+// mostSteps bounds a picture: a service may be made of very many.
+const mostSteps = 40;
+
+const share = (p) => (p.weight !== undefined ? `weight ${p.weight}` : p.percent !== undefined ? `mirror of ${p.percent} %` : p.role);
+
+const told = (...words) => words.filter(Boolean).join(", ");
+
+const serverStep = (s) => ({
+  what: "server",
+  name: s.url,
+  more: told(s.up ? "up" : "down", `weight ${s.weight ?? 1}`, `${s.inFlight} under way`, s.check && `check ${s.check}`, s.reason),
+  look: s.up ? "good end" : "bad end",
+});
+
+export const middlewareStep = (m) => ({ what: m.type || "middleware", name: m.name, href: link("middlewares", m.name), look: m.status === "disabled" ? "bad" : "", more: m.in && `of ${m.in}` });
+
+// reached are the steps from a service on: what stands in front of it, its servers, and the
+// services that it is made of with theirs.
+export function reached(pool) {
+  const steps = [];
+  const add = (p, part) => {
+    const end = p.servers?.length || p.parts?.length ? "" : " end";
+    steps.push({ what: "service", name: p.name, href: link("services", p.name), more: told(p.type, share(p)), look: (p.status === "disabled" ? "bad" : part ? "part" : "") + end });
+    steps.push(...(p.middlewares ?? []).map(middlewareStep), ...(p.servers ?? []).map(serverStep));
+    for (const its of p.parts ?? []) add(its, true);
+  };
+  add(pool, false);
+  return steps.length > mostSteps ? [...steps.slice(0, mostSteps), { what: "servers", name: `and ${steps.length - mostSteps} more`, look: "end" }] : steps;
+}
+
 export function Servers({ of }) {
   if (!of?.length) return null;
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Servers"><table>

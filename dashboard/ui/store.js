@@ -7,10 +7,11 @@ const tail = 500; // requests
 
 export const store = {
   connected: null, // null: not yet known
+  lost: "", // why there is no connection, where somebody has said it
   state: { problems: {}, change: 0, down: 0 },
   seconds: [],
   requests: [],
-  missed: 0,
+  missed: 0, // requests that were left out since they are shown
 };
 
 const listeners = new Set();
@@ -28,46 +29,91 @@ export function useStore(...what) {
   return store;
 }
 
+// useBeat renders again every so many seconds of the stream.
+export function useBeat(every) {
+  const [beat, set] = useState(0);
+  useEffect(() => {
+    const listener = (changed) => changed === "seconds" && set(Math.floor((store.seconds.at(-1)?.t ?? 0) / every));
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, []);
+  return beat;
+}
+
 let source;
 let readers = 0; // pages that show requests
+let counted = null; // requests left out before they were shown; null: not yet known
 let retry;
 
-function connected(is) {
-  if (store.connected !== is) {
+function connected(is, lost = "") {
+  if (store.connected !== is || store.lost !== lost) {
     store.connected = is;
+    store.lost = lost;
     tell("connected");
   }
 }
 
-// connect opens the stream, behind the last second that is known.
+const stream = () => `../api/events?since=${store.seconds.at(-1)?.t ?? 0}${readers ? "&requests=1" : ""}`;
+
+// connect opens the stream, behind the last second that is known. A page that nobody sees has
+// none: by HTTP/1.1 browsers have six connections to a host, for all tabs together.
 export function connect() {
   clearTimeout(retry);
   source?.close();
-  const last = store.seconds.at(-1)?.t ?? 0;
-  source = new EventSource(`../api/events?since=${last}${readers ? "&requests=1" : ""}`);
-  source.onopen = () => connected(true);
-  source.onerror = () => {
-    connected(false);
-    if (source.readyState === EventSource.CLOSED) {
-      retry = setTimeout(connect, 3000);
-    }
+  source = undefined;
+  if (document.hidden) return connected(null);
+  const mine = (source = new EventSource(stream()));
+  mine.onopen = () => connected(true);
+  mine.onerror = async () => {
+    connected(false, store.lost);
+    if (mine.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    const lost = await refusal();
+    if (mine !== source) return;
+    connected(false, lost);
+    retry = setTimeout(connect, 3000);
   };
-  source.addEventListener("state", (e) => {
-    store.state = JSON.parse(e.data);
-    tell("state");
-  });
-  source.addEventListener("seconds", (e) => {
+  mine.addEventListener("state", (e) => took(JSON.parse(e.data)));
+  mine.addEventListener("seconds", (e) => {
     const last = store.seconds.at(-1)?.t ?? 0;
     store.seconds = [...store.seconds, ...JSON.parse(e.data).filter((s) => s.t > last)].slice(-history);
     tell("seconds");
   });
-  source.addEventListener("requests", (e) => {
+  mine.addEventListener("requests", (e) => {
     const { list, missed } = JSON.parse(e.data);
     const last = store.requests[0]?.id ?? 0;
     store.requests = [...list.filter((r) => r.id > last).reverse(), ...store.requests].slice(0, tail);
-    store.missed = missed;
+    counted ??= missed;
+    store.missed = missed - counted;
     tell("requests");
   });
+}
+
+document.addEventListener("visibilitychange", connect);
+
+// took takes a state. That of another process means that requests are counted anew.
+function took(state) {
+  if (store.state.started && store.state.started !== state.started) {
+    store.requests = [];
+    store.missed = counted = 0;
+    tell("requests");
+  }
+  store.state = state;
+  tell("state");
+}
+
+// refusal is why there is no stream, in the words of who refuses it; browsers keep them to
+// themselves. Empty: nobody is there to say anything.
+async function refusal() {
+  const enough = new AbortController();
+  try {
+    const res = await fetch(stream(), { redirect: "manual", signal: enough.signal });
+    if (!(res.headers.get("Content-Type") ?? "").includes("event-stream")) await read(res);
+    return "";
+  } catch (error) {
+    return error instanceof Refused ? error.message : "";
+  } finally {
+    enough.abort();
+  }
 }
 
 // useRequests has the stream bring requests as well, as long as somebody shows them.
@@ -75,6 +121,8 @@ export function useRequests() {
   useEffect(() => {
     readers++;
     store.requests = [];
+    store.missed = 0;
+    counted = null;
     connect();
     return () => {
       readers--;
@@ -84,15 +132,25 @@ export function useRequests() {
   return useStore("requests");
 }
 
+class Refused extends Error {}
+
+// read is what an answer of the API has, or an error in its words. What is no JSON, and what
+// leads elsewhere, comes from a login in front that has run out.
+async function read(res) {
+  const json = (res.headers.get("Content-Type") ?? "").includes("json");
+  if (res.type === "opaqueredirect" || (!json && (res.ok || res.status === 401))) {
+    throw new Refused("Log in again: load the page anew.");
+  }
+  const body = json ? await res.json() : {};
+  if (!res.ok) throw new Refused(body.message ?? `${res.status} ${res.statusText}`);
+  return body;
+}
+
 // get asks the API. Errors have its words.
 export async function get(path) {
-  const res = await fetch("../api/" + path, { headers: { Accept: "application/json" } });
-  const type = res.headers.get("Content-Type") ?? "";
-  const body = type.includes("json") ? await res.json() : await res.text();
-  if (!res.ok) {
-    throw new Error(body.message ?? `${res.status} ${res.statusText}`);
-  }
-  return { body, next: Number(res.headers.get("X-Next-Page") ?? 1) };
+  const res = await fetch("../api/" + path, { headers: { Accept: "application/json" }, redirect: "manual" });
+  const body = await read(res);
+  return { body, next: Number(res.headers.get("X-Next-Page") ?? 1), total: Number(res.headers.get("X-Total-Count") ?? 0) };
 }
 
 // useData asks for something, and again whenever the configuration or the health of servers

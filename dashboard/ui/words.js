@@ -52,3 +52,6 @@ export const clock = (time) => new Date(time).toLocaleTimeString();
 
 // priority: routes of fairway's own come before all others.
 export const priority = (n) => (n > Number.MAX_SAFE_INTEGER ? "above all" : n);
+
+// runsOutSoon tells whether a certificate has two weeks left at most.
+export const runsOutSoon = (c) => c.notAfter && new Date(c.notAfter) - Date.now() < 14 * 86400e3;

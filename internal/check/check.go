@@ -135,62 +135,108 @@ func apart(err error) []error {
 	return []error{err}
 }
 
-// Table builds the table of what Configuration looks at, to ask it questions. It has to be
-// retired.
-func Table(path string) (*router.Table, error) {
+// Table builds the table of what Configuration looks at, to ask it questions, and tells the
+// entry points: those of an install configuration, else those that routers name beside the
+// usual two. The table has to be retired.
+func Table(path string) (*router.Table, map[string]*config.EntryPoint, error) {
 	switch {
 	case isCompose(path):
 		workloads, _, _, err := readCompose(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		cfg, err := labelled(workloads)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return build(cfg, "docker", nil), nil
+		return build(cfg, "docker", nil), named(cfg.HTTP), nil
 	case isInstall(path):
-		loaded, err := config.Load([]string{"--configFile=" + path}, nil)
-		if err != nil {
-			return nil, err
-		}
-		c := loaded.Providers.File
-		if c == nil {
-			return nil, fmt.Errorf("%s names no file or directory with routes (providers.file)", path)
-		}
-		cfg, err := file.Load(c.Filename + c.Directory)
-		if err != nil {
-			return nil, err
-		}
-		return build(cfg, "file", slices.Collect(maps.Keys(loaded.EntryPoints))), nil
+		return installed(path)
 	}
 	cfg, err := file.Load(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return build(cfg, "file", nil), nil
+	return build(cfg, "file", nil), named(cfg.HTTP), nil
+}
+
+// installed is the table of the routes that an install configuration names.
+func installed(path string) (*router.Table, map[string]*config.EntryPoint, error) {
+	loaded, err := config.Load([]string{"--configFile=" + path}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := loaded.Providers.File
+	if c == nil {
+		return nil, nil, fmt.Errorf("%s names no file or directory with routes (providers.file)", path)
+	}
+	cfg, err := file.Load(c.Filename + c.Directory)
+	if err != nil {
+		return nil, nil, err
+	}
+	return build(cfg, "file", asOpened(loaded.EntryPoints)), loaded.EntryPoints, nil
+}
+
+// asOpened are entry points as the server gives them to the router.
+func asOpened(all map[string]*config.EntryPoint) (points []router.EntryPoint) {
+	chosen := false
+	for _, e := range all {
+		chosen = chosen || e.AsDefault && !e.Datagrams()
+	}
+	for name, e := range all {
+		if !e.Datagrams() {
+			points = append(points, router.EntryPoint{
+				Name: name, Middlewares: e.HTTP.Middlewares, TLS: e.HTTP.TLS,
+				Default: e.AsDefault || !chosen && name != config.InternalEntryPoint,
+			})
+		}
+	}
+	return points
+}
+
+// named are the entry points that routers name, and the usual two, whose addresses are not
+// known.
+func named(h *dynamic.HTTP) map[string]*config.EntryPoint {
+	all := map[string]*config.EntryPoint{}
+	for _, name := range namedEntryPoints(h) {
+		all[name] = &config.EntryPoint{}
+	}
+	return all
 }
 
 // problems are what is wrong with a configuration.
 func problems(cfg *dynamic.Configuration, provider string, entryPoints []string) []dynamic.Problem {
-	table := build(cfg, provider, entryPoints)
+	var points []router.EntryPoint
+	for _, name := range entryPoints {
+		points = append(points, pointOf(name))
+	}
+	table := build(cfg, provider, points)
 	defer table.Retire()
 	return table.Problems()
 }
 
+func pointOf(name string) router.EntryPoint {
+	return router.EntryPoint{Name: name, Default: name != config.InternalEntryPoint}
+}
+
 // build builds the table of a configuration. Without entry points, those that routers name
 // are taken to be there. So are objects of other providers.
-func build(cfg *dynamic.Configuration, provider string, entryPoints []string) *router.Table {
+func build(cfg *dynamic.Configuration, provider string, points []router.EntryPoint) *router.Table {
 	cfg = cfg.Qualified(provider)
 	assumeOthers(cfg.HTTP, provider)
-	if entryPoints == nil {
-		entryPoints = namedEntryPoints(cfg.HTTP)
+	if points == nil {
+		for _, name := range namedEntryPoints(cfg.HTTP) {
+			points = append(points, pointOf(name))
+		}
 	}
-	env := router.Env{Log: silent(), Forwarder: proxy.NewStandard()}
-	for _, name := range entryPoints {
-		env.EntryPoints = append(env.EntryPoints, router.EntryPoint{Name: name, Default: name != config.InternalEntryPoint})
+	for _, p := range points {
+		for _, name := range p.Middlewares {
+			if cfg.HTTP.Middlewares[name] == nil && dynamic.ProviderOf(name) != provider {
+				cfg.HTTP.Middlewares[name] = standInMiddleware()
+			}
+		}
 	}
-	return router.Build(cfg, nil, env)
+	return router.Build(cfg, nil, router.Env{Log: silent(), Forwarder: proxy.NewStandard(), EntryPoints: points})
 }
 
 func namedEntryPoints(h *dynamic.HTTP) []string {

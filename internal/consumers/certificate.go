@@ -24,9 +24,11 @@ func certificateName(text string) (string, error) {
 		}
 		return kind + ":" + rest, nil
 	case strings.Contains(text, "="):
-		return "subject:" + text, nil
+		// RFC 2253, section 4, has semicolons between the parts, too. In labels a comma is
+		// between two certificates.
+		return "subject:" + strings.ReplaceAll(text, ";", ","), nil
 	}
-	return "", errors.New(`is neither a subject, as in "CN=ann,O=Shop", nor begins with dns:, email:, uri: or sha256:`)
+	return "", errors.New(`is neither a subject, as in "CN=ann,O=Shop", nor does it begin with dns, email, uri or sha256`)
 }
 
 // namesOf are all that a certificate may be known by, the most exact first.

@@ -31,7 +31,7 @@ type Config struct {
 	// oidc or introspection has found good.
 	Claims []string `json:"claims,omitempty"`
 	// Certificates are what the middleware mtls knows the consumer by: a subject as in
-	// "CN=ann,O=Shop", a name as in "dns:ann.example", "email:ann@example.com" or
+	// "CN=ann,O=Shop", in labels with semicolons in place of the commas, a name as in "dns:ann.example", "email:ann@example.com" or
 	// "uri:spiffe://shop/ann", or a fingerprint, as in "sha256:" and 64 digits.
 	Certificates []string `json:"certificates,omitempty"`
 	// Groups that the consumer is in, for the middleware acl.
@@ -79,9 +79,6 @@ func (c *Config) Check() error {
 		if _, err := certificateName(cert); err != nil {
 			return fmt.Errorf("certificates[%d]: %w", i, err)
 		}
-	}
-	if len(c.APIKeys)+len(c.Credentials)+len(c.Users)+len(c.Claims)+len(c.Certificates) == 0 {
-		return errors.New("there is nothing to know the consumer by: apiKeys, credentials, users, claims or certificates")
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 
 // Registry finds consumers by their credentials. It never changes. A nil Registry has none.
 type Registry struct {
+	names        map[string]*identity.Consumer
 	keys         map[Digest]*identity.Consumer
 	users        map[string]*identity.Consumer
 	certificates map[string]*identity.Consumer
@@ -53,7 +54,8 @@ func (l *Live) Store(r *Registry) { l.now.Store(r) }
 // is wrong with one: it is then not known at all, so that nobody is let in by a half of it.
 func New(all map[string]*Config, tell func(name string, err error)) *Registry {
 	r := &Registry{
-		keys: map[Digest]*identity.Consumer{}, users: map[string]*identity.Consumer{}, certificates: map[string]*identity.Consumer{},
+		names: map[string]*identity.Consumer{},
+		keys:  map[Digest]*identity.Consumer{}, users: map[string]*identity.Consumer{}, certificates: map[string]*identity.Consumer{},
 		tokens: map[string]map[string][]token{}, owners: map[string]*identity.Consumer{},
 	}
 	passwords := htpasswd.Users{}
@@ -110,6 +112,7 @@ func (r *Registry) taken(c *Config) error {
 
 // add takes in a consumer that has been checked.
 func (r *Registry) add(c *Config, passwords htpasswd.Users, consumer *identity.Consumer) {
+	r.names[consumer.Name] = consumer
 	for _, key := range c.APIKeys {
 		d, _ := digestOf(key.Reveal())
 		r.keys[d] = consumer
@@ -153,6 +156,14 @@ func shared(path string) int {
 	return 1
 }
 
+// ByName returns the consumer of a qualified name, or nil.
+func (r *Registry) ByName(name string) *identity.Consumer {
+	if r == nil {
+		return nil
+	}
+	return r.names[name]
+}
+
 // ByAPIKey returns whose key it is, or nil. Its time does not tell how much of a key is
 // right, for a hash of it is looked up.
 func (r *Registry) ByAPIKey(key string) *identity.Consumer {
@@ -169,6 +180,15 @@ func (r *Registry) ByUser(name string) *identity.Consumer {
 		return nil
 	}
 	return r.users[name]
+}
+
+// User is who has shown by a method to be a user of that name: a consumer, if one is known by
+// it.
+func (r *Registry) User(method, name string) *identity.Identity {
+	if c := r.ByUser(name); c != nil {
+		return c.Of(method, name)
+	}
+	return &identity.Identity{Method: method, Subject: name}
 }
 
 // ByCertificate returns whose certificate it is, or nil.

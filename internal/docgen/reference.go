@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fairway/config/dynamic"
+	"fairway/internal/consumers"
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
@@ -143,6 +144,30 @@ func (g *generator) transports(p *page) error {
 	p.table(options, "", nameOf, notInFiles)
 	p.line("In a file these are below `http.serversTransports.NAME`, on a container below `fairway.http.serversTransports.NAME`; for all services " +
 		"that name none, below `serversTransport` of the [install configuration](install.md).")
+	return nil
+}
+
+// consumers prints what is known of those who use the services.
+func (g *generator) consumers() error {
+	t := reflect.TypeFor[consumers.Config]()
+	options, err := g.options(fresh(t))
+	if err != nil {
+		return err
+	}
+	about, err := g.comments.ofType(t)
+	if err != nil {
+		return err
+	}
+	p := newPage("Consumers")
+	p.paragraphs(about)
+	p.line("Every middleware that asks who sends a request finds the consumer, if one is meant. [acl](middlewares/acl.md) decides by consumers and their groups, " +
+		"limits count by them, and the access log and the metrics name them. [The guide](../guides/authentication.md) shows how all of it works together.")
+	p.table(options, "", nameOf, all)
+	p.line("As a label: `fairway.http.consumers.NAME.<option>`. In a file:")
+	p.code("yaml", "http:\n  consumers:\n    ann:\n      apiKeys: [\"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"]\n"+
+		"      groups: [staff]\n      plan: gold")
+	p.line("A consumer of which an option was not understood, or that has a credential of another's, is not known at all, and shown with the reason.")
+	g.pages["consumers.md"] = p.bytes()
 	return nil
 }
 

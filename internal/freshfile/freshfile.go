@@ -22,7 +22,8 @@ type File[T any] struct {
 	parse func([]byte) (T, error)
 	log   logrus.FieldLogger
 	value atomic.Pointer[T]
-	next  atomic.Int64 // when to look again, in nanoseconds since start
+	count atomic.Uint64 // of the values so far
+	next  atomic.Int64  // when to look again, in nanoseconds since start
 	start time.Time
 	mu    sync.Mutex  // held by who looks
 	seen  fs.FileInfo // of the last content that was read, good or bad; nil: none
@@ -53,6 +54,12 @@ func (f *File[T]) Value() T {
 		f.mu.Unlock()
 	}
 	return *f.value.Load()
+}
+
+// Version is another number when the value is another.
+func (f *File[T]) Version() uint64 {
+	f.Value()
+	return f.count.Load()
 }
 
 func (f *File[T]) look() {
@@ -90,5 +97,6 @@ func (f *File[T]) read(info fs.FileInfo) error {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	f.value.Store(&value)
+	f.count.Add(1)
 	return nil
 }

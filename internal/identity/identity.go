@@ -66,3 +66,31 @@ func (i *Identity) And(later *Identity) *Identity {
 	}
 	return &both
 }
+
+// Facts are all that is known, as claims: consumer.name, consumer.plan, consumer.labels,
+// groups, subject, method and claims.
+func (i *Identity) Facts() map[string]any {
+	groups := make([]any, len(i.Groups))
+	for n, g := range i.Groups {
+		groups[n] = g
+	}
+	facts := map[string]any{"method": i.Method, "groups": groups}
+	if i.Subject != "" {
+		facts["subject"] = i.Subject
+	}
+	if i.Claims != nil {
+		facts["claims"] = i.Claims
+	}
+	if c := i.Consumer; c != nil {
+		labels := make(map[string]any, len(c.Labels))
+		for name, value := range c.Labels {
+			labels[name] = value
+		}
+		consumer := map[string]any{"name": c.Name, "labels": labels}
+		if c.Plan != "" {
+			consumer["plan"] = c.Plan
+		}
+		facts["consumer"] = consumer
+	}
+	return facts
+}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"fairway/internal/identity"
 )
 
 // Record is the one record of a request. It belongs to the goroutine that
@@ -14,23 +16,24 @@ import (
 type Record struct {
 	Start      time.Time
 	EntryPoint string
-	Host       string       // as asked for: lower case, without port
-	ClientIP   netip.Addr   // the peer of the connection (or of the PROXY header)
-	Peer       string       // ClientIP as text
-	Unlisted   bool         // Peer is not added to X-Forwarded-For
-	Router     string       // qualified name; empty when no route matched
-	Rule       string       // of the router, as written
-	Service    string       // that the router names
-	Leaf       string       // that was asked in the end: a load balancer, or one of the gateway's own; empty: none
-	Server     string       // URL of the server that was tried last
-	Sent       time.Time    // when that server was given the request; where that matters
-	Found      http.Handler // what serves the request, when pages for errors stand between; nil: nothing
-	RequestID  string       // of the middleware requestID
-	User       string       // who authenticated, if anybody did
-	Auth       Verdict      // of the last middleware that asked who it was
-	Limit      Verdict      // of the last middleware that counts requests
-	Attempts   int          // of the middleware retry; 0 without it
-	Classes    bool         // the client is told the class of a failure
+	Host       string             // as asked for: lower case, without port
+	ClientIP   netip.Addr         // the peer of the connection (or of the PROXY header)
+	Peer       string             // ClientIP as text
+	Unlisted   bool               // Peer is not added to X-Forwarded-For
+	Router     string             // qualified name; empty when no route matched
+	Rule       string             // of the router, as written
+	Service    string             // that the router names
+	Leaf       string             // that was asked in the end: a load balancer, or one of the gateway's own; empty: none
+	Server     string             // URL of the server that was tried last
+	Sent       time.Time          // when that server was given the request; where that matters
+	Found      http.Handler       // what serves the request, when pages for errors stand between; nil: nothing
+	RequestID  string             // of the middleware requestID
+	User       string             // who authenticated, if anybody did
+	Identity   *identity.Identity // all that is known of who that is; nil: nothing
+	Auth       Verdict            // of the last middleware that asked who it was
+	Limit      Verdict            // of the last middleware that counts requests
+	Attempts   int                // of the middleware retry; 0 without it
+	Classes    bool               // the client is told the class of a failure
 	// Origin is what the server that was tried last has answered, where that is watched.
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
@@ -185,6 +188,26 @@ func (rec *Record) SetUser(name string) {
 	if rec != nil {
 		rec.User = name
 	}
+}
+
+// SetIdentity notes who sends the request, beside what is known already. Whoever decides by
+// it, or forwards it, asks the record. It accepts a nil Record.
+func (rec *Record) SetIdentity(who *identity.Identity) {
+	if rec == nil || who == nil {
+		return
+	}
+	rec.Identity = rec.Identity.And(who)
+	if who.Subject != "" {
+		rec.User = who.Subject
+	}
+}
+
+// IdentityOf is who sends a request, or nil.
+func IdentityOf(r *http.Request) *identity.Identity {
+	if rec := From(r.Context()); rec != nil {
+		return rec.Identity
+	}
+	return nil
 }
 
 type contextKey struct{}

@@ -68,10 +68,25 @@ func (c *Cache[V]) Get(key Key) (value V, ok bool) {
 	return e.value, true
 }
 
+// Claim keeps a value for a time, if there is none, and tells whether it did.
+func (c *Cache[V]) Claim(key Key, value V, ttl time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.values[key]; ok && c.now().Before(at.Value.(*entry[V]).until) {
+		return false
+	}
+	c.put(key, value, ttl)
+	return true
+}
+
 // Put keeps a value for a time.
 func (c *Cache[V]) Put(key Key, value V, ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.put(key, value, ttl)
+}
+
+func (c *Cache[V]) put(key Key, value V, ttl time.Duration) {
 	if at, ok := c.values[key]; ok {
 		c.remove(at)
 	}

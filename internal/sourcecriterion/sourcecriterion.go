@@ -27,6 +27,9 @@ type Criterion struct {
 	RequestHeaderName string `json:"requestHeaderName,omitempty"`
 	// RequestHost makes every host that is asked for a source.
 	RequestHost bool `json:"requestHost,omitempty"`
+	// Consumer makes every consumer a source, as a middleware in front has found out; who is
+	// none is a source by the name of the user, and all others are one source together.
+	Consumer bool `json:"consumer,omitempty"`
 }
 
 // Source stands for one source. It is an address, or a hash of what the client has
@@ -42,16 +45,18 @@ func (c *Criterion) Resolver(otherwise Criterion) (func(*http.Request) Source, e
 		c = &otherwise
 	}
 	given := 0
-	for _, is := range []bool{c.IPStrategy != nil, c.RequestHeaderName != "", c.RequestHost} {
+	for _, is := range []bool{c.IPStrategy != nil, c.RequestHeaderName != "", c.RequestHost, c.Consumer} {
 		if is {
 			given++
 		}
 	}
 	switch {
 	case given > 1:
-		return nil, errors.New("only one of ipStrategy, requestHeaderName and requestHost can be given")
+		return nil, errors.New("only one of ipStrategy, requestHeaderName, requestHost and consumer can be given")
 	case c.RequestHost:
 		return ofHost, nil
+	case c.Consumer:
+		return ofConsumer, nil
 	case c.RequestHeaderName != "":
 		if !headername.Valid(c.RequestHeaderName) {
 			return nil, fmt.Errorf("requestHeaderName: %q is no name of a header", c.RequestHeaderName)
@@ -74,6 +79,17 @@ func ofAddr(addr netip.Addr) Source {
 		return Source{}
 	}
 	return addr.As16()
+}
+
+func ofConsumer(r *http.Request) Source {
+	switch who := record.IdentityOf(r); {
+	case who == nil:
+		return Source{}
+	case who.Consumer != nil:
+		return ofText("consumer\x00" + who.Consumer.Name)
+	default:
+		return ofText(who.Method + "\x00" + who.Subject)
+	}
 }
 
 func ofHost(r *http.Request) Source {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fairway/internal/clientip"
+	"fairway/internal/identity"
 	"fairway/internal/record"
 )
 
@@ -69,5 +70,31 @@ func TestResolver_NamesTheFaultyOption(t *testing.T) {
 		if _, err := c.Resolver(Criterion{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %s", err, want)
 		}
+	}
+}
+
+func TestResolver_Consumers(t *testing.T) {
+	source, err := (&Criterion{Consumer: true}).Resolver(Criterion{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(who *identity.Identity) Source {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		return source(r.WithContext(record.With(r.Context(), &record.Record{Identity: who})))
+	}
+	ann := &identity.Consumer{Name: "ann@file"}
+	all := []Source{
+		of(ann.Of("apiKey", "x")), of(&identity.Identity{Method: "basicAuth", Subject: "ann@file"}), of(&identity.Identity{Method: "jwt", Subject: "ann@file"}), of(nil),
+		of((&identity.Consumer{Name: "bob@file"}).Of("apiKey", "x")),
+	}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if a == b {
+				t.Errorf("source %d is that of another", i)
+			}
+		}
+	}
+	if of(ann.Of("apiKey", "x")) != of(ann.Of("jwt", "y")) {
+		t.Error("one consumer is two sources")
 	}
 }

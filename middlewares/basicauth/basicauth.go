@@ -14,9 +14,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/answer"
+	"fairway/internal/consumers"
 	"fairway/internal/freshfile"
 	"fairway/internal/headername"
 	"fairway/internal/htpasswd"
+	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/internal/secret"
 	"fairway/middlewares"
@@ -26,12 +28,15 @@ import (
 type Config struct {
 	// Users lists the users as "name:hash", the way `htpasswd -nB name` prints them;
 	// bcrypt, MD5-crypt and {SHA} hashes are understood. In a compose file every "$"
-	// is written twice. At least one user, here or in usersFile, is required.
+	// is written twice. At least one user, here or in usersFile, is required, unless
+	// consumers are let in.
 	Users []secret.String `json:"users,omitempty"`
 	// UsersFile is the path of a file with one "name:hash" per line. A user that users
 	// lists as well has the hash given there. The file is read again within a second of
 	// a change; while what is in it is not usable, its last good content stays in force.
 	UsersFile string `json:"usersFile,omitempty"`
+	// Consumers lets consumers in as well, by their credentials. Default false.
+	Consumers bool `json:"consumers,omitempty"`
 	// Realm is the name of the protected area that browsers show when they ask for the
 	// password. Default "traefik".
 	Realm string `json:"realm,omitempty"`
@@ -50,6 +55,8 @@ func (c *Config) SetDefaults() { c.Realm = defaultRealm }
 
 type handler struct {
 	users        func() *htpasswd.Verifier
+	known        *consumers.Live
+	consumers    bool // are let in by their credentials
 	challenge    string
 	removeHeader bool
 	headerField  string
@@ -73,6 +80,8 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	}
 	return &handler{
 		users:        users,
+		known:        env.Consumers,
+		consumers:    c.Consumers,
 		challenge:    `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `"`,
 		removeHeader: c.RemoveHeader,
 		headerField:  c.HeaderField,
@@ -106,7 +115,7 @@ func (c *Config) verifier(file []byte) (*htpasswd.Verifier, error) {
 	if err := c.add(users); err != nil {
 		return nil, err
 	}
-	if len(users) == 0 {
+	if len(users) == 0 && !c.Consumers {
 		return nil, errors.New("users or usersFile must name one user at least")
 	}
 	return htpasswd.NewVerifier(users), nil
@@ -129,7 +138,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "basicAuth: no credentials were sent")
 		return
 	}
-	ok, err := h.users().Verify(r.Context(), user, password)
+	who, err := h.verify(r.Context(), user, password)
 	switch {
 	case errors.Is(err, context.Canceled):
 		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "basicAuth: the client has gone before its password was checked")
@@ -137,13 +146,31 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.refuse(w, r, "basicAuth: the time was over before the password was checked")
 		return
-	case !ok:
+	case who == nil:
 		h.refuse(w, r, "basicAuth: wrong user or password")
 		return
 	}
 	rec.SetAuth(true)
-	rec.SetUser(user)
+	rec.SetIdentity(who)
 	h.next.ServeHTTP(w, h.forward(r, user))
+}
+
+// verify returns who has this name and password, or nil. The error is that of ctx.
+func (h *handler) verify(ctx context.Context, user, password string) (*identity.Identity, error) {
+	ok, err := h.users().Verify(ctx, user, password)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		return h.known.Now().User("basicAuth", user), nil
+	case !h.consumers:
+		return nil, nil
+	}
+	c, err := h.known.Now().Verify(ctx, user, password)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return c.Of("basicAuth", user), nil
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, cause string) {

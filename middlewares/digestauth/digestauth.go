@@ -20,6 +20,7 @@ import (
 	"path"
 	"strings"
 
+	"fairway/internal/consumers"
 	"fairway/internal/headername"
 	"fairway/internal/record"
 	"fairway/internal/secret"
@@ -68,6 +69,7 @@ var algorithms = []algorithm{
 
 type handler struct {
 	users        func() *users
+	known        *consumers.Live
 	nonces       *nonces
 	realm        string
 	opaque       string
@@ -89,7 +91,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	}
 	kept, _ := env.Keep(func() any { return newNonces() }).(*nonces)
 	return &handler{
-		users: users, nonces: kept, realm: c.realm(), opaque: kept.sign("opaque", c.realm()),
+		users: users, known: env.Consumers, nonces: kept, realm: c.realm(), opaque: kept.sign("opaque", c.realm()),
 		removeHeader: c.RemoveHeader, headerField: c.HeaderField, next: next,
 	}, nil
 }
@@ -111,7 +113,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec := record.From(r.Context())
 	rec.SetAuth(true)
-	rec.SetUser(user)
+	rec.SetIdentity(h.known.Now().User("digestAuth", user))
 	h.next.ServeHTTP(w, h.forward(r, user))
 }
 

@@ -117,12 +117,12 @@ func (ex *example) build(ctx context.Context, t *testing.T, next http.Handler) h
 
 func (ex *example) buildFrom(ctx context.Context, t *testing.T, around *surroundings, next http.Handler) http.Handler {
 	t.Helper()
-	name, cfg := decode(t, around.inside(ex.labels), reflect.New(ex.typ).Interface().(middlewares.Config))
-	handler, err := cfg.New(ctx, Env(name), next)
+	env, cfg := decode(t, around.inside(ex.labels), reflect.New(ex.typ).Interface().(middlewares.Config))
+	handler, err := cfg.New(ctx, env, next)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler
+	return withRecord(t, ex.archive, withCertificate(t, ex.archive, handler))
 }
 
 // leavesNothing checks that an instance ends with its context.

@@ -1,12 +1,19 @@
 package middlewarestest
 
 import (
+	"net/http"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/traefik/paerser/parser"
+	"golang.org/x/tools/txtar"
 
+	"fairway/internal/consumers"
+	"fairway/internal/identity"
+	"fairway/internal/record"
 	"fairway/middlewares"
 )
 
@@ -14,13 +21,18 @@ const labelRoot = "fairway"
 
 // decode reads labels of the form "fairway.http.middlewares.NAME.KIND.option=value"
 // and returns the name and a Config of the type of empty. The kind is whatever the
-// labels say; that the catalog knows it under this name is for Conform to check.
-func decode(t testing.TB, text string, empty middlewares.Config) (name string, cfg middlewares.Config) {
+// labels say; that the catalog knows it under this name is for Conform to check. Consumers
+// may be there as well.
+func decode(t testing.TB, text string, empty middlewares.Config) (env middlewares.Env, cfg middlewares.Config) {
 	t.Helper()
-	labels := map[string]string{}
-	kind := ""
+	labels, known := map[string]string{}, map[string]string{}
+	name, kind := "", ""
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if strings.HasPrefix(key, labelRoot+".http.consumers.") {
+			known[key] = value
+			continue
+		}
 		parts := strings.Split(key, ".")
 		if !ok || len(parts) < 5 || !strings.HasPrefix(key, labelRoot+".http.middlewares.") {
 			t.Fatalf("not a label of a middleware: %q", line)
@@ -33,7 +45,74 @@ func decode(t testing.TB, text string, empty middlewares.Config) (name string, c
 		t.Fatalf("decode labels: %v", err)
 	}
 	entry := root.Elem().FieldByName("HTTP").FieldByName("Middlewares").MapIndex(reflect.ValueOf(name))
-	return name, entry.Elem().Field(0).Interface().(middlewares.Config)
+	env = Env(name)
+	env.Consumers.Store(registry(t, known))
+	return env, entry.Elem().Field(0).Interface().(middlewares.Config)
+}
+
+// registry has the consumers of labels.
+func registry(t testing.TB, labels map[string]string) *consumers.Registry {
+	t.Helper()
+	return consumers.New(consumersOf(t, labels), func(name string, err error) { t.Fatalf("consumer %s: %v", name, err) })
+}
+
+func consumersOf(t testing.TB, labels map[string]string) map[string]*consumers.Config {
+	t.Helper()
+	var root struct {
+		HTTP struct {
+			Consumers map[string]*consumers.Config
+		}
+	}
+	if err := parser.Decode(labels, &root, labelRoot); err != nil {
+		t.Fatalf("decode labels: %v", err)
+	}
+	all := map[string]*consumers.Config{}
+	for name, c := range root.HTTP.Consumers {
+		all[name+"@docker"] = c
+	}
+	return all
+}
+
+// identityIn is who the section consumer of an example says that sends the request: the name
+// of a consumer of its labels. nil: it does not say.
+func identityIn(t testing.TB, ar *txtar.Archive) *identity.Identity {
+	t.Helper()
+	text, ok := find(ar, "consumer")
+	if !ok {
+		return nil
+	}
+	labels := map[string]string{}
+	for line := range strings.Lines(section(t, ar, "labels")) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && strings.HasPrefix(key, labelRoot+".http.consumers.") {
+			labels[key] = value
+		}
+	}
+	name := strings.TrimSpace(text) + "@docker"
+	c := consumersOf(t, labels)[name]
+	if c == nil {
+		t.Fatalf("the labels have no consumer %q", name)
+	}
+	return (&identity.Consumer{Name: name, Groups: c.Groups, Plan: c.Plan, Labels: c.Labels}).Of("apiKey", "")
+}
+
+// withRecord has requests come with a record, as those of the gateway do.
+func withRecord(t testing.TB, ar *txtar.Archive, next http.Handler) http.Handler {
+	t.Helper()
+	who := identityIn(t, ar)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if record.From(r.Context()) == nil {
+			rec := &record.Record{Start: time.Now(), Host: r.Host}
+			rec.ClientIP = clientAddress(r)
+			rec.SetIdentity(who)
+			r = r.WithContext(record.With(r.Context(), rec))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func clientAddress(r *http.Request) netip.Addr {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return at.Addr()
 }
 
 // catalogOf returns a new *struct{ HTTP struct{ Middlewares map[string]*struct{ Kind

@@ -3,6 +3,7 @@ package middlewarestest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/consumers"
 	"fairway/middlewares"
 )
 
@@ -29,7 +31,9 @@ func Env(name string) middlewares.Env {
 		Service: func(name string) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }), nil
 		},
-		Keep: func(first func() any) any { return first() },
+		Keep:      func(first func() any) any { return first() },
+		Consumers: &consumers.Live{},
+		Start:     func(func(context.Context)) {},
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r = r.Clone(r.Context())

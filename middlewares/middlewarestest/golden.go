@@ -11,7 +11,8 @@
 // Optional are "-- service --", the raw response of the service (else 200 "ok"),
 // "-- error --", the error of New, which replaces request, upstream and response, and
 // "-- server NAME --", the raw response of another server, which the labels name so;
-// what it was asked is then in "-- asked --". "-- client.pem --" is the certificate of
+// what it was asked is then in "-- asked --". "-- consumer --" is who sends the request, one
+// of the consumers that the labels name, too. "-- client.pem --" is the certificate of
 // a client over TLS. A section of any other name is a file that lies in the working
 // directory, which is a temporary one. `go test -update` writes asked, upstream,
 // response and error.
@@ -83,16 +84,16 @@ func check(t *testing.T, file string, ar *txtar.Archive, results map[string]stri
 func run(t *testing.T, ar *txtar.Archive, newConfig func() middlewares.Config) map[string]string {
 	t.Helper()
 	around := enter(t, ar)
-	name, cfg := decode(t, around.inside(section(t, ar, "labels")), newConfig())
+	env, cfg := decode(t, around.inside(section(t, ar, "labels")), newConfig())
 	service := &service{answer: "HTTP/1.1 200 OK\n\nok"}
 	if answer, ok := find(ar, "service"); ok {
 		service.answer = answer
 	}
-	handler, err := cfg.New(t.Context(), Env(name), service)
+	handler, err := cfg.New(t.Context(), env, service)
 	if err != nil {
 		return map[string]string{"error": err.Error() + "\n"}
 	}
-	handler = withCertificate(t, ar, handler)
+	handler = withRecord(t, ar, withCertificate(t, ar, handler))
 	response := exchange(t, handler, signed(t, handler, section(t, ar, "request")))
 	results := map[string]string{"upstream": unsigned(service.seen()), "response": unsigned(around.outside(response))}
 	if len(around.servers) > 0 {

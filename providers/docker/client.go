@@ -18,7 +18,9 @@ import (
 // newClient makes the client of one endpoint. It does not connect.
 func (c *Config) newClient(address string) (*client.Client, error) {
 	u, err := url.Parse(address)
-	if err != nil {
+	if wrong, ok := errors.AsType[*url.Error](err); ok {
+		return nil, wrong.Err // the rest repeats the address, and a password in it
+	} else if err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{ResponseHeaderTimeout: time.Duration(c.HTTPClientTimeout)}

@@ -107,11 +107,11 @@ func (c *Config) New(log logrus.FieldLogger) (providers.Provider, error) {
 	for _, address := range c.Endpoint {
 		client, err := c.newClient(address)
 		if err != nil {
-			return nil, fmt.Errorf("endpoint %s: %w", address, err)
+			return nil, fmt.Errorf("endpoint %s: %w", secret.URL(address), err)
 		}
 		p.endpoints = append(p.endpoints, &endpoint{
 			address: address, client: client, config: c,
-			log: log.WithField("endpoint", address), local: isLocal(address), own: ownID(),
+			log: log.WithField("endpoint", secret.URL(address)), local: isLocal(address), own: ownID(),
 		})
 	}
 	if len(p.endpoints) == 0 {

@@ -21,6 +21,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/config/labels"
+	"fairway/internal/secret"
 )
 
 // endpoint follows one Docker engine. Its fields below the line belong to the
@@ -69,7 +70,7 @@ func (e *endpoint) run(ctx context.Context, show func(view)) {
 		err = withAdvice(err, e.address)
 		e.log.WithError(err).WithField("retry", pause).Warn("docker engine cannot be followed; its last known state stays in force")
 		show(e.view(&dynamic.Problem{
-			Severity: dynamic.Error, Provider: "docker", Source: e.address,
+			Severity: dynamic.Error, Provider: "docker", Source: secret.URL(e.address), Blind: true,
 			Reason: fmt.Sprintf("the engine cannot be followed, its last known state stays in force: %v", err),
 		}))
 		select {

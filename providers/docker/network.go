@@ -14,6 +14,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/nearest"
+	"fairway/internal/secret"
 )
 
 // prepare learns, from a full list, what choosing addresses needs: the networks
@@ -48,7 +49,7 @@ func (e *endpoint) checkNetwork(all []facts) {
 		}
 	}
 	e.nowhere = &dynamic.Problem{
-		Severity: dynamic.Warning, Source: e.address, Key: "providers.docker.network",
+		Severity: dynamic.Warning, Source: secret.URL(e.address), Key: "providers.docker.network",
 		Reason: fmt.Sprintf("no container is in the network %q", wanted), Nearest: nearest.Name(wanted, slices.Sorted(maps.Keys(names))),
 	}
 }

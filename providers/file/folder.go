@@ -172,7 +172,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 		return err
 	}
 	lines := map[string]int{}
-	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports"} {
+	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports", dynamic.KindConsumer: "consumers"} {
 		for _, name := range tree.Names("http", section) {
 			lines[kind+name] = tree.Line("http", section, name)
 		}
@@ -207,7 +207,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 	out, secure := dynamic.NewHTTP(0), &dynamic.TLS{Options: map[string]*certs.Options{}, Stores: map[string]*certs.Store{}}
 	var problems []dynamic.Problem
 	if f.broken != nil {
-		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error()})
+		problems = append(problems, dynamic.Problem{Severity: dynamic.Error, Source: cmp.Or(f.config.Filename, f.config.Directory), Reason: "cannot be read: " + f.broken.Error(), Blind: true})
 	}
 	owner := map[string]string{}
 	for _, path := range slices.Sorted(maps.Keys(f.files)) {
@@ -217,6 +217,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, add(out.Services, d.http.Services, dynamic.KindService, path, owner)...)
 			problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
 			problems = append(problems, add(out.ServersTransports, d.http.ServersTransports, dynamic.KindTransport, path, owner)...)
+			problems = append(problems, add(out.Consumers, d.http.Consumers, dynamic.KindConsumer, path, owner)...)
 		}
 		if d.tls != nil {
 			secure.Certificates = append(secure.Certificates, d.tls.Certificates...)

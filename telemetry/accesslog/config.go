@@ -100,8 +100,8 @@ type FieldModes struct {
 func (f *FieldModes) SetDefaults() { f.DefaultMode = modeNames[keep] }
 
 // HeaderModes say which headers are written. Those that carry credentials, as
-// Authorization, Cookie, and what has token, secret or password in its name, are written
-// REDACTED unless Names has them with keep.
+// Authorization, Cookie, and what has a word like token, secret, password, key or auth in its
+// name, are written REDACTED unless Names has them with keep.
 type HeaderModes struct {
 	// DefaultMode of the headers that Names does not mention: keep, drop or redact. It
 	// does not concern those that a template names. Default: drop.

@@ -106,12 +106,12 @@ func TestTail(t *testing.T) {
 	l := New(3)
 	l.Observe(exchange(200, time.Millisecond, "/nobody/looks"))
 	failed := exchange(502, 1500*time.Microsecond, "/a%20b?token=secret&flag&x=1")
-	failed.Record.Fail("dial 10.0.0.2:80: refused")
+	failed.Record.Fail("dial http://u:p@10.0.0.2:80: refused")
 	l.Observe(failed)
 	list, _ := l.After(0)
 	want := []Request{{
 		ID: 1, Time: failed.Record.Start.Add(failed.Duration), Method: "GET", Scheme: "http", Host: "example.com", Path: "/a%20b?token=…&flag&x=…", Status: 502, Millis: 1.5, Bytes: 7,
-		EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Server: "http://u:xxxxx@10.0.0.2:80", Client: "192.0.2.1", Cause: "dial 10.0.0.2:80: refused",
+		EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Server: "http://u:xxxxx@10.0.0.2:80", Client: "192.0.2.1", Cause: "dial http://u:xxxxx@10.0.0.2:80: refused",
 	}}
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -124,8 +124,8 @@ func TestTail(t *testing.T) {
 	if len(list) != 2 || list[0].ID != 4 || list[1].Path != "/3" {
 		t.Errorf("got %+v", list)
 	}
-	if all, _ := l.After(0); len(all) != 3 || all[0].ID != 3 {
-		t.Errorf("got %+v", all)
+	if all, _ := l.After(0); len(all) != 4 || all[0].ID != 1 || all[1].ID != 3 {
+		t.Errorf("the failure and the last three: got %+v", all)
 	}
 	end()
 	end()
@@ -150,6 +150,34 @@ func TestTail_IsBounded(t *testing.T) {
 		l.Observe(exchange(200, 0, "/"))
 		if again, _ := l.After(mostPerSecond); len(again) != 1 {
 			t.Errorf("in the next second: got %d", len(again))
+		}
+	})
+}
+
+// TestTail_KeepsFailures, however many others pass.
+func TestTail_KeepsFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(50)
+		defer l.Read()()
+		for i := range 3 {
+			for range 2 * mostPerSecond {
+				l.Observe(exchange(200, 0, "/"))
+			}
+			l.Observe(exchange(500, 0, fmt.Sprint("/failed", i)))
+			time.Sleep(time.Second)
+		}
+		list, missed := l.After(0)
+		var failed []string
+		for i, r := range list {
+			if r.Status == 500 {
+				failed = append(failed, r.Path)
+			}
+			if i > 0 && r.ID <= list[i-1].ID {
+				t.Errorf("%d comes behind %d", r.ID, list[i-1].ID)
+			}
+		}
+		if got := strings.Join(failed, ""); got != "/failed0/failed1/failed2" || len(list) != 53 || missed != 3*mostPerSecond {
+			t.Errorf("got %s among %d, %d missed", got, len(list), missed)
 		}
 	})
 }

@@ -1,7 +1,9 @@
 package live
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,24 +35,60 @@ type Request struct {
 }
 
 // mostPerSecond bounds what the tail costs under load: further requests of a second are
-// only counted.
+// only counted. Failures have as many of their own.
 const mostPerSecond = 100
 
 // longest is how much of a text is kept.
 const longest = 512
 
 // tail has the last requests: those that have failed always, the others while somebody
-// looks at them.
+// looks at them. Failures are kept apart, so that no other requests take their place.
 type tail struct {
-	size    int // 0: none are kept
+	size    int // of each list; 0: none are kept
 	readers atomic.Int64
-	second  atomic.Int64
-	taken   atomic.Int64 // in that second
 	missed  atomic.Uint64
 
-	mu   sync.Mutex
+	failures, others quota
+
+	mu     sync.Mutex
+	last   uint64 // identifier of the last
+	failed last
+	passed last
+}
+
+// quota bounds how many requests of one second are kept.
+type quota struct{ second, taken atomic.Int64 }
+
+func (q *quota) take() bool {
+	if now := time.Now().Unix(); q.second.Swap(now) != now {
+		q.taken.Store(0)
+	}
+	return q.taken.Add(1) <= mostPerSecond
+}
+
+// last has the last requests of a kind, the oldest first.
+type last struct {
 	list []Request // a ring
-	next uint64    // identifier of the next
+	next int
+}
+
+func (l *last) add(r Request, size int) {
+	if len(l.list) < size {
+		l.list = append(l.list, r)
+		return
+	}
+	l.list[l.next] = r
+	l.next = (l.next + 1) % size
+}
+
+// after adds those behind one.
+func (l *last) after(id uint64, to []Request) []Request {
+	for i := range l.list {
+		if r := &l.list[(l.next+i)%len(l.list)]; r.ID > id {
+			to = append(to, *r)
+		}
+	}
+	return to
 }
 
 func (t *tail) add(e *telemetry.Exchange) {
@@ -58,26 +96,23 @@ func (t *tail) add(e *telemetry.Exchange) {
 	if t.size == 0 || !failed && t.readers.Load() == 0 {
 		return
 	}
-	if now := time.Now().Unix(); t.second.Swap(now) != now {
-		t.taken.Store(0)
+	of, into := &t.others, &t.passed
+	if failed {
+		of, into = &t.failures, &t.failed
 	}
-	if t.taken.Add(1) > mostPerSecond {
+	if !of.take() {
 		t.missed.Add(1)
 		return
 	}
-	t.keep(requestOf(e))
+	t.keep(requestOf(e), into)
 }
 
-func (t *tail) keep(r Request) {
+func (t *tail) keep(r Request, into *last) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r.ID = t.next + 1
-	if len(t.list) < t.size {
-		t.list = append(t.list, r)
-	} else {
-		t.list[t.next%uint64(t.size)] = r
-	}
-	t.next++
+	t.last++
+	r.ID = t.last
+	into.add(r, t.size)
 }
 
 // requestOf copies what is shown: the strings of an exchange end with it.
@@ -90,7 +125,7 @@ func requestOf(e *telemetry.Exchange) Request {
 	return Request{
 		Time: rec.Start.Add(e.Duration), Method: short(r.Method), Scheme: scheme, Host: short(r.Host), Path: short(shown(r.URL)), Status: e.Status,
 		Millis: float64(e.Duration.Microseconds()) / 1000, Bytes: e.Written, EntryPoint: rec.EntryPoint, Router: rec.Router, Service: rec.Service,
-		Server: secret.URL(rec.Server), Client: short(rec.Peer), User: short(rec.User), Cause: short(rec.Cause), RequestID: short(rec.RequestID),
+		Server: secret.URL(rec.Server), Client: short(rec.Peer), User: short(rec.User), Cause: short(secret.Text(rec.Cause)), RequestID: short(rec.RequestID),
 	}
 }
 
@@ -136,11 +171,8 @@ func (l *Live) Read() (end func()) {
 func (l *Live) After(id uint64) (list []Request, missed uint64) {
 	t := &l.tail
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range uint64(len(t.list)) {
-		if r := &t.list[(t.next+i)%uint64(len(t.list))]; r.ID > id {
-			list = append(list, *r)
-		}
-	}
+	list = t.passed.after(id, t.failed.after(id, nil))
+	t.mu.Unlock()
+	slices.SortFunc(list, func(a, b Request) int { return cmp.Compare(a.ID, b.ID) })
 	return list, t.missed.Load()
 }

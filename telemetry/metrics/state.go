@@ -67,7 +67,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
 		updates:       desc("provider_updates_total", "How often a provider has told something new.", "provider"),
 		updated:       desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
-		running:       desc("provider_up", "Whether a provider runs: 1, or 0 while it waits to be started again.", "provider"),
+		running:       desc("provider_up", "Whether a provider sees what there is: 1, or 0 while it waits to be started again, or tries again by itself.", "provider"),
 		refused:       desc("entrypoint_refused_total", "Requests that an entry point has refused before they were any, by HTTP/1: against the rules, too long, or too slow. They count in no other metric.", "entrypoint", "status"),
 		logDropped:    desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow, or the collector away."),
 		ownLogDropped: desc("log_dropped_lines_total", "Lines of the log of fairway itself that were lost, because the disk was full or slow, or nobody read them."),

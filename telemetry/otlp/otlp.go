@@ -110,7 +110,7 @@ func (h *HTTP) client(path string) (*HTTPClient, error) {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("http.endpoint: %q is no URL", endpoint)
+		return nil, fmt.Errorf("http.endpoint: %q is no URL", secret.URL(endpoint))
 	}
 	if u.Path == "" {
 		u.Path = path

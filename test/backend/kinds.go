@@ -11,6 +11,16 @@ import (
 // kinds are answers that middlewares have something to do with.
 func kinds(mux *http.ServeMux) {
 	mux.HandleFunc("/auth", auth)
+	mux.HandleFunc("/introspect", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"active":%v,"sub":"17"}`, clientIn(r) && r.PostFormValue("token") == "good")
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if !clientIn(r) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = fmt.Fprint(w, `{"access_token":"t0ken","token_type":"Bearer","expires_in":60}`)
+	})
 	mux.HandleFunc("/text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("worth compressing ", 500)) })
 	mux.HandleFunc("/untyped", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = nil
@@ -23,6 +33,12 @@ func kinds(mux *http.ServeMux) {
 		fmt.Fprint(w, "as you like")
 	})
 	mux.Handle("/flaky", &flaky{tries: map[string]int{}})
+}
+
+// clientIn tells whether a client of OAuth has shown who it is.
+func clientIn(r *http.Request) bool {
+	id, password, _ := r.BasicAuth()
+	return id == "gateway" && password == "s3cret"
 }
 
 // auth lets those pass who say the word.

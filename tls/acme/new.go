@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/nearest"
+	"fairway/internal/secret"
 )
 
 // New checks everything and reads local files. It neither dials nor writes. The Resolver is
@@ -120,7 +121,7 @@ func (c *Config) complete() {
 // check finds what is wrong.
 func (c *Config) check() error {
 	if u, err := url.Parse(c.CAServer); err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("caServer: %q is no https URL", c.CAServer)
+		return fmt.Errorf("caServer: %q is no https URL", secret.URL(c.CAServer))
 	}
 	if keyTypes[c.KeyType] == "" {
 		known := slices.Sorted(maps.Keys(keyTypes))

@@ -2,16 +2,13 @@
 import { html } from "../html.js";
 import { useData } from "../store.js";
 import { Facts, Nothing, Status, Wait } from "../parts.js";
-import { date, until } from "../words.js";
-
-const day = 86400e3;
+import { date, runsOutSoon, until } from "../words.js";
 
 function state(c) {
   if (c.error) return c.notAfter && new Date(c.notAfter) > Date.now() ? "warning" : "error";
   if (!c.notAfter) return c.ordering ? "being ordered" : "waiting";
-  const left = new Date(c.notAfter) - Date.now();
-  if (left < 0) return "error";
-  return left < 7 * day ? "warning" : "good";
+  if (new Date(c.notAfter) < Date.now()) return "error";
+  return runsOutSoon(c) ? "warning" : "good";
 }
 
 const words = { good: "enabled", warning: "warning", error: "error" };

@@ -2,15 +2,32 @@
 // was written of it.
 import { html } from "../html.js";
 import { useData } from "../store.js";
-import { Facts, link, Name, Nothing, Panel, qualified, Servers, Status, Wait, Way } from "../parts.js";
+import { Facts, link, Name, Nothing, Panel, qualified, reached, Servers, Status, Wait, Way } from "../parts.js";
 import { Options } from "../options.js";
 import { millis, rate } from "../words.js";
 
 const path = (kind, name) => `http/${kind}/${encodeURIComponent(name)}`;
 
 // What is shown apart, and is no option.
-const own = ["name", "provider", "status", "error", "using", "usedBy", "type", "source", "load", "servers", "serverStatus", "parts", "priorityStr"];
+const own = ["name", "provider", "status", "error", "using", "usedBy", "type", "source", "load", "servers", "serverStatus", "parts", "pool", "priorityStr", "defaults", "addedMiddlewares"];
 const written = (object) => Object.fromEntries(Object.entries(object).filter(([name]) => !own.includes(name)));
+
+// apart is what somebody wrote of a router, and what is so by default or by its entry points.
+function apart(router) {
+  const all = written(router);
+  const byDefault = {};
+  for (const name of router.defaults ?? []) {
+    if (name in all) byDefault[name] = all[name];
+    delete all[name];
+  }
+  const added = router.addedMiddlewares ?? [];
+  if (added.length) {
+    byDefault.middlewares = added;
+    all.middlewares = all.middlewares.slice(added.length);
+    if (!all.middlewares.length) delete all.middlewares;
+  }
+  return [all, byDefault];
+}
 
 function Head({ kind, of }) {
   return html`<h1>${of.name} <${Status} of=${of.status} /></h1>
@@ -27,25 +44,21 @@ function Head({ kind, of }) {
 
 function ways(router, service) {
   const name = qualified(router.service ?? "", router);
-  const steps = [
+  return [
     { what: "entry points", name: (router.entryPoints ?? []).join(", ") || "none", look: router.entryPoints?.length ? "" : "bad" },
     { what: "router", name: router.name, more: html`<code>${router.rule}</code>`, look: router.status === "disabled" ? "bad" : "here" },
     ...(router.middlewares ?? []).map((m) => ({ what: "middleware", name: m, href: link("middlewares", qualified(m, router)) })),
-    { what: "service", name, href: link("services", name), more: service?.type, look: service?.status === "disabled" ? "bad" : "" },
+    ...reached(service?.pool ?? { ...service, name, middlewares: (service?.middlewares ?? []).map((m) => ({ name: qualified(m, service) })), parts: [] }),
   ];
-  for (const s of (service?.servers ?? []).slice(0, 8)) {
-    steps.push({ what: "server", name: s.url, more: `${s.up ? "up" : "down"}, ${s.inFlight} under way`, look: s.up ? "good end" : "bad end" });
-  }
-  if (service?.servers?.length > 8) steps.push({ what: "servers", name: `and ${service.servers.length - 8} more`, look: "end" });
-  for (const part of service?.parts ?? []) steps.push({ what: "service", name: part, href: link("services", part), look: "end" });
-  return steps;
 }
 
 function RouterShown({ of }) {
   const service = useData(of.service && path("services", qualified(of.service, of)), 5);
+  const [said, byDefault] = apart(of);
   return html`<${Head} of=${of} />
     <${Panel} title="The way of a request" wide><${Way} steps=${ways(of, service.data)} /><//>
-    <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="routers" value=${written(of)} /><//>`;
+    <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="routers" value=${said} /><//>
+    ${Object.keys(byDefault).length > 0 && html`<${Panel} title="In force by default" note="nobody wrote it there" wide><${Options} kind="routers" value=${byDefault} /><//>`}`;
 }
 
 export function Router({ name }) {
@@ -62,7 +75,7 @@ function UsedBy({ of }) {
 export function Service({ name }) {
   return html`<${Wait} title=${name} answer=${useData(path("services", name), 5)}>${(of) => html`<${Head} of=${of} />
     ${of.servers?.length > 0 && html`<${Panel} title="Servers" wide><${Servers} of=${of.servers} /><//>`}
-    ${of.parts?.length > 0 && html`<${Panel} title="Made of"><ul class="rows">${of.parts.map((p) => html`<li key=${p}><${Name} kind="services" name=${p} /></li>`)}</ul><//>`}
+    ${of.parts?.length > 0 && html`<${Panel} title="Made of" wide><${Way} steps=${reached(of.pool ?? { ...of, servers: [], parts: of.parts.map((name) => ({ name })) })} /><//>`}
     <${UsedBy} of=${of} />
     <${Panel} title="As it was written" note=${of.source} wide><${Options} kind="services" value=${written(of)} /><//>`}<//>`;
 }

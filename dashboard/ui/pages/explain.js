@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { useEffect, useState } from "../lib/hooks.js";
 import { get, useData } from "../store.js";
 import { priority } from "../words.js";
-import { link, Matched, Name, Nothing, Panel, Servers, Way } from "../parts.js";
+import { link, Matched, middlewareStep, Name, Nothing, Panel, reached, Servers, Way } from "../parts.js";
 
 function Considered({ of }) {
   return html`<li class="considered">
@@ -24,8 +24,8 @@ function Answer({ of }) {
         <${Way} steps=${[
           { what: "entry point", name: of.entryPoint },
           { what: "router", name: w.router, href: link("routers", w.router), look: "here", more: `priority ${priority(w.priority)}` },
-          ...(w.middlewares ?? []).map((m) => ({ what: m.type || "middleware", name: m.name, href: link("middlewares", m.name), look: m.status === "disabled" ? "bad" : "" })),
-          { what: w.service?.type || "service", name: w.service?.name, href: link("services", w.service?.name ?? ""), look: "end" },
+          ...(w.middlewares ?? []).map(middlewareStep),
+          ...(w.service ? reached(w.service) : []),
         ]} />
         <p><${Matched} of=${w.match} /></p>
         <${Servers} of=${w.servers} />`}
@@ -35,6 +35,13 @@ function Answer({ of }) {
     ${!w && !of.lost.length && !of.near.length && html`<${Nothing}>No router has a host like this.<//>`}`;
 }
 
+// whole is an address with its scheme: without one, that which an entry point has.
+async function whole(address) {
+  if (/^https?:\/\//i.test(address)) return address;
+  const { body } = await get("entrypoints");
+  return (body.some((p) => p.speaksTLS) ? "https://" : "http://") + address;
+}
+
 export function Explain({ query }) {
   const [asked, set] = useState({ url: query.url ?? "", method: query.method ?? "GET", entryPoint: query.entryPoint ?? "", client: query.client ?? "", headers: query.headers ?? "" });
   const [answer, take] = useState({});
@@ -42,13 +49,14 @@ export function Explain({ query }) {
   const change = (name) => (e) => set({ ...asked, [name]: e.target.value });
   const ask = (e) => {
     e?.preventDefault();
-    const url = /^https?:\/\//.test(asked.url) ? asked.url : "https://" + asked.url;
-    const params = new URLSearchParams({ url, method: asked.method });
+    const params = new URLSearchParams({ method: asked.method });
     if (asked.entryPoint) params.set("entryPoint", asked.entryPoint);
     if (asked.client) params.set("client", asked.client);
     for (const line of asked.headers.split("\n").filter((l) => l.trim())) params.append("header", line);
     window.history.replaceState(null, "", "#/explain?" + new URLSearchParams(Object.fromEntries(Object.entries(asked).filter(([, v]) => v))));
-    get("explain?" + params).then(({ body }) => take({ data: body }), (error) => take({ error }));
+    whole(asked.url)
+      .then((url) => (params.set("url", url), get("explain?" + params)))
+      .then(({ body }) => take({ data: body }), (error) => take({ error }));
   };
   useEffect(() => {
     if (asked.url) ask();

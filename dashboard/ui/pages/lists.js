@@ -1,58 +1,10 @@
-// Routers, services and middlewares: lists that the server searches, sorts and pages, so that
-// ten thousand are no more to the browser than the hundred that are looked at.
+// Routers, services and middlewares.
 import { html } from "../html.js";
-import { useEffect, useRef, useState } from "../lib/hooks.js";
-import { get, useData, useStore } from "../store.js";
+import { useState } from "../lib/hooks.js";
+import { useData } from "../store.js";
+import { End, plain, Total, usePages } from "../paged.js";
 import { link, Name, Nothing, qualified, Status } from "../parts.js";
 import { millis, rate } from "../words.js";
-
-const perPage = 100;
-const refreshed = 3; // pages; those further down are as they were
-
-const plain = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value));
-
-// usePages has the pages of a list that have been scrolled to.
-function usePages(kind, filter) {
-  const [list, set] = useState({ rows: null });
-  const { state, seconds } = useStore("state", "seconds");
-  const latest = useRef();
-  const key = JSON.stringify(filter);
-  const path = (page, per = perPage) => `http/${kind}?` + new URLSearchParams({ ...plain(filter), page, per_page: per });
-
-  const ask = async (page, per, take) => {
-    const mine = (latest.current = Symbol());
-    try {
-      const { body, next } = await get(path(page, per));
-      if (latest.current === mine) set((before) => take(before, body, next));
-    } catch (error) {
-      if (latest.current === mine) set((before) => ({ ...before, error }));
-    }
-  };
-  useEffect(() => {
-    ask(1, perPage, (_, rows, next) => ({ rows, next }));
-  }, [key]);
-  // The load of rows is others every five seconds.
-  const beat = Math.floor((seconds.at(-1)?.t ?? 0) / 5);
-  useEffect(() => {
-    if (!list.rows) return;
-    const per = Math.min(Math.max(list.rows.length, perPage), refreshed * perPage);
-    ask(1, per, (before, rows, next) => (before.rows.length > per ? { ...before, rows: [...rows, ...before.rows.slice(per)] } : { rows, next: next === 1 ? 1 : Math.ceil(per / perPage) + 1 }));
-  }, [beat, state.change, state.down]);
-  const more = () => {
-    if (list.next > 1) ask(list.next, perPage, (before, rows, next) => ({ rows: [...before.rows, ...rows], next }));
-  };
-  return { ...list, more };
-}
-
-function End({ more }) {
-  const mark = useRef();
-  useEffect(() => {
-    const seen = new IntersectionObserver(([e]) => e.isIntersecting && more(), { rootMargin: "600px" });
-    seen.observe(mark.current);
-    return () => seen.disconnect();
-  });
-  return html`<p ref=${mark}><button type="button" onClick=${more}>More</button></p>`;
-}
 
 function Filters({ filter, set, byEntryPoint }) {
   const providers = useData("providers");
@@ -63,7 +15,7 @@ function Filters({ filter, set, byEntryPoint }) {
     <label>Status <select value=${filter.status} onChange=${choose("status")}><option value="">all</option><option>enabled</option><option>warning</option><option>disabled</option></select></label>
     <label>Provider <select value=${filter.provider} onChange=${choose("provider")}><option value="">all</option>${(providers.data ?? []).map((p) => html`<option key=${p.name}>${p.name}</option>`)}<option>internal</option></select></label>
     ${byEntryPoint && html`<label>Entry point <select value=${filter.entryPoint} onChange=${choose("entryPoint")}><option value="">all</option>${(points.data ?? []).map((p) => html`<option key=${p.name}>${p.name}</option>`)}</select></label>`}
-    <label>Order <select value=${filter.sortBy} onChange=${choose("sortBy")}><option value="">name</option><option value="rate">rate</option><option>status</option><option>provider</option></select></label>
+    <label>Order <select value=${filter.sortBy} onChange=${choose("sortBy")}><option value="">name</option><option value="rate">rate</option>${byEntryPoint && html`<option>priority</option>`}<option>status</option><option>provider</option></select></label>
   </form>`;
 }
 
@@ -73,17 +25,18 @@ function List({ title, kind, query, columns, byEntryPoint }) {
     set(next);
     window.history.replaceState(null, "", `#/${kind}?` + new URLSearchParams(plain(next)));
   };
-  const { rows, next, error, more } = usePages(kind, filter);
+  const { rows, next, total, error, more } = usePages("http/" + kind, filter);
   return html`<h1>${title}</h1>
     <${Filters} filter=${filter} set=${change} byEntryPoint=${byEntryPoint} />
     ${error && html`<p class="failure" role="alert">${error.message}</p>`}
+    <${Total} rows=${rows} total=${total} />
     ${rows?.length === 0 && html`<${Nothing}>Nothing that fits.<//>`}
     ${rows?.length > 0 &&
     html`<div class="scroll" tabindex="0" role="group" aria-label=${title}><table class="list">
       <thead><tr>${columns.map((c) => html`<th key=${c.title} class=${c.look}>${c.title}</th>`)}</tr></thead>
       <tbody>${rows.map((r) => html`<tr key=${r.name}>${columns.map((c) => html`<td key=${c.title} class=${c.look} data-title=${c.title}>${c.of(r)}</td>`)}</tr>`)}</tbody>
     </table></div>`}
-    ${next > 1 && html`<${End} more=${more} />`}`;
+    ${next > 1 && html`<${End} more=${more} byItself />`}`;
 }
 
 const name = (kind) => ({ title: "Name", of: (r) => html`<${Name} kind=${kind} name=${r.name} />` });

@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { useData, useStore } from "../store.js";
 import { Facts, Nothing, Panel, Spark, Status, Wait } from "../parts.js";
-import { ago, bytes, date, millis, number, rate, span, until } from "../words.js";
+import { ago, bytes, date, millis, number, rate, runsOutSoon, span, until } from "../words.js";
 
 const all = (s) => s.classes.reduce((sum, n) => sum + n, 0);
 const mean = (list) => (list.length ? list.reduce((sum, n) => sum + n, 0) / list.length : 0);
@@ -57,7 +57,7 @@ function Providers() {
 
 function Expiring() {
   const answer = useData("certificates", 60);
-  const soon = (c) => c.error || (c.notAfter && new Date(c.notAfter) - Date.now() < 14 * 86400e3);
+  const soon = (c) => c.error || runsOutSoon(c);
   return html`<${Panel} title="Certificates" note=${html`<a href="#/certificates">all</a>`}>
     <${Wait} answer=${answer}>${(list) =>
       list.filter(soon).length === 0

@@ -1,12 +1,12 @@
 // Problems: what is wrong, where, and what was probably meant.
 import { html } from "../html.js";
 import { useState } from "../lib/hooks.js";
-import { useData } from "../store.js";
-import { Name, Nothing, Status, Wait } from "../parts.js";
+import { useBeat } from "../store.js";
+import { End, plain, Total, usePages } from "../paged.js";
+import { Name, Nothing, Status } from "../parts.js";
 import { ago, date } from "../words.js";
 
 const kinds = { router: "routers", service: "services", middleware: "middlewares" };
-const order = { error: 0, warning: 1, notice: 2 };
 
 function Problem({ of: p }) {
   const kind = kinds[p.kind];
@@ -21,22 +21,25 @@ function Problem({ of: p }) {
   </li>`;
 }
 
-export function Problems() {
-  const answer = useData("problems", 10);
-  const [search, look] = useState("");
-  const [severity, choose] = useState("");
+export function Problems({ query }) {
+  const [filter, set] = useState({ search: query.search ?? "", severity: query.severity ?? "", sortBy: "severity" });
+  const choose = (name) => (e) => {
+    const next = { ...filter, [name]: e.target.value };
+    set(next);
+    window.history.replaceState(null, "", "#/problems?" + new URLSearchParams(plain({ ...next, sortBy: "" })));
+  };
+  const { rows, next, total, error, more } = usePages("problems", filter);
+  useBeat(10); // for how long they have been there
+  const chosen = filter.search || filter.severity;
   return html`<h1>Problems</h1>
     <form class="filters" role="search" onSubmit=${(e) => e.preventDefault()}>
-      <label>Search <input type="search" value=${search} onInput=${(e) => look(e.target.value.toLowerCase())} /></label>
-      <label>Severity <select value=${severity} onChange=${(e) => choose(e.target.value)}><option value="">all</option><option>error</option><option>warning</option><option>notice</option></select></label>
+      <label>Search <input type="search" value=${filter.search} onInput=${choose("search")} /></label>
+      <label>Severity <select value=${filter.severity} onChange=${choose("severity")}><option value="">all</option><option>error</option><option>warning</option><option>notice</option></select></label>
     </form>
-    <${Wait} answer=${answer}>${(all) => {
-      const list = all
-        .filter((p) => !severity || p.severity === severity)
-        .filter((p) => !search || JSON.stringify(p).toLowerCase().includes(search))
-        .sort((a, b) => order[a.severity] - order[b.severity]);
-      return list.length
-        ? html`<ul class="problems">${list.map((p) => html`<${Problem} of=${p} />`)}</ul>`
-        : html`<${Nothing}>${all.length ? "Nothing that fits." : "Nothing is wrong."}<//>`;
-    }}<//>`;
+    ${error && html`<p class="failure" role="alert">${error.message}</p>`}
+    <${Total} rows=${rows} total=${total} />
+    ${!rows && !error && html`<p class="wait">…</p>`}
+    ${rows?.length === 0 && html`<${Nothing}>${chosen ? "Nothing that fits." : "Nothing is wrong."}<//>`}
+    ${rows?.length > 0 && html`<ul class="problems">${rows.map((p) => html`<${Problem} of=${p} />`)}</ul>`}
+    ${next > 1 && html`<${End} more=${more} />`}`;
 }
