@@ -44,7 +44,7 @@ func run(args []string) error {
 	case none:
 		log.Warn("no provider is configured: there is nothing to route to; try --providers.docker")
 	}
-	return serve(server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version}, nil)
+	return serve(server.Options{Config: loaded, Log: log.Logger, LogDropped: log.dropped, LogLost: log.lost, Version: version}, nil)
 }
 
 // runDemo serves sample services, so that there is something to try.
@@ -67,7 +67,7 @@ func runDemo(args []string) error {
 		return err
 	}
 	defer samples.Close()
-	o := server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version, Extra: samples.Provider()}
+	o := server.Options{Config: loaded, Log: log.Logger, LogDropped: log.dropped, LogLost: log.lost, Version: version, Extra: samples.Provider()}
 	return serve(o, func(addresses map[string]string) {
 		fmt.Print(demo.Welcome(addresses, loaded.Providers.Docker != nil))
 	})

@@ -69,7 +69,7 @@ func target(s string) *url.URL {
 func ordinary() *telemetry.Exchange {
 	return &telemetry.Exchange{
 		Record: &record.Record{
-			Start: start, EntryPoint: "web", Host: "shop.example", Router: "shop@docker", Service: "shop@docker", Server: "http://10.0.0.2:8080",
+			Start: start, EntryPoint: "web", Host: "shop.example", Router: "shop@docker", Service: "shop@docker", Leaf: "shop@docker", Server: "http://10.0.0.2:8080",
 			RequestID: "id-1", User: "ann", Timed: true, Origin: record.Origin{Status: 200, Duration: 20 * time.Millisecond, Length: 1000, Header: http.Header{"Server": {"shop/1"}, "Set-Cookie": {"a=1"}}},
 		},
 		Request: &http.Request{

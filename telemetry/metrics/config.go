@@ -15,6 +15,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,8 +42,9 @@ type Config struct {
 	AddServicesLabels bool `json:"addServicesLabels"`
 	// HeaderLabels are further labels of the counters of requests, and the headers of the
 	// request that they are taken from. Whoever sends requests chooses their values, and
-	// each one is a series of its own: 1000 are kept, others count as "other", and so do
-	// values longer than 128 bytes.
+	// each one is a series of its own, for each entry point, router or service, status and
+	// method: 1000 are kept for all entry points, for all routers and for all services,
+	// further values count as "other", and so do those longer than 128 bytes.
 	HeaderLabels map[string]string `json:"headerLabels,omitempty"`
 	// EntryPoint where /metrics is served. Default: traefik.
 	EntryPoint string `json:"entryPoint,omitempty"`
@@ -68,6 +70,7 @@ type Metrics struct {
 	entryPoints, routers, services *family // nil: not counted
 	retries                        *prometheus.CounterVec
 	retried                        names
+	kept                           atomic.Pointer[kept] // nil: nobody has told yet
 	reloads                        prometheus.Counter
 	reloaded                       prometheus.Gauge
 	reloadTook                     prometheus.Gauge
