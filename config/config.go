@@ -6,6 +6,7 @@ package config
 import (
 	"github.com/traefik/paerser/types"
 
+	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
 	"fairway/proxy"
@@ -65,6 +66,8 @@ type Providers struct {
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// ConsulCatalog routes to the services of a Consul catalog by their tags.
+	ConsulCatalog *consulcatalog.Config `json:"consulCatalog,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.
 	File *file.Config `json:"file,omitempty"`
 }
