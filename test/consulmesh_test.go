@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -22,15 +23,14 @@ func TestConsul_ReachesServicesOfTheMesh(t *testing.T) {
 		"Connect": object{"SidecarService": object{"Port": sidecar, "Address": "127.0.0.1", "Checks": []object{}}},
 	})
 	c.register("plain", "plain", named(t, "plain"), nil, "fairway.http.routers.plain.rule=Host(`plain.test`)")
-	proxy := exec.Command(c.args[0], "connect", "proxy", "-http-addr="+c.http, "-sidecar-for=web", "-log-level=error")
-	proxy.Stderr = os.Stderr
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = proxy.Process.Signal(syscall.SIGKILL); _ = proxy.Wait() })
+	stopProxy := sidecarOf(t, c, "web")
+	// Intentions are asked when a connection begins: the first one has to be refused.
+	c.put("/v1/connect/intentions/exact?source=gateway&destination=web", object{"Action": "deny"})
 
 	f := consulFairway(t, c, "--providers.consulcatalog.connectaware", "--providers.consulcatalog.servicename=gateway")
-	f.await("the service of the mesh", f.says("web.test", "web"))
+	f.await("the service of the mesh, which does not let fairway in", func() bool { return f.get("web.test", "/").status == http.StatusBadGateway })
+	c.put("/v1/connect/intentions/exact?source=gateway&destination=web", object{"Action": "allow"})
+	f.await("it to let fairway in", f.says("web.test", "web"))
 	f.await("the one beside it", f.says("plain.test", "plain"))
 	var s struct {
 		Load struct {
@@ -41,16 +41,30 @@ func TestConsul_ReachesServicesOfTheMesh(t *testing.T) {
 	if len(s.Load.Servers) != 1 || !strings.HasPrefix(s.Load.Servers[0].URL, "https://") {
 		t.Errorf("it is reached at %v", s.Load.Servers)
 	}
-	c.put("/v1/connect/intentions/exact?source=gateway&destination=web", object{"Action": "deny"})
-	f.await("an intention to keep fairway out", func() bool { return f.get("web.test", "/").status == http.StatusBadGateway })
-	c.put("/v1/connect/intentions/exact?source=gateway&destination=web", object{"Action": "allow"})
-	f.await("it to be let in again", f.says("web.test", "web"))
+	var problems []problem
+	if f.api("/api/problems", &problems); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
 	c.put("/v1/connect/ca/configuration", object{"Provider": "consul", "Config": object{"LeafCertTTL": "72h", "RotationPeriod": "2160h", "PrivateKeyType": "ec", "PrivateKeyBits": 384}})
 	f.await("another authority", func() bool {
 		_, text := c.try(http.MethodGet, "/v1/connect/ca/roots", nil)
 		return strings.Count(text, "RootCert\"") > 1
 	})
-	for range 20 {
-		f.await("the service, by certificates of the new authority", f.says("web.test", "web"))
+	stopProxy()
+	sidecarOf(t, c, "web")
+	f.await("the service, by certificates of the new authority", f.says("web.test", "web"))
+}
+
+// sidecarOf starts the proxy that Consul itself has in front of a service; what it returns
+// ends it.
+func sidecarOf(t *testing.T, c *consul, service string) (stop func()) {
+	t.Helper()
+	proxy := exec.Command(c.args[0], "connect", "proxy", "-http-addr="+c.http, "-sidecar-for="+service, "-log-level=error")
+	proxy.Stderr = os.Stderr
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
 	}
+	stop = sync.OnceFunc(func() { _ = proxy.Process.Signal(syscall.SIGKILL); _ = proxy.Wait() })
+	t.Cleanup(stop)
+	return stop
 }

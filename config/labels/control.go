@@ -23,10 +23,10 @@ type Control struct {
 
 // controlKeys is the shape of the control labels.
 type controlKeys struct {
-	Enable *string      `json:"enable"`
-	Docker *dockerWords `json:"docker"`
-	Swarm  *dockerWords `json:"swarm"`
-	Consul *consulWords `json:"consulCatalog"`
+	Enable        *string      `json:"enable"`
+	Docker        *dockerWords `json:"docker"`
+	Swarm         *dockerWords `json:"swarm"`
+	ConsulCatalog *consulWords `json:"consulCatalog"`
 }
 
 type dockerWords struct {
@@ -52,8 +52,8 @@ func ReadControl(all map[string]string) Control {
 			c.Network = words.Network
 		}
 	}
-	if keys.Consul != nil {
-		c.Canary = keys.Consul.Canary
+	if keys.ConsulCatalog != nil {
+		c.Canary = keys.ConsulCatalog.Canary
 	}
 	if keys.Enable != nil {
 		c.Enable = c.enable(*keys.Enable)

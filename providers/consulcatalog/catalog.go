@@ -29,6 +29,7 @@ type catalog struct {
 	tags    map[string][]string // by service, those of all instances together
 	checks  map[string]string   // by the ID of a check, what it says
 	nodes   map[string][]string // names of services by node
+	fronts  map[string][]string // names of services by that of their proxies
 	all     bool                // all have to be asked about
 	allLast time.Time
 }
@@ -38,6 +39,7 @@ type service struct {
 	entries   map[string]string // by instance, what was heard of it: one that is the same stays
 	workloads []*labels.Workload
 	nodes     []string
+	proxies   []string // names of services that are proxies in front of it
 }
 
 const (
@@ -251,7 +253,13 @@ func (c *catalog) compare(a heard) map[string]bool {
 	}
 	c.tags = a.tags
 	c.all = c.all || a.moved && len(changed) == 0
-	for name := range changed {
+	for name := range maps.Clone(changed) {
+		for _, behind := range c.fronts[name] {
+			changed[behind] = true
+		}
+		if c.config.ConnectAware && c.services[name] == nil {
+			c.all = true // it may be a proxy, of whichever service
+		}
 		if !c.shows(name) && c.services[name] == nil {
 			delete(changed, name)
 		}
@@ -265,6 +273,7 @@ func (c *catalog) note(changed map[string]bool, service, node string) {
 	if service == "" {
 		names = c.nodes[node]
 	}
+	names = append(names[:len(names):len(names)], c.fronts[service]...)
 	for _, name := range names {
 		if c.shows(name) || c.services[name] != nil {
 			changed[name] = true
@@ -340,9 +349,13 @@ func (c *catalog) look(ctx context.Context, names []string) error {
 		}
 	}
 	c.nodes = map[string][]string{}
+	c.fronts = map[string][]string{}
 	for name, s := range c.services {
 		for _, node := range s.nodes {
 			c.nodes[node] = append(c.nodes[node], name)
+		}
+		for _, proxy := range s.proxies {
+			c.fronts[proxy] = append(c.fronts[proxy], name)
 		}
 	}
 	return nil

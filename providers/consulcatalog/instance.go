@@ -23,7 +23,8 @@ func (c *catalog) instances(ctx context.Context, name string) ([]*api.ServiceEnt
 		return entries, err
 	}
 	entries, _, err := c.client.Health().Service(name, "", false, c.options(ctx, 0))
-	return entries, err
+	// Proxies and gateways of the mesh are no services, though they have the tags of one.
+	return slices.DeleteFunc(entries, func(e *api.ServiceEntry) bool { return e.Service.Kind != api.ServiceKindTypical }), err
 }
 
 // meshed tells by the tags of a service whether it is one of the mesh.
@@ -47,6 +48,9 @@ func (c *catalog) service(name string, entries []*api.ServiceEntry, before *serv
 	for _, e := range entries {
 		if !slices.Contains(s.nodes, e.Node.Node) {
 			s.nodes = append(s.nodes, e.Node.Node)
+		}
+		if mesh && !slices.Contains(s.proxies, e.Service.Service) {
+			s.proxies = append(s.proxies, e.Service.Service)
 		}
 		status := e.Checks.AggregatedStatus()
 		if !slices.Contains(c.config.StrictChecks, status) && !slices.Contains(c.config.StrictChecks, api.HealthAny) || !c.admits(e.Service.Tags) {
