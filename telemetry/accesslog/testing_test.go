@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/telemetry"
 )
@@ -109,7 +110,10 @@ func exchanges() map[string]*telemetry.Exchange {
 		e.Status = 502
 	})
 	one("retry", func(e *telemetry.Exchange) { e.Record.Attempts, e.Record.Timed = 3, false })
-	one("guarded", func(e *telemetry.Exchange) { e.Record.Auth, e.Record.Limit = record.Passed, record.Refused })
+	one("guarded", func(e *telemetry.Exchange) {
+		e.Record.Auth, e.Record.Limit = record.Passed, record.Refused
+		e.Record.Identity = (&identity.Consumer{Name: "ann@file", Plan: "gold"}).Of("jwt", "17")
+	})
 	one("followed", func(e *telemetry.Exchange) { e.Record.Trace = followed{} })
 	one("client certificate", func(e *telemetry.Exchange) {
 		e.Request.TLS = &tls.ConnectionState{

@@ -69,6 +69,7 @@ type Metrics struct {
 
 	entryPoints, routers, services *family // nil: not counted
 	retries                        *prometheus.CounterVec
+	consumers                      *prometheus.CounterVec
 	retried                        names
 	kept                           atomic.Pointer[kept] // nil: nobody has told yet
 	reloads                        prometheus.Counter
@@ -110,7 +111,8 @@ func (c *Config) New(state State) (*Metrics, error) {
 	m.reloads = prometheus.NewCounter(prometheus.CounterOpts{Name: c.Prefix + "_config_reloads_total", Help: "Configurations that have come into force."})
 	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_success", Help: "When the last one did, in seconds of Unix time."})
 	m.reloadTook = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_duration_seconds", Help: "How long it took to build and put in force."})
-	m.collectors = []prometheus.Collector{m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
+	m.consumers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Prefix + "_consumer_requests_total", Help: "Requests of a consumer, by the first digit of the status: 2xx, 4xx."}, []string{"consumer", "code"})
+	m.collectors = []prometheus.Collector{m.retries, m.consumers, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
 	for _, f := range m.families() {
 		if f.byHeaders != nil {
 			m.collectors = append(m.collectors, f.byHeaders)

@@ -156,11 +156,17 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 	if m.services != nil && rec.Leaf != "" {
 		m.count(m.services, e, key, objectKey{name: rec.Leaf})
 	}
+	if who := rec.Identity; who != nil && who.Consumer != nil {
+		m.consumers.WithLabelValues(who.Consumer.Name, classes[min(max(e.Status/100, 1), 5)]).Inc()
+	}
 	if rec.Attempts > 1 && rec.Leaf != "" {
 		m.retried.note(rec.Leaf)
 		m.retries.WithLabelValues(rec.Leaf).Add(float64(rec.Attempts - 1))
 	}
 }
+
+// classes of status codes.
+var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, name objectKey) {
 	o := f.object(name)
