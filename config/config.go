@@ -9,6 +9,7 @@ import (
 	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
+	"fairway/providers/kv"
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
@@ -66,6 +67,8 @@ type Providers struct {
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Consul reads routes from the keys and values of Consul.
+	Consul *kv.Consul `json:"consul,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// ConsulCatalog routes to the services of a Consul catalog by their tags.
 	ConsulCatalog *consulcatalog.Config `json:"consulCatalog,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.

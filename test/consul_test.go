@@ -229,3 +229,54 @@ func TestConsul_Rights(t *testing.T) {
 		t.Error("the token is in the log")
 	}
 }
+
+func TestConsul_KeysAndValues(t *testing.T) {
+	c := aloneConsul(t)
+	set := func(key, value string) object {
+		return object{"KV": object{"Verb": "set", "Key": key, "Value": []byte(value)}}
+	}
+	route := func(root, name, url string) []object {
+		return []object{
+			set(root+"/http/routers/"+name+"/rule", "Host(`"+name+".test`)"), set(root+"/http/routers/"+name+"/service", name),
+			set(root+"/http/services/"+name+"/loadbalancer/servers/0/url", url),
+		}
+	}
+	c.put("/v1/txn", route("traefik", "still", named(t, "still")))
+	f := startFairway(t, "--providers.consul.endpoints=127.0.0.1:1,"+c.http)
+	f.await("the first keys, by the agent that answers", f.says("still.test", "still"))
+	f.untouched("still.test")
+	one, two := named(t, "one"), named(t, "two")
+	c.put("/v1/txn", route("fairway", "shop", one))
+	f.await("keys below fairway", f.says("shop.test", "one"))
+	for i := range 30 { // edited under load: every state is whole
+		url, want := one, "one"
+		if i%2 == 0 {
+			url, want = two, "two"
+		}
+		c.put("/v1/txn", append(route("fairway", "shop", url), set("fairway/http/routers/shop/priority", strconv.Itoa(i+1))))
+		if i%10 == 0 {
+			f.await("an edit", f.says("shop.test", want))
+		}
+	}
+	f.await("the last edit", f.says("shop.test", "one"))
+	c.put("/v1/kv/fairway/http/routers/shop/rulle", "x")
+	f.await("a key that is mistyped", func() bool {
+		var problems []problem
+		f.api("/api/problems", &problems)
+		text := fmt.Sprint(problems)
+		return strings.Contains(text, "fairway/http/routers/shop/rulle") && strings.Contains(text, "fairway/http/routers/shop/rule ")
+	})
+	if status, _ := c.try("DELETE", "/v1/kv/fairway/?recurse", nil); status != 200 {
+		t.Fatal(status)
+	}
+	f.awaitStatus("shop.test", 404)
+	c.stop()
+	f.await("the store to be called away", func() bool {
+		var problems []problem
+		f.api("/api/problems", &problems)
+		return strings.Contains(fmt.Sprint(problems), "their last known state stays in force")
+	})
+	if got := f.get("still.test", "/"); got.text != "still" {
+		t.Errorf("while the store is away: %d %q", got.status, got.text)
+	}
+}
