@@ -47,7 +47,7 @@ ocsp
 providers.ecs providers.etcd
 providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
-providers.nomad providers.plugin providers.precedence providers.redis providers.rest
+providers.nomad providers.plugin providers.precedence providers.rest
 providers.swarm providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe

@@ -11,6 +11,7 @@ need iptables iptables
 need chromium chromium
 need npm npm
 need slapd slapd
+need redis-server redis-server
 if [ -z "$missing" ]; then exit 0; fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "test/setup.sh: cannot install$missing here: the tests that need them will not run" >&2

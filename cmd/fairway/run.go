@@ -37,7 +37,7 @@ func run(args []string) error {
 	if loaded.File != "" {
 		log.WithField("file", loaded.File).Info("configuration file read")
 	}
-	switch none := loaded.Providers.Docker == nil && loaded.Providers.File == nil && loaded.Providers.ConsulCatalog == nil && loaded.Providers.Consul == nil; {
+	switch none := loaded.Providers.None(); {
 	case none && loaded.Nothing && dockerAnswers():
 		log.Info("nothing is configured: routing to the containers of this machine's Docker engine")
 		loaded.AddDocker()

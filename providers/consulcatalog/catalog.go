@@ -273,7 +273,7 @@ func (c *catalog) note(changed map[string]bool, service, node string) {
 	if service == "" {
 		names = c.nodes[node]
 	}
-	names = append(names[:len(names):len(names)], c.fronts[service]...)
+	names = append(slices.Clip(names), c.fronts[service]...)
 	for _, name := range names {
 		if c.shows(name) || c.services[name] != nil {
 			changed[name] = true

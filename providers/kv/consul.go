@@ -139,13 +139,7 @@ type consulStore struct {
 	turn    int // of the client that is asked
 }
 
-// roots in the order in which they count.
-func (s *consulStore) roots() []string {
-	if s.root == ownRoot {
-		return []string{ownRoot}
-	}
-	return []string{ownRoot, s.root}
-}
+func (s *consulStore) roots() []string { return rootsOf(s.root) }
 
 // answer is what is below one root.
 type answer struct {

@@ -3,7 +3,7 @@
 // keys, as fairway/http/routers/shop/middlewares/0. traefik/ is read as well.
 //
 // A store tells all of its keys at once, so that a change of several that was made together
-// is seen together. consul.go asks that of Consul.
+// is seen together. consul.go asks that of Consul, redis.go of Redis.
 package kv
 
 import (
@@ -107,7 +107,15 @@ func (p *provider) without(err error) *dynamic.Configuration {
 	return &old
 }
 
-// below takes a root off a key, whatever its case is not.
+// rootsOf are what keys begin with, in the order in which they count.
+func rootsOf(chosen string) []string {
+	if chosen == ownRoot {
+		return []string{ownRoot}
+	}
+	return []string{ownRoot, chosen}
+}
+
+// below takes a root off a key. What ends with a slash has no value.
 func below(key, root string) (string, bool) {
 	rest, found := strings.CutPrefix(key, root+"/")
 	return rest, found && rest != "" && !strings.HasSuffix(rest, "/")
