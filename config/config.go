@@ -71,6 +71,8 @@ type Providers struct {
 	Consul *kv.Consul `json:"consul,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// ConsulCatalog routes to the services of a Consul catalog by their tags.
 	ConsulCatalog *consulcatalog.Config `json:"consulCatalog,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Etcd reads routes from the keys and values of etcd.
+	Etcd *kv.Etcd `json:"etcd,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Redis reads routes from the keys and values of Redis.
 	Redis *kv.Redis `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.
@@ -82,7 +84,7 @@ func (p *Providers) SetDefaults() { p.ProvidersThrottleDuration = types.Duration
 
 // None tells whether no provider is turned on.
 func (p *Providers) None() bool {
-	return p.Docker == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.File == nil
+	return p.Docker == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
 }
 
 // API shows what is routed where. It only reads, and has no login of its own.

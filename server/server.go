@@ -113,6 +113,9 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	if c := s.config.Providers.Docker; c != nil {
 		configured["docker"] = c
 	}
+	if c := s.config.Providers.Etcd; c != nil {
+		configured["etcd"] = c
+	}
 	if c := s.config.Providers.Redis; c != nil {
 		configured["redis"] = c
 	}

@@ -11,6 +11,8 @@ need iptables iptables
 need chromium chromium
 need npm npm
 need slapd slapd
+need etcd etcd-server
+need etcdctl etcd-client
 need redis-server redis-server
 if [ -z "$missing" ]; then exit 0; fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

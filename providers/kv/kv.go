@@ -3,7 +3,7 @@
 // keys, as fairway/http/routers/shop/middlewares/0. traefik/ is read as well.
 //
 // A store tells all of its keys at once, so that a change of several that was made together
-// is seen together. consul.go asks that of Consul, redis.go of Redis.
+// is seen together. consul.go asks that of Consul, redis.go of Redis, etcd.go of etcd.
 package kv
 
 import (
