@@ -132,6 +132,20 @@ func withoutParameter(query, name string) string {
 	return strings.Join(kept, "&")
 }
 
+// Elsewhere tells whether the header Authorization has no credentials of a scheme: it is not
+// there, or has those of one other scheme, which are for somebody else to look at.
+func Elsewhere(r *http.Request, scheme string) bool {
+	values := r.Header["Authorization"]
+	if len(values) > 1 {
+		return false
+	}
+	if len(values) == 0 {
+		return true
+	}
+	other, _, _ := strings.Cut(strings.TrimLeft(values[0], " \t"), " ")
+	return !strings.EqualFold(strings.TrimSpace(other), scheme)
+}
+
 // Realm is what challenges name.
 const Realm = "fairway"
 
