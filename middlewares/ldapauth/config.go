@@ -8,7 +8,6 @@ package ldapauth
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -189,15 +188,7 @@ func (c *Config) tls() (*tls.Config, error) {
 	if len(c.CAFiles) == 0 {
 		return settings, nil
 	}
-	settings.RootCAs = x509.NewCertPool()
-	for i, text := range c.CAFiles {
-		raw, err := certs.PEM(text)
-		if err != nil {
-			return nil, fmt.Errorf("caFiles[%d]: %w", i, err)
-		}
-		if !settings.RootCAs.AppendCertsFromPEM(raw) {
-			return nil, fmt.Errorf("caFiles[%d]: has no certificate", i)
-		}
-	}
-	return settings, nil
+	var err error
+	settings.RootCAs, err = certs.Pool(c.CAFiles)
+	return settings, err
 }

@@ -105,8 +105,8 @@ func (d *directory) dial(ctx context.Context) (*ldap.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	until, _ := ctx.Deadline()
-	_ = raw.SetDeadline(until) // go-ldap knows none for the handshake of StartTLS
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // go-ldap knows no end for the handshake of StartTLS
+	defer stop()
 	var conn *ldap.Conn
 	if u.Scheme == "ldaps" {
 		protected := tls.Client(raw, d.tls)
@@ -125,7 +125,6 @@ func (d *directory) dial(ctx context.Context) (*ldap.Conn, error) {
 			return nil, err
 		}
 	}
-	_ = raw.SetDeadline(time.Time{})
 	return conn, nil
 }
 
