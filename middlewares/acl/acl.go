@@ -93,7 +93,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var room [8]requesthead.Field
 	undo := h.headers.Put(r.Header, h.headers.Values(who.Facts()), room[:0])
-	h.next.ServeHTTP(w, r)
+	h.next.ServeHTTP(w, h.headers.Clean(r))
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
 	}

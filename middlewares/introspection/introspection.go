@@ -198,9 +198,9 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, s *said) {
 		values = s.values
 	}
 	undo := h.headers.Put(r.Header, values, room[:0])
-	out := r
+	out := h.headers.Clean(r)
 	if h.config.StripToken {
-		out, undo = h.places.Strip(r, undo)
+		out, undo = h.places.Strip(out, undo)
 	}
 	h.next.ServeHTTP(w, out)
 	for _, f := range slices.Backward(undo) {

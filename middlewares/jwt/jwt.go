@@ -108,9 +108,9 @@ func (h *handler) letIn(w http.ResponseWriter, r *http.Request, v *verified) boo
 func (h *handler) pass(w http.ResponseWriter, r *http.Request, values [][]string) {
 	var room [8]requesthead.Field
 	undo := h.headers.Put(r.Header, values, room[:0])
-	out := r
+	out := h.headers.Clean(r)
 	if h.strip {
-		out, undo = h.places.Strip(r, undo)
+		out, undo = h.places.Strip(out, undo)
 	}
 	h.next.ServeHTTP(w, out)
 	for _, f := range slices.Backward(undo) {

@@ -14,6 +14,7 @@ import (
 	"fairway/internal/record"
 	"fairway/internal/remember"
 	"fairway/internal/requesthead"
+	"fairway/internal/trailers"
 	"fairway/middlewares"
 )
 
@@ -105,6 +106,7 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, name string) {
 		if name != "" && headername.ValidValue(name) {
 			undo = append(undo, requesthead.Set(r.Header, h.header, []string{name}))
 		}
+		r = trailers.Without(r, headername.Same(h.header))
 	}
 	h.next.ServeHTTP(w, r)
 	for _, f := range slices.Backward(undo) {

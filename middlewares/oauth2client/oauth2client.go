@@ -140,7 +140,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	undo := h.header.Put(r.Header, [][]string{{h.prefix + token}}, room[:0])
 	seen := &statusSeen{}
 	seen.Init(w, responsehead.Edit(func(responsehead.Head) {}))
-	h.next.ServeHTTP(seen, r)
+	h.next.ServeHTTP(seen, h.header.Clean(r))
 	seen.Finish()
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
