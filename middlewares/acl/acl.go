@@ -37,6 +37,11 @@ type Config struct {
 	ForwardHeaders map[string]string `json:"forwardHeaders,omitempty"`
 }
 
+// NamesConsumers returns those on the lists, with that provider where none is written.
+func (c *Config) NamesConsumers(provider string) []string {
+	return consumers.Qualified(slices.Concat(c.AllowConsumers, c.DenyConsumers), provider)
+}
+
 type handler struct {
 	allow, deny lists
 	anybody     bool // there is no list of those that are allowed

@@ -16,6 +16,7 @@ import (
 
 	"github.com/traefik/paerser/types"
 
+	"fairway/internal/consumers"
 	"fairway/internal/secret"
 	"fairway/middlewares"
 )
@@ -77,6 +78,17 @@ var defaultComponents = []string{"@method", "@authority", "@path", "@query"}
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() {
 	c.RequireDigest, c.MaxBody, c.MaxAge, c.Leeway = true, defaultMaxBody, types.Duration(defaultMaxAge), types.Duration(defaultLeeway)
+}
+
+// NamesConsumers returns whose the keys are, with that provider where none is written.
+func (c *Config) NamesConsumers(provider string) []string {
+	var names []string
+	for i := range c.Keys {
+		if c.Keys[i].Consumer != "" {
+			names = append(names, c.Keys[i].Consumer)
+		}
+	}
+	return consumers.Qualified(names, provider)
 }
 
 // New implements middlewares.Config.

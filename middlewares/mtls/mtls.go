@@ -43,6 +43,17 @@ type Config struct {
 	Optional bool `json:"optional,omitempty"`
 }
 
+// NamesConsumers returns those that the authorities are trusted with, with that provider
+// where none is written.
+func (c *Config) NamesConsumers(provider string) []string {
+	return consumers.Qualified(c.Consumers, provider)
+}
+
+// Authorities returns those that are trusted, and whether they are with every consumer.
+func (c *Config) Authorities() (list string, ofAll bool) {
+	return strings.Join(c.CAFiles, "\n"), len(c.Consumers)+len(c.Groups) == 0
+}
+
 type handler struct {
 	roots     *x509.CertPool
 	consumers *consumers.Live
