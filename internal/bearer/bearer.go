@@ -48,9 +48,9 @@ const (
 
 // Find returns the token of a request, and the number of its place. In the header
 // Authorization it stands behind the word Bearer, and credentials of another scheme are none
-// of these; in other headers the word may be left out. A request that has more than one token, in one
-// place or in several, is to be refused (RFC 6750, section 2): which of them counts, others
-// may see differently. So is one whose token is not written as one.
+// of these; in other headers the word may be left out. A request that has more than one token,
+// in one place or in several, is to be refused (RFC 6750, section 2): which of them counts,
+// others may see differently. So is one whose token is not written as one.
 func (ps Places) Find(r *http.Request) (token string, at int) {
 	at = None
 	for i, p := range ps {
@@ -109,8 +109,8 @@ func (p place) field(text string) (value string, n int) {
 }
 
 // Strip takes the tokens out of a request, at all places where there may be one: what is
-// there beside the token that counts is for nobody. Credentials of another scheme stay. It returns
-// the request to go on with, and appends to undo what puts its head back.
+// there beside the token that counts is for nobody. Credentials of another scheme stay. It
+// returns the request to go on with, and appends to undo what puts its head back.
 func (ps Places) Strip(r *http.Request, undo []requesthead.Field) (*http.Request, []requesthead.Field) {
 	for _, p := range ps {
 		switch {

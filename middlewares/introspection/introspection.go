@@ -41,8 +41,8 @@ type Config struct {
 	// basic.
 	AuthStyle string `json:"authStyle,omitempty"`
 	// CacheFor is how long an answer is kept, though never longer than the token is valid. What
-	// is taken back meanwhile goes on until then. 0 asks about every request. Whatever is said here, a token that
-	// is not active is known as such for 5 seconds. Default: 30s.
+	// is taken back meanwhile goes on until then. 0 asks about every request. A token that is
+	// not active is known as such for 5 seconds in any case. Default: 30s.
 	CacheFor types.Duration `json:"cacheFor,omitempty"`
 	// Issuer that the answer has to name, if it is given.
 	Issuer string `json:"issuer,omitempty"`

@@ -328,7 +328,8 @@ func TestIntrospection_RoutesShareWhatIsKnown(t *testing.T) {
 		}
 		return h.(*handler).asker
 	}
-	if with("a") != with("a") || with("a") == with("b") {
+	one, again, other := with("a"), with("a"), with("b")
+	if one != again || one == other {
 		t.Error("they do not share, or share what is for other options")
 	}
 }

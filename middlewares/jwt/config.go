@@ -91,8 +91,8 @@ type Config struct {
 	CertificateBound bool `json:"certificateBound,omitempty"`
 	// Revocation is a list of tokens that are let in no more.
 	Revocation *Revocation `json:"revocation,omitempty"`
-	// CAFiles are the authorities of the certificates of those who are asked for keys and for the list
-	// of revoked tokens, as PEM files or PEM text. Default: those of the system.
+	// CAFiles are the authorities of the certificates of those who are asked for keys and for
+	// the list of revoked tokens, as PEM files or PEM text. Default: those of the system.
 	CAFiles []string `json:"caFiles,omitempty"`
 	// InsecureSkipVerify takes every certificate of theirs for good. Default: false.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
@@ -200,28 +200,28 @@ func (c *Config) verifier(ctx context.Context, kept *common, env middlewares.Env
 }
 
 // trustAll takes over the issuers.
-func (v *verifier) trustAll(c *Config, from *origin) error {
+func (h *verifier) trustAll(c *Config, from *origin) error {
 	first := Issuer{c.Issuer, c.Audiences, c.JWKSURL, c.JWKS, c.PublicKeys, c.Secret, c.SecretFile, c.Algorithms}
 	if first.given() || len(c.Issuers) == 0 {
-		t, err := first.trust(v, from)
+		t, err := first.trust(h, from)
 		if err != nil {
 			return err
 		}
-		v.trusted = append(v.trusted, t)
+		h.trusted = append(h.trusted, t)
 	}
 	for i := range c.Issuers {
 		name := c.Issuers[i].Issuer
 		switch {
 		case name == "":
 			return fmt.Errorf("issuers[%d]: issuer is required", i)
-		case slices.ContainsFunc(v.trusted, func(t *trust) bool { return t.issuer == name }):
+		case slices.ContainsFunc(h.trusted, func(t *trust) bool { return t.issuer == name }):
 			return fmt.Errorf("issuers[%d]: %q is there already: give all its keys and audiences in one", i, name)
 		}
-		t, err := c.Issuers[i].trust(v, from)
+		t, err := c.Issuers[i].trust(h, from)
 		if err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
 		}
-		v.trusted = append(v.trusted, t)
+		h.trusted = append(h.trusted, t)
 	}
 	return nil
 }

@@ -98,7 +98,8 @@ func TestJWT_RoutesShareWhatIsKnown(t *testing.T) {
 		return h.(*handler).verifier
 	}
 	other := func(c *Config) { c.Scopes = []string{"a"} }
-	if with(nil) != with(nil) || with(nil) == with(other) {
+	one, again, another := with(nil), with(nil), with(other)
+	if one != again || one == another {
 		t.Error("they do not share, or share what is for other options")
 	}
 	if with(shared) == with(func(c *Config) { shared(c); c.Secret += "x" }) {

@@ -40,8 +40,8 @@ type keySource struct {
 	fresh func() uint64 // another number when the keys are others; asks for them if they are old
 }
 
-// common is what all instances of a middleware have in common. Keys and lists outlast a change of
-// options that are not about them.
+// common is what all instances of a middleware have in common. Keys and lists outlast a
+// change of options that are not about them.
 type common struct {
 	verifiers sharing.ByOptions[*verifier]
 	keys      sharing.ByOptions[*jwks.Source]
@@ -87,7 +87,7 @@ var (
 const minSecret = 32
 
 // trust makes it. Nothing is asked of anybody yet.
-func (i *Issuer) trust(v *verifier, from *origin) (*trust, error) {
+func (i *Issuer) trust(h *verifier, from *origin) (*trust, error) {
 	t := &trust{issuer: i.Issuer}
 	var err error
 	if t.secret, t.secretFile, err = i.sharedSecret(from.env.Log); err != nil {
@@ -110,15 +110,15 @@ func (i *Issuer) trust(v *verifier, from *origin) (*trust, error) {
 		}
 		t.algorithms = i.Algorithms
 	}
-	t.parser = jwt.NewParser(v.parserOptions(i, t.algorithms)...)
+	t.parser = jwt.NewParser(h.parserOptions(i, t.algorithms)...)
 	return t, nil
 }
 
-func (v *verifier) parserOptions(i *Issuer, algorithms []string) []jwt.ParserOption {
+func (h *verifier) parserOptions(i *Issuer, algorithms []string) []jwt.ParserOption {
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithLeeway(v.leeway), jwt.WithIssuedAt(),
+		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithLeeway(h.leeway), jwt.WithIssuedAt(),
 	}
-	if v.expiry {
+	if h.expiry {
 		options = append(options, jwt.WithExpirationRequired())
 	}
 	if i.Issuer != "" {

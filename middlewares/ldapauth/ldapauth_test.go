@@ -104,7 +104,8 @@ func TestLDAPAuth_RoutesShareConnectionsAndWhatIsKnown(t *testing.T) {
 		}
 		return h.(*handler).asker
 	}
-	if with("a") != with("a") || with("a") == with("b") {
+	one, again, other := with("a"), with("a"), with("b")
+	if one != again || one == other {
 		t.Error("they do not share, or share what is for other options")
 	}
 }
