@@ -31,7 +31,6 @@ const (
 // up when the last of them has gone. While the server fails it is left alone between
 // questions.
 type asker struct {
-	ctx     context.Context
 	config  *Config
 	client  *oauthclient.Client
 	demands *claims.Demands
@@ -68,8 +67,8 @@ type said struct {
 
 var errBusy = fmt.Errorf("the server is asked about %d tokens already", mostAsked)
 
-func newAsker(ctx context.Context, c *Config) *asker {
-	return &asker{ctx: ctx, config: c, cache: tokencache.New[*said](cacheBytes), asking: map[string]*question{}}
+func newAsker(c *Config) *asker {
+	return &asker{config: c, cache: tokencache.New[*said](cacheBytes), asking: map[string]*question{}}
 }
 
 // about returns what the server says of a token.
@@ -105,10 +104,10 @@ func (a *asker) join(token, by string) (*question, error) {
 	case len(a.asking) >= mostAsked:
 		return nil, errBusy
 	}
-	ctx, giveUp := context.WithCancel(a.ctx)
+	ctx, giveUp := context.WithCancel(context.Background())
 	q = &question{waiting: 1, giveUp: giveUp, over: make(chan struct{})}
 	a.asking[token] = q
-	go a.answer(ctx, token, by, q) // it ends by the client's time, with the last who waits, or with the last route
+	go a.answer(ctx, token, by, q) // it ends with the last who waits, who may outlive the route, or by the client's time
 	return q, nil
 }
 

@@ -117,7 +117,7 @@ func (c *Config) asker(ctx context.Context, env middlewares.Env) (*asker, error)
 	if c.CacheFor < 0 {
 		return nil, errors.New("cacheFor: is less than nothing")
 	}
-	a := newAsker(ctx, c)
+	a := newAsker(c)
 	var err error
 	if a.client, err = oauthclient.New(ctx, c.ClientID, c.ClientSecret, c.ClientSecretFile, c.AuthStyle, env.Log); err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func (c *Config) source(ctx context.Context, env middlewares.Env) (*source, erro
 	if c.Audience != "" {
 		form.Set("audience", c.Audience)
 	}
-	return &source{ctx: ctx, client: client, endpoint: c.TokenURL, form: form}, nil
+	return &source{client: client, endpoint: c.TokenURL, form: form}, nil
 }
 
 // statusSeen notes the status that the service answers.

@@ -30,7 +30,6 @@ const (
 
 // source has the token, and gets another one before its end.
 type source struct {
-	ctx      context.Context // of all routes that share it
 	client   *oauthclient.Client
 	endpoint string
 	form     url.Values
@@ -93,7 +92,7 @@ func (s *source) valid(now time.Time) bool {
 func (s *source) begin(now time.Time, pause time.Duration) chan struct{} {
 	if s.asking == nil && now.Sub(s.asked) >= pause {
 		s.asking, s.asked = make(chan struct{}), now
-		go s.get(s.asking) // it ends by the client's time, or with the last route
+		go s.get(s.asking) // it ends by the client's time: requests that wait may outlive the route
 	}
 	return s.asking
 }
@@ -121,7 +120,7 @@ func (s *source) ask() (token string, lasts time.Duration, err error) {
 	for name, values := range s.form {
 		form[name] = slices.Clone(values)
 	}
-	if err := s.client.Post(s.ctx, s.endpoint, form, &got); err != nil {
+	if err := s.client.Post(context.Background(), s.endpoint, form, &got); err != nil {
 		return "", 0, err
 	}
 	if got.Token == "" || !headername.ValidValue(got.Token) || got.Type != "" && !strings.EqualFold(got.Type, "Bearer") {
