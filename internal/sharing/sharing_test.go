@@ -3,6 +3,7 @@ package sharing
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -12,12 +13,12 @@ import (
 func TestUse_OneValueForAllWithTheSameOptionsUntilTheLastHasGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b ByOptions[*int]
-		var ended []int
+		var ended atomic.Int32
 		n := 0
 		fresh := func(ctx context.Context) (*int, error) { //nolint:unparam // what Use asks for
 			n++
 			v := n
-			context.AfterFunc(ctx, func() { ended = append(ended, v) })
+			context.AfterFunc(ctx, func() { ended.Add(1) })
 			return &v, nil
 		}
 		use := func(options string) (*int, context.CancelFunc) {
@@ -33,7 +34,7 @@ func TestUse_OneValueForAllWithTheSameOptionsUntilTheLastHasGone(t *testing.T) {
 		}
 		endA()
 		synctest.Wait()
-		if again, end := use("x"); again != a || len(ended) != 0 {
+		if again, end := use("x"); again != a || ended.Load() != 0 {
 			t.Error("it went while somebody used it")
 		} else {
 			end()
@@ -41,8 +42,8 @@ func TestUse_OneValueForAllWithTheSameOptionsUntilTheLastHasGone(t *testing.T) {
 		endB()
 		endC()
 		synctest.Wait()
-		if len(ended) != 2 || len(b.held) != 0 {
-			t.Errorf("ended: %v, %d are held", ended, len(b.held))
+		if ended.Load() != 2 || len(b.held) != 0 {
+			t.Errorf("%d have ended, %d are held", ended.Load(), len(b.held))
 		}
 	})
 }
