@@ -60,13 +60,13 @@ func (f *forwarded) apply(r *http.Request, rec *record.Record) {
 }
 
 // removeManaged removes the headers that only trusted peers may set, also under
-// names with underscores: some servers take them for the same.
+// names with underscores or dots: some servers take them for the same.
 func removeManaged(h http.Header) {
 	for name := range h {
 		if len(name) < 2 || name[0]|0x20 != 'x' {
 			continue
 		}
-		if isManaged(name) || strings.IndexByte(name, '_') >= 0 && isManaged(headername.Plain(name)) {
+		if isManaged(name) || !headername.IsPlain(name) && isManaged(headername.Plain(name)) {
 			delete(h, name)
 		}
 	}

@@ -64,6 +64,26 @@ sn: T
 mail: ann@example.com
 userPassword: secret-of-twin
 
+dn: uid=Theo,ou=people,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: Theo
+uid: other-theo
+cn: Theo
+sn: T
+mail: theo@example.com
+userPassword: secret-of-theo
+
+dn: ou=hidden,dc=example,dc=com
+objectClass: organizationalUnit
+ou: hidden
+
+dn: uid=eve,ou=hidden,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: eve
+cn: Eve
+sn: E
+userPassword: secret-of-eve
+
 dn: cn=staff,ou=groups,dc=example,dc=com
 objectClass: groupOfNames
 cn: staff
@@ -92,6 +112,7 @@ rootdn "cn=admin,dc=example,dc=com"
 rootpw s3cret
 directory DIR/data
 access to attrs=userPassword by anonymous auth by * none
+access to dn.subtree="ou=hidden,dc=example,dc=com" by anonymous auth by * none
 access to * by dn.exact="cn=admin,dc=example,dc=com" read by self read by * none
 `
 	write := func(name, text string) string {
@@ -150,6 +171,10 @@ func TestLDAP_UsersOfARealDirectory(t *testing.T) {
     staff: {rule: Host(@staff.test@), service: s, middlewares: [found, staff]}
     untrusted: {rule: Host(@untrusted.test@), service: s, middlewares: [untrusted]}
     kept: {rule: Host(@kept.test@), service: s, middlewares: [kept]}
+    banned: {rule: Host(@banned.test@), service: s, middlewares: [direct, banned]}
+    banned-found: {rule: Host(@banned-found.test@), service: s, middlewares: [found, banned]}
+    hidden: {rule: Host(@hidden.test@), service: s, middlewares: [hidden]}
+    nameless: {rule: Host(@nameless.test@), service: s, middlewares: [nameless]}
   services: {s: {loadBalancer: {servers: [{url: '`+backend+`'}]}}}
   consumers: {ann: {users: [ann], plan: gold}}
   middlewares:
@@ -157,6 +182,9 @@ func TestLDAP_UsersOfARealDirectory(t *testing.T) {
     direct: {ldapAuth: {`+common+`, groupsAttribute: employeeType}}
     untrusted: {ldapAuth: {`+strings.Replace(common, ", caFiles: ['"+ca+"']", "", 1)+`}}
     kept: {ldapAuth: {`+strings.Replace(searching, "cacheFor: 0s", "cacheFor: 1h", 1)+`}}
+    hidden: {ldapAuth: {`+strings.Replace(common, "ou=people", "ou=hidden", 1)+`}}
+    nameless: {ldapAuth: {`+searching+`, attribute: street}}
+    banned: {acl: {denyConsumers: [ann]}}
     staff: {acl: {allowGroups: [staff]}}
     told: {acl: {forwardHeaders: {X-Groups: groups, X-Consumer: consumer.name}}}
 `, "@", "`")
@@ -201,6 +229,23 @@ func TestLDAP_UsersOfARealDirectory(t *testing.T) {
 		{"direct.test", "ann", "wrong", 401, ""},
 		{"staff.test", "ann", "secret-of-ann", 200, "[ann] [admins] []"},
 		{"staff.test", "twin", "secret-of-twin", 403, ""},
+		// The directory takes all of these for ann.
+		{"direct.test", "ANN", "secret-of-ann", 200, "[ann] [clerk] [ann@file]"},
+		{"direct.test", " ann", "secret-of-ann", 200, "[ann] [clerk] [ann@file]"},
+		{"direct.test", "ann ", "secret-of-ann", 200, "[ann] [clerk] [ann@file]"},
+		{"found.test", "ANN", "secret-of-ann", 200, "[ann] [clerk,staff] [ann@file]"},
+		{"found.test", " ann", "secret-of-ann", 200, "[ann] [clerk,staff] [ann@file]"},
+		{"found.test", "ann ", "secret-of-ann", 200, "[ann] [clerk,staff] [ann@file]"},
+		{"banned.test", "Ann", "secret-of-ann", 403, ""},
+		{"banned.test", "ann ", "secret-of-ann", 403, ""},
+		{"banned-found.test", "ANN", "secret-of-ann", 403, ""},
+		{"found.test", "THEO@example.com", "secret-of-theo", 200, "[Theo] [] []"},
+		{"found.test", "other-theo", "secret-of-theo", 200, "[Theo] [] []"},
+		{"hidden.test", "eve", "secret-of-eve", 200, "[eve] [admins] []"},
+		{"hidden.test", "EVE", "secret-of-eve", 401, ""},
+		{"hidden.test", "eve ", "secret-of-eve", 401, ""},
+		{"hidden.test", "\uff45ve", "secret-of-eve", 401, ""},
+		{"nameless.test", "ann", "secret-of-ann", 503, ""},
 		{"untrusted.test", "ann", "secret-of-ann", 503, ""},
 	} {
 		status, seen := ask(tt.host, tt.user, tt.password)

@@ -22,7 +22,7 @@ var entries = []specimen{
 		{url: "/", with: []string{"X-Api-Key: " + keyOfAnn}, status: 403},
 		{url: "/in", status: 401, shown: map[string]string{"Www-Authenticate": `ApiKey realm="fairway"`}},
 		{url: "/in", with: []string{"X-Api-Key: " + keyOfEve}, status: 403},
-		{url: "/in", with: append([]string{"X-Api-Key: " + keyOfAnn}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "ann@docker", "X_user": "", "X-Api-Key": ""}},
+		{url: "/in", with: append([]string{"X-Api-Key: " + keyOfAnn}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "ann@docker", "X_user": "", "X.user": "", "X-Api-Key": ""}},
 	}},
 	{name: "apikey", options: []string{"apikey.keyfrom=query:key,header:X-Key"}, visits: []visit{
 		{url: "/", status: 401},
@@ -36,15 +36,15 @@ var entries = []specimen{
 	{name: "introspection", options: []string{"introspection.endpoint=http://AUTH/introspect", "introspection.clientid=gateway", "introspection.clientsecret=s3cret", "introspection.forwardheaders.X-User=sub"}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Bearer realm="fairway"`}},
 		{url: "/", with: []string{"Authorization: Bearer taken-back"}, status: 401},
-		{url: "/", with: append([]string{"Authorization: Bearer good"}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "17", "X_user": ""}},
+		{url: "/", with: append([]string{"Authorization: Bearer good"}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "17", "X_user": "", "X.user": ""}},
 	}},
 	{name: "jwt", options: []string{"jwt.secret=" + hsSecret, "jwt.issuer=https://id.example", "jwt.audiences=shop", "jwt.forwardheaders.X-User=sub", "jwt.striptoken=true"}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Bearer realm="fairway"`}},
 		{url: "/", with: []string{hsToken + "x"}, status: 401, shown: map[string]string{"Www-Authenticate": `Bearer realm="fairway", error="invalid_token"`}},
-		{url: "/", with: append([]string{hsToken}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "17", "X_user": "", "Authorization": ""}},
+		{url: "/", with: append([]string{hsToken}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "17", "X_user": "", "X.user": "", "Authorization": ""}},
 	}},
 	{name: "jwt-optional", options: []string{"jwt.secret=" + hsSecret, "jwt.optional=true", "jwt.forwardheaders.X-User=sub"}, visits: []visit{
-		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "", "X_user": ""}},
+		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "", "X_user": "", "X.user": ""}},
 	}},
 	{name: "ldapauth", options: []string{"ldapauth.url=ldap://AUTH:1", "ldapauth.basedn=dc=example,dc=com"}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Basic realm="fairway", charset="UTF-8"`}},
@@ -52,7 +52,7 @@ var entries = []specimen{
 	}},
 	{name: "mtls", options: []string{"mtls.cafiles=" + someAuthority}, visits: []visit{{url: "/", status: 403}}},
 	{name: "oauth2client", options: []string{"oauth2client.tokenurl=http://AUTH/token", "oauth2client.clientid=gateway", "oauth2client.clientsecret=s3cret", "oauth2client.header=X-User"}, visits: []visit{
-		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "t0ken", "X_user": ""}},
+		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "t0ken", "X_user": "", "X.user": ""}},
 	}},
 	{name: "policy", options: []string{"policy.allow=request.method == \"GET\" && inNetwork(request.ip, \"127.0.0.0/8\")"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"},
@@ -61,7 +61,7 @@ var entries = []specimen{
 }
 
 // forged are headers of somebody who wants to be taken for somebody else.
-var forged = []string{"X-User: root", "X_User: root", "x-user: admin", "Connection: X-User"}
+var forged = []string{"X-User: root", "X_User: root", "X.User: root", "x-user: admin", "Connection: X-User"}
 
 // someAuthority is a certificate of an authority, on one line as a label has it.
 const someAuthority = `-----BEGIN CERTIFICATE-----

@@ -10,6 +10,7 @@ import (
 
 	"fairway/internal/headername"
 	"fairway/internal/requesthead"
+	"fairway/internal/trailers"
 )
 
 // Headers are fields that tell services what is known of a client. What the client itself
@@ -75,7 +76,7 @@ func fieldValue(v any) (string, bool) {
 	return text, ok && headername.ValidValue(text)
 }
 
-// Put replaces the fields in the head of a request by values; nil takes all of them away. It
+// Put replaces the fields in the head of a request by values (Clean is about its trailers); nil takes all of them away. It
 // appends to undo what puts the head back.
 func (h *Headers) Put(head http.Header, values [][]string, undo []requesthead.Field) []requesthead.Field {
 	if len(h.fields) == 0 {
@@ -92,6 +93,14 @@ func (h *Headers) Put(head http.Header, values [][]string, undo []requesthead.Fi
 		}
 	}
 	return undo
+}
+
+// Clean returns the request to go on with, in whose trailers the fields do not come either.
+func (h *Headers) Clean(r *http.Request) *http.Request {
+	if len(h.fields) == 0 {
+		return r
+	}
+	return trailers.Without(r, h.takes)
 }
 
 // takes tells whether a server may take a name for one of the fields.

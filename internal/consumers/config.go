@@ -28,11 +28,15 @@ type Config struct {
 	Users []string `json:"users,omitempty"`
 	// Claims of a token that is the consumer's, as path=value: "iss=https://id.example,sub=17".
 	// All of them have to be there; of a list, one value. Only tokens are looked at that jwt,
-	// oidc or introspection has found good.
+	// oidc or introspection has found good. Without iss a token of any issuer will do that is
+	// trusted somewhere, which is a warning.
 	Claims []string `json:"claims,omitempty"`
 	// Certificates are what the middleware mtls knows the consumer by: a subject as in
-	// "CN=ann,O=Shop", in labels with semicolons in place of the commas, a name as in "dns:ann.example", "email:ann@example.com" or
-	// "uri:spiffe://shop/ann", or a fingerprint, as in "sha256:" and 64 digits.
+	// "CN=ann,O=Shop", its parts in any order, in labels with semicolons in place of the commas;
+	// a name as in "dns:ann.example", "email:ann@example.com" or "uri:spiffe://shop/ann"; or a
+	// fingerprint, as in "sha256:" and 64 digits. Whoever makes certificates for an authority
+	// that an mtls middleware trusts can write such names, which its options consumers and
+	// groups bound.
 	Certificates []string `json:"certificates,omitempty"`
 	// Groups that the consumer is in, for the middleware acl.
 	Groups []string `json:"groups,omitempty"`

@@ -156,6 +156,18 @@ func shared(path string) int {
 	return 1
 }
 
+// Qualified are names of consumers with their provider: where one has none, it is that of who
+// names it.
+func Qualified(names []string, provider string) (list []string) {
+	for _, name := range names {
+		if !strings.Contains(name, "@") {
+			name += "@" + provider
+		}
+		list = append(list, name)
+	}
+	return list
+}
+
 // ByName returns the consumer of a qualified name, or nil.
 func (r *Registry) ByName(name string) *identity.Consumer {
 	if r == nil {

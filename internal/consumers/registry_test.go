@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"net/url"
 	"strings"
@@ -108,6 +109,32 @@ func TestRegistry_FindsByCertificate(t *testing.T) {
 	}
 }
 
+func TestRegistry_SubjectsAreFoundHoweverTheyAreWritten(t *testing.T) {
+	raw, err := asn1.Marshal(pkix.RDNSequence{
+		{{Type: []int{2, 5, 4, 6}, Value: "DE"}},
+		{{Type: []int{2, 5, 4, 10}, Value: "Shop, Inc."}},
+		{{Type: []int{2, 5, 4, 3}, Value: "Ann"}, {Type: []int{1, 2, 840, 113549, 1, 9, 1}, Value: "ann@shop.example"}},
+		{{Type: []int{1, 2, 3}, Value: "x"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{Raw: []byte("cert"), RawSubject: raw}
+	for name, want := range map[string]bool{
+		`1.2.3=x,CN=Ann+emailAddress=ann@shop.example,O=Shop\, Inc.,C=DE`:                true,
+		`C = DE, O = Shop\2C Inc., CN = Ann, emailAddress = ann@shop.example, 1.2.3 = x`: true,
+		`c=DE; o=Shop\, Inc.; cn=Ann; E=ann@shop.example; oid.1.2.3=x`:                   true,
+		`CN=Ann,O=Shop\, Inc.,C=DE`:                                               false,
+		`1.2.3=x,CN=ann+emailAddress=ann@shop.example,O=Shop\, Inc.,C=DE`:         false,
+		`1.2.3=x,1.2.3=x,CN=Ann+emailAddress=ann@shop.example,O=Shop\, Inc.,C=DE`: false,
+	} {
+		r := registry(t, map[string]*Config{"ann": {Certificates: []string{name}}})
+		if got := named(r.ByCertificate(cert)) == "ann"; got != want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestRegistry_WhatIsWrongIsToldAndNobodyIsLetInByIt(t *testing.T) {
 	for want, all := range map[string]map[string]*Config{
 		"b: apiKeys[0]: the key is that of a already":       {"a": {APIKeys: []secret.String{hashed("k")}}, "b": {APIKeys: []secret.String{hashed("k")}, Users: []string{"b"}}},
@@ -117,6 +144,9 @@ func TestRegistry_WhatIsWrongIsToldAndNobodyIsLetInByIt(t *testing.T) {
 		"b: apiKeys[1]: is not written as":                  {"b": {APIKeys: []secret.String{hashed("k"), "hunter2"}, Users: []string{"b"}}},
 		"b: claims[0]: is not written as path=value":        {"b": {Claims: []string{"sub"}, Users: []string{"b"}}},
 		"b: certificates[0]: is neither":                    {"b": {Certificates: []string{"ann"}, Users: []string{"b"}}},
+		"b: certificates[0]: no certificate has a part":     {"b": {Certificates: []string{"CN=x,Organisation=y"}, Users: []string{"b"}}},
+		"b: certificates[0]: is no subject":                 {"b": {Certificates: []string{"CN=x,y"}, Users: []string{"b"}}},
+		"b: certificates[0]: \"cn = x\" is that of a":       {"a": {Certificates: []string{"CN=x"}}, "b": {Certificates: []string{"cn = x"}, Users: []string{"b"}}},
 		"b: certificates[0]: a fingerprint has 64":          {"b": {Certificates: []string{"sha256:12"}, Users: []string{"b"}}},
 		"b: credentials[0]: ":                               {"b": {Credentials: []secret.String{"hunter2"}, Users: []string{"b"}}},
 	} {

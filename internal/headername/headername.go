@@ -1,5 +1,5 @@
 // Package headername compares names of headers as careless servers do: those that
-// hand headers on as variables take "X_User" and "X-User" for the same.
+// hand headers on as variables take "X_User", "X.User" and "X-User" for the same.
 package headername
 
 import (
@@ -7,12 +7,34 @@ import (
 	"strings"
 )
 
-// Plain returns the canonical form of a name with its underscores as dashes.
+// Plain returns the canonical form of a name with a dash for all that is neither a letter nor
+// a digit: servers that make variables of names have an underscore in the place of a dash,
+// and some, as PHP, in that of a dot, too.
 func Plain(name string) string {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = strings.ReplaceAll(name, "_", "-")
+	if !IsPlain(name) {
+		plain := []byte(name)
+		for i, c := range plain {
+			if !isLetterOrDigit(c) {
+				plain[i] = '-'
+			}
+		}
+		name = string(plain)
 	}
 	return http.CanonicalHeaderKey(name)
+}
+
+// IsPlain tells whether a name has nothing but letters, digits and dashes.
+func IsPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && !isLetterOrDigit(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetterOrDigit(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
 // Remove deletes a header under every spelling that a server may take for name.
@@ -23,6 +45,12 @@ func Remove(h http.Header, name string) {
 			delete(h, other)
 		}
 	}
+}
+
+// Same returns what tells whether a server may take a name for that one.
+func Same(name string) func(other string) bool {
+	plain := Plain(name)
+	return func(other string) bool { return Plain(other) == plain }
 }
 
 // Valid tells whether a name may be that of a header: a token (RFC 9110, section

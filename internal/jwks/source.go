@@ -204,6 +204,11 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadat
 
 // Get gets a document of a size that is bounded.
 func Get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	return GetUpTo(ctx, client, address, mostBytes)
+}
+
+// GetUpTo gets a document of so many bytes at most.
+func GetUpTo(ctx context.Context, client *http.Client, address string, most int) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.New("the address is no URL")
@@ -223,12 +228,12 @@ func Get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask %s: it answers %s", secret.URL(address), res.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(res.Body, mostBytes+1))
+	text, err := io.ReadAll(io.LimitReader(res.Body, int64(most)+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("ask %s: %w", secret.URL(address), err)
-	case len(text) > mostBytes:
-		return nil, fmt.Errorf("ask %s: the answer is longer than %d bytes", secret.URL(address), mostBytes)
+	case len(text) > most:
+		return nil, fmt.Errorf("ask %s: the answer is longer than %d bytes", secret.URL(address), most)
 	}
 	return text, nil
 }

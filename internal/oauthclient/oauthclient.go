@@ -4,6 +4,7 @@ package oauthclient
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +22,11 @@ import (
 
 // Client is who asks.
 type Client struct {
-	id     string
-	secret func() string
-	form   bool // credentials go into the form, not into a header
-	http   *http.Client
+	id        string
+	secret    func() string
+	form      bool // credentials go into the form, not into a header
+	http      *http.Client
+	transport *http.Transport
 }
 
 // New returns a Client, whose connections are closed when ctx ends. style is "basic" (RFC 6749, section 2.3.1), the default, or "post".
@@ -33,7 +35,7 @@ func New(ctx context.Context, id string, password secret.String, file, style str
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 16,
 	}
 	context.AfterFunc(ctx, transport.CloseIdleConnections)
-	c := &Client{id: id, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+	c := &Client{id: id, transport: transport, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // what is asked here has credentials with it
 	}}}
 	switch {
@@ -61,6 +63,10 @@ func New(ctx context.Context, id string, password secret.String, file, style str
 	}
 	return c, nil
 }
+
+// Trust has servers believed by other authorities than those of the system, before anything
+// is asked. nil changes nothing.
+func (c *Client) Trust(settings *tls.Config) { c.transport.TLSClientConfig = settings }
 
 func trimmed(text []byte) (string, error) {
 	if s := strings.TrimRight(string(text), "\r\n"); s != "" {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"fairway/internal/identity"
@@ -151,12 +152,20 @@ func (rec *Record) Value(v string) []string {
 	return rec.values[i : i+1 : i+1]
 }
 
+// longestCause bounds what is noted: clients can have some of it, as the issuer that their
+// token names.
+const longestCause = 512
+
 // Fail notes why the request did not get a server's answer. The first cause
 // stays: later ones are consequences. It accepts a nil Record.
 func (rec *Record) Fail(cause string) {
-	if rec != nil && rec.Cause == "" {
-		rec.Cause = cause
+	if rec == nil || rec.Cause != "" {
+		return
 	}
+	if len(cause) > longestCause {
+		cause = strings.ToValidUTF8(cause[:longestCause-len("…")], "") + "…"
+	}
+	rec.Cause = cause
 }
 
 // Classify notes the class of a failure that is going to be noted with its cause, which

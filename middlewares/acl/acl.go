@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fairway/internal/claims"
+	"fairway/internal/consumers"
 	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/internal/requesthead"
@@ -36,6 +37,11 @@ type Config struct {
 	ForwardHeaders map[string]string `json:"forwardHeaders,omitempty"`
 }
 
+// NamesConsumers returns those on the lists, with that provider where none is written.
+func (c *Config) NamesConsumers(provider string) []string {
+	return consumers.Qualified(slices.Concat(c.AllowConsumers, c.DenyConsumers), provider)
+}
+
 type handler struct {
 	allow, deny lists
 	anybody     bool // there is no list of those that are allowed
@@ -50,7 +56,7 @@ type lists struct{ groups, consumers []string }
 func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
 	provider := env.Name[strings.LastIndexByte(env.Name, '@')+1:]
 	h := &handler{
-		allow: lists{c.AllowGroups, qualified(c.AllowConsumers, provider)}, deny: lists{c.DenyGroups, qualified(c.DenyConsumers, provider)},
+		allow: lists{c.AllowGroups, consumers.Qualified(c.AllowConsumers, provider)}, deny: lists{c.DenyGroups, consumers.Qualified(c.DenyConsumers, provider)},
 		anybody: len(c.AllowGroups)+len(c.AllowConsumers) == 0, tells: len(c.ForwardHeaders) > 0, next: next,
 	}
 	for header, path := range c.ForwardHeaders {
@@ -68,16 +74,6 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 func knows(path string) bool {
 	return slices.Contains([]string{"consumer.name", "consumer.plan", "groups", "subject", "method"}, path) ||
 		strings.HasPrefix(path, "consumer.labels.") || strings.HasPrefix(path, "claims.")
-}
-
-func qualified(names []string, provider string) (list []string) {
-	for _, name := range names {
-		if !strings.Contains(name, "@") {
-			name += "@" + provider
-		}
-		list = append(list, name)
-	}
-	return list
 }
 
 func (l lists) have(who *identity.Identity) bool {
@@ -102,7 +98,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var room [8]requesthead.Field
 	undo := h.headers.Put(r.Header, h.headers.Values(who.Facts()), room[:0])
-	h.next.ServeHTTP(w, r)
+	h.next.ServeHTTP(w, h.headers.Clean(r))
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
 	}

@@ -27,11 +27,11 @@ type Config struct {
 	Keys []secret.String `json:"keys,omitempty"`
 	// Consumers lets the keys of consumers in. Default: true.
 	Consumers bool `json:"consumers,omitempty"`
-	// KeyFrom are the places where a key may be, in the order in which they are looked at, as
-	// header:NAME, cookie:NAME or query:NAME. Keys in queries get into logs of others. Default:
+	// KeyFrom are the places where a key may be, as header:NAME, cookie:NAME or query:NAME. A
+	// request with keys in several is refused. Keys in queries get into logs of others. Default:
 	// header:X-API-Key.
 	KeyFrom []string `json:"keyFrom,omitempty"`
-	// StripKey keeps the key from the service. Default: true.
+	// StripKey keeps the key from the service: all of keyFrom is taken away. Default: true.
 	StripKey bool `json:"stripKey,omitempty"`
 	// Optional lets requests pass that bring no key at all. One that nobody has is refused
 	// nevertheless. Default: false.
@@ -93,13 +93,17 @@ func (c *Config) own() (_ *consumers.Registry, err error) {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
 	key, at := h.places.Find(r)
-	if at < 0 && h.optional {
-		h.next.ServeHTTP(w, r)
+	if at == bearer.None && h.optional {
+		h.pass(w, r)
 		return
 	}
 	rec.SetAuth(false)
-	if at < 0 {
+	switch at {
+	case bearer.None:
 		refuse(w, r, "apiKey: no key was sent")
+		return
+	case bearer.Several:
+		refuse(w, r, "apiKey: more than one key was sent, or one that is not written as such")
 		return
 	}
 	who := h.owner(key)
@@ -109,12 +113,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec.SetAuth(true)
 	rec.SetIdentity(who)
+	h.pass(w, r)
+}
+
+// pass hands a request on, without what is at the places of keys.
+func (h *handler) pass(w http.ResponseWriter, r *http.Request) {
 	if !h.strip {
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	var room [2]requesthead.Field
-	out, undo := h.places.Strip(r, at, room[:0])
+	out, undo := h.places.Strip(r, room[:0])
 	h.next.ServeHTTP(w, out)
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()

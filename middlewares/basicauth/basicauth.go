@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/answer"
+	"fairway/internal/bearer"
 	"fairway/internal/consumers"
 	"fairway/internal/freshfile"
 	"fairway/internal/headername"
@@ -21,6 +22,7 @@ import (
 	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/internal/secret"
+	"fairway/internal/trailers"
 	"fairway/middlewares"
 )
 
@@ -46,6 +48,9 @@ type Config struct {
 	// HeaderField is the name of a header in which the service is told the name of the
 	// user, as in "X-WebAuth-User". Empty, the default, sends none.
 	HeaderField string `json:"headerField,omitempty"`
+	// Optional lets requests pass that bring no name and password at all; they may bring
+	// credentials of another kind. Default false.
+	Optional bool `json:"optional,omitempty"`
 }
 
 const defaultRealm = "traefik"
@@ -60,6 +65,7 @@ type handler struct {
 	challenge    string
 	removeHeader bool
 	headerField  string
+	optional     bool
 	next         http.Handler
 }
 
@@ -85,6 +91,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 		challenge:    `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `"`,
 		removeHeader: c.RemoveHeader,
 		headerField:  c.HeaderField,
+		optional:     c.Optional,
 		next:         next,
 	}, nil
 }
@@ -132,6 +139,10 @@ func (c *Config) add(users htpasswd.Users) error {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
+	if h.optional && bearer.Elsewhere(r, "Basic") {
+		h.next.ServeHTTP(w, h.forward(r, ""))
+		return
+	}
 	rec.SetAuth(false)
 	user, password, given := r.BasicAuth()
 	if !given {
@@ -178,20 +189,24 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, cause string) {
 	middlewares.Refuse(w, r, http.StatusUnauthorized, cause)
 }
 
-// forward returns the request the service gets.
+// forward returns the request the service gets; without a user there were no credentials.
 func (h *handler) forward(r *http.Request, user string) *http.Request {
-	if !h.removeHeader && h.headerField == "" {
+	remove := h.removeHeader && user != ""
+	if !remove && h.headerField == "" {
 		return r
 	}
 	r2 := new(http.Request)
 	*r2 = *r
 	r2.Header = maps.Clone(r.Header)
-	if h.removeHeader {
+	if remove {
 		r2.Header.Del("Authorization")
 	}
 	if h.headerField != "" {
 		headername.Remove(r2.Header, h.headerField) // nobody but us says who it is
-		r2.Header.Set(h.headerField, user)
+		r2 = trailers.Without(r2, headername.Same(h.headerField))
+		if user != "" {
+			r2.Header.Set(h.headerField, user)
+		}
 	}
 	return r2
 }

@@ -20,10 +20,12 @@ import (
 	"path"
 	"strings"
 
+	"fairway/internal/bearer"
 	"fairway/internal/consumers"
 	"fairway/internal/headername"
 	"fairway/internal/record"
 	"fairway/internal/secret"
+	"fairway/internal/trailers"
 	"fairway/middlewares"
 )
 
@@ -48,6 +50,9 @@ type Config struct {
 	// HeaderField is the name of a header in which the service is told the name of the
 	// user, as in "X-WebAuth-User". Empty, the default, sends none.
 	HeaderField string `json:"headerField,omitempty"`
+	// Optional lets requests pass that bring no such credentials at all; they may bring some of
+	// another kind. Default false.
+	Optional bool `json:"optional,omitempty"`
 }
 
 const defaultRealm = "traefik"
@@ -75,6 +80,7 @@ type handler struct {
 	opaque       string
 	removeHeader bool
 	headerField  string
+	optional     bool
 	next         http.Handler
 }
 
@@ -92,7 +98,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 	kept, _ := env.Keep(func() any { return newNonces() }).(*nonces)
 	return &handler{
 		users: users, known: env.Consumers, nonces: kept, realm: c.realm(), opaque: kept.sign("opaque", c.realm()),
-		removeHeader: c.RemoveHeader, headerField: c.HeaderField, next: next,
+		removeHeader: c.RemoveHeader, headerField: c.HeaderField, optional: c.Optional, next: next,
 	}, nil
 }
 
@@ -104,6 +110,10 @@ func (c *Config) realm() string {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.optional && bearer.Elsewhere(r, "Digest") {
+		h.next.ServeHTTP(w, h.forward(r, ""))
+		return
+	}
 	user, stale, cause := h.check(r)
 	if cause != "" {
 		h.challenge(w, stale)
@@ -205,20 +215,24 @@ func sameTarget(uri string, r *http.Request) bool {
 	return clean(u.Path) == clean(r.URL.Path) && query(u.RawQuery) == query(r.URL.RawQuery)
 }
 
-// forward returns the request the service gets.
+// forward returns the request the service gets; without a user there were no credentials.
 func (h *handler) forward(r *http.Request, user string) *http.Request {
-	if !h.removeHeader && h.headerField == "" {
+	remove := h.removeHeader && user != ""
+	if !remove && h.headerField == "" {
 		return r
 	}
 	r2 := new(http.Request)
 	*r2 = *r
 	r2.Header = maps.Clone(r.Header)
-	if h.removeHeader {
+	if remove {
 		r2.Header.Del("Authorization")
 	}
 	if h.headerField != "" {
 		headername.Remove(r2.Header, h.headerField) // nobody but us says who it is
-		r2.Header.Set(h.headerField, user)
+		r2 = trailers.Without(r2, headername.Same(h.headerField))
+		if user != "" {
+			r2.Header.Set(h.headerField, user)
+		}
 	}
 	return r2
 }

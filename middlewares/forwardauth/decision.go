@@ -3,10 +3,12 @@ package forwardauth
 import (
 	"maps"
 	"net/http"
+	"slices"
 
 	"fairway/internal/clientip"
 	"fairway/internal/headername"
 	"fairway/internal/responsehead"
+	"fairway/internal/trailers"
 )
 
 // decision is what an answer of 2xx says. Nobody changes it.
@@ -54,18 +56,18 @@ func (h *handler) withFields(r *http.Request, d *decision) *http.Request {
 	r2 := new(http.Request)
 	*r2 = *r
 	r2.Header = maps.Clone(r.Header)
-	for _, name := range h.responseHeaders {
-		headername.Remove(r2.Header, name)
-	}
-	if h.responseRegex != nil {
-		for name := range r2.Header {
-			if !headername.Framing(name) && (h.responseRegex.MatchString(name) || h.responseRegex.MatchString(headername.Plain(name))) {
-				delete(r2.Header, name)
-			}
-		}
-	}
+	maps.DeleteFunc(r2.Header, func(name string, _ []string) bool { return h.ofServer(name) })
 	maps.Copy(r2.Header, d.fields)
-	return r2
+	return trailers.Without(r2, h.ofServer)
+}
+
+// ofServer tells whether only the authentication server may set a field.
+func (h *handler) ofServer(name string) bool {
+	plain := headername.Plain(name)
+	if slices.ContainsFunc(h.responseHeaders, func(own string) bool { return headername.Plain(own) == plain }) {
+		return true
+	}
+	return h.responseRegex != nil && !headername.Framing(name) && (h.responseRegex.MatchString(name) || h.responseRegex.MatchString(plain))
 }
 
 // cookies of an answer of the authentication service that the client gets.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/traefik/paerser/types"
 
-	"fairway/internal/remember"
+	"fairway/internal/consumers"
 	"fairway/internal/secret"
 	"fairway/middlewares"
 )
@@ -41,7 +41,8 @@ type Config struct {
 	// Leeway is how far the clock of a client may be ahead. Default: 30s.
 	Leeway types.Duration `json:"leeway,omitempty"`
 	// RequireNonce asks for the parameter nonce. One that is there is taken once only in any
-	// case, by this instance of fairway. Default: false.
+	// case, by this instance of fairway. Of one key 100000 are remembered: who signs more within
+	// maxAge has the oldest signatures refused. Default: false.
 	RequireNonce bool `json:"requireNonce,omitempty"`
 	// Tag is what the parameter tag has to be, if it is given: it names what a signature is for.
 	Tag string `json:"tag,omitempty"`
@@ -70,7 +71,6 @@ const (
 	defaultMaxBody = 1 << 20
 	defaultMaxAge  = 5 * time.Minute
 	defaultLeeway  = 30 * time.Second
-	mostNonces     = 100_000
 )
 
 var defaultComponents = []string{"@method", "@authority", "@path", "@query"}
@@ -78,6 +78,17 @@ var defaultComponents = []string{"@method", "@authority", "@path", "@query"}
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() {
 	c.RequireDigest, c.MaxBody, c.MaxAge, c.Leeway = true, defaultMaxBody, types.Duration(defaultMaxAge), types.Duration(defaultLeeway)
+}
+
+// NamesConsumers returns whose the keys are, with that provider where none is written.
+func (c *Config) NamesConsumers(provider string) []string {
+	var names []string
+	for i := range c.Keys {
+		if c.Keys[i].Consumer != "" {
+			names = append(names, c.Keys[i].Consumer)
+		}
+	}
+	return consumers.Qualified(names, provider)
 }
 
 // New implements middlewares.Config.
@@ -113,7 +124,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 		}
 		h.keys[c.Keys[i].ID] = k
 	}
-	h.nonces = env.Keep(func() any { return remember.New[bool](mostNonces) }).(*remember.Cache[bool])
+	h.nonces = env.Keep(func() any { return &nonces{} }).(*nonces)
 	return h, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"fairway/internal/consumers"
 	"fairway/internal/identity"
 	"fairway/internal/record"
-	"fairway/internal/remember"
 	"fairway/middlewares"
 )
 
@@ -27,7 +26,7 @@ type handler struct {
 	needsNonce bool
 	tag        string
 	optional   bool
-	nonces     *remember.Cache[bool]
+	nonces     *nonces
 	consumers  *consumers.Live
 	next       http.Handler
 }
@@ -151,16 +150,13 @@ func (h *handler) verifyOne(r *http.Request, input, signature httpsfv.Member) (i
 		return "", false, errors.New("the signature is wrong")
 	}
 	if p.nonce != "" && !h.first(p) {
-		return "", false, errors.New("the nonce was used before")
+		return "", false, errors.New("the nonce was used before, or is older than those that are remembered")
 	}
 	return p.id, covered["content-digest"], nil
 }
 
-// first tells whether a nonce comes for the first time. It is known as long as a signature
-// lasts.
-func (h *handler) first(p params) bool {
-	return h.nonces.Claim(h.nonces.Key(p.id, p.nonce), true, h.maxAge+h.leeway)
-}
+// first tells whether a nonce comes for the first time.
+func (h *handler) first(p params) bool { return h.nonces.use(p, time.Now().Add(-h.maxAge)) }
 
 // params are those of a signature (RFC 9421, section 2.3).
 type params struct {

@@ -4,16 +4,13 @@ package introspection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/traefik/paerser/types"
-	"golang.org/x/sync/singleflight"
 
 	"fairway/internal/answer"
 	"fairway/internal/bearer"
@@ -24,8 +21,9 @@ import (
 	"fairway/internal/record"
 	"fairway/internal/requesthead"
 	"fairway/internal/secret"
-	"fairway/internal/tokencache"
+	"fairway/internal/sharing"
 	"fairway/middlewares"
+	"fairway/tls/certs"
 )
 
 // Config is the introspection middleware.
@@ -43,14 +41,15 @@ type Config struct {
 	// basic.
 	AuthStyle string `json:"authStyle,omitempty"`
 	// CacheFor is how long an answer is kept, though never longer than the token is valid. What
-	// is taken back meanwhile goes on until then. 0 asks about every request. Default: 30s.
+	// is taken back meanwhile goes on until then. 0 asks about every request. A token that is
+	// not active is known as such for 5 seconds in any case. Default: 30s.
 	CacheFor types.Duration `json:"cacheFor,omitempty"`
 	// Issuer that the answer has to name, if it is given.
 	Issuer string `json:"issuer,omitempty"`
 	// Audiences of which the answer has to name one, if they are given.
 	Audiences []string `json:"audiences,omitempty"`
-	// TokenFrom are the places where a token may be, in the order in which they are looked at,
-	// as header:NAME, cookie:NAME or query:NAME. Default: header:Authorization.
+	// TokenFrom are the places where a token may be, as header:NAME, cookie:NAME or query:NAME. A
+	// request with tokens in several is answered 400. Default: header:Authorization.
 	TokenFrom []string `json:"tokenFrom,omitempty"`
 	// StripToken keeps the token from the service. Default: false.
 	StripToken bool `json:"stripToken,omitempty"`
@@ -66,46 +65,49 @@ type Config struct {
 	ForwardHeaders map[string]string `json:"forwardHeaders,omitempty"`
 	// GroupsClaim is the path of a member with the groups of the user, for the middleware acl.
 	GroupsClaim string `json:"groupsClaim,omitempty"`
-	// Optional lets requests pass that bring no token at all. Default: false.
+	// Optional lets requests pass that bring no token at all; they may bring credentials of
+	// another kind. Default: false.
 	Optional bool `json:"optional,omitempty"`
+	// CertificateBound refuses tokens that are not bound to the certificate of the client (RFC
+	// 8705, section 3). One that is bound is only let in with its certificate in any case.
+	CertificateBound bool `json:"certificateBound,omitempty"`
+	// CAFiles are the authorities of the server's certificate, as PEM files or PEM text. Default:
+	// those of the system.
+	CAFiles []string `json:"caFiles,omitempty"`
+	// InsecureSkipVerify takes every certificate of the server for good. Default: false.
+	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 }
 
-const (
-	defaultCache = 30 * time.Second
-	refusedCache = 5 * time.Second // so that made-up tokens are not asked about for ever
-	cacheBytes   = 8 << 20
-	longest      = 16 << 10 // of a token
-)
+const defaultCache = 30 * time.Second
 
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() { c.CacheFor = types.Duration(defaultCache) }
 
 type handler struct {
 	config    *Config
-	client    *oauthclient.Client
+	asker     *asker
 	places    bearer.Places
 	headers   *claims.Headers
-	demands   *claims.Demands
 	consumers *consumers.Live
-	cache     *tokencache.Cache[*said]
-	asking    singleflight.Group
 	next      http.Handler
-}
-
-// said is what the server said of a token.
-type said struct {
-	until  time.Time
-	by     string // the password that it was asked by
-	active bool
-	cause  string // why the token is no good though it is active
-	denied string // why it does not reach
-	claims map[string]any
-	values [][]string
 }
 
 // New implements middlewares.Config.
 func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler) (_ http.Handler, err error) {
-	h := &handler{config: c, consumers: env.Consumers, cache: tokencache.New[*said](cacheBytes), next: next}
+	h := &handler{config: c, consumers: env.Consumers, next: next}
+	if h.places, err = bearer.NewPlaces(c.TokenFrom); err != nil {
+		return nil, fmt.Errorf("tokenFrom: %w", err)
+	}
+	shared := env.Keep(func() any { return &sharing.ByOptions[*asker]{} }).(*sharing.ByOptions[*asker])
+	if h.asker, err = shared.Use(ctx, sharing.Options(c, c.ClientSecret), func(ctx context.Context) (*asker, error) { return c.asker(ctx, env) }); err != nil {
+		return nil, err
+	}
+	h.headers = h.asker.headers
+	return h, nil
+}
+
+// asker makes what the routes share.
+func (c *Config) asker(ctx context.Context, env middlewares.Env) (*asker, error) {
 	if c.Endpoint == "" {
 		return nil, errors.New("endpoint is required")
 	}
@@ -115,30 +117,35 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if c.CacheFor < 0 {
 		return nil, errors.New("cacheFor: is less than nothing")
 	}
-	if h.client, err = oauthclient.New(ctx, c.ClientID, c.ClientSecret, c.ClientSecretFile, c.AuthStyle, env.Log); err != nil {
+	a := newAsker(c)
+	var err error
+	if a.client, err = oauthclient.New(ctx, c.ClientID, c.ClientSecret, c.ClientSecretFile, c.AuthStyle, env.Log); err != nil {
 		return nil, err
 	}
-	if h.places, err = bearer.NewPlaces(c.TokenFrom); err != nil {
-		return nil, fmt.Errorf("tokenFrom: %w", err)
+	settings, err := certs.Servers(c.CAFiles, c.InsecureSkipVerify)
+	if err != nil {
+		return nil, err
 	}
-	if h.headers, err = claims.NewHeaders(c.ForwardHeaders); err != nil {
+	a.client.Trust(settings)
+	if a.headers, err = claims.NewHeaders(c.ForwardHeaders); err != nil {
 		return nil, fmt.Errorf("forwardHeaders: %w", err)
 	}
-	if h.demands, err = claims.NewDemands(c.RequiredClaims, c.Scopes, c.AnyScope); err != nil {
-		return nil, err
-	}
-	return h, nil
+	a.demands, err = claims.NewDemands(c.RequiredClaims, c.Scopes, c.AnyScope)
+	return a, err
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
 	token, at := h.places.Find(r)
-	if at < 0 && h.config.Optional {
-		h.pass(w, r, -1, nil)
+	if at == bearer.None && h.config.Optional {
+		h.pass(w, r, nil)
 		return
 	}
 	rec.SetAuth(false)
 	switch {
+	case at == bearer.Several:
+		bearer.Ambiguous(w, r, "introspection: more than one token was sent, or one that is not written as such")
+		return
 	case at < 0:
 		bearer.Missing(w, r, "introspection: no token was sent")
 		return
@@ -146,7 +153,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bearer.Invalid(w, r, fmt.Sprintf("introspection: the token has more than %d bytes", longest))
 		return
 	}
-	s, err := h.about(r.Context(), token)
+	s, err := h.asker.about(r.Context(), token)
 	switch {
 	case err != nil && r.Context().Err() != nil:
 		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "introspection: the client has gone before the server answered")
@@ -157,85 +164,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bearer.Invalid(w, r, "introspection: the token is not active")
 	case s.cause != "":
 		bearer.Invalid(w, r, "introspection: "+s.cause)
+	case s.cert == "" && h.config.CertificateBound, s.cert != "" && !bearer.ComesWith(r, s.cert):
+		bearer.Invalid(w, r, "introspection: the token is not bound to the certificate of the client")
 	case s.denied != "":
-		bearer.Insufficient(w, r, h.demands.Scope(), "introspection: "+s.denied)
+		bearer.Insufficient(w, r, h.asker.demands.Scope(), "introspection: "+s.denied)
 	default:
 		rec.SetAuth(true)
 		rec.SetIdentity(h.who(s))
-		h.pass(w, r, at, s.values)
+		h.pass(w, r, s)
 	}
-}
-
-// about returns what the server says of a token. Requests with one token ask once.
-func (h *handler) about(ctx context.Context, token string) (*said, error) {
-	by := h.client.Version()
-	if s, ok := h.cache.Get(token); ok && time.Now().Before(s.until) && s.by == by {
-		return s, nil
-	}
-	result := h.asking.DoChan(token, func() (any, error) {
-		return h.ask(context.WithoutCancel(ctx), token, by) // for all who wait; it ends by the client's time
-	})
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case got := <-result:
-		if got.Err != nil {
-			return nil, got.Err
-		}
-		return got.Val.(*said), nil
-	}
-}
-
-// ask asks the server (RFC 7662, section 2.1), and keeps what it says.
-func (h *handler) ask(ctx context.Context, token, by string) (*said, error) {
-	var c map[string]any
-	if err := h.client.Post(ctx, h.config.Endpoint, url.Values{"token": {token}, "token_type_hint": {"access_token"}}, &c); err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	s := &said{by: by, claims: c, until: now.Add(time.Duration(h.config.CacheFor))}
-	s.active, _ = c["active"].(bool)
-	if !s.active {
-		s.until = now.Add(min(refusedCache, time.Duration(h.config.CacheFor)))
-		h.cache.Put(token, s)
-		return s, nil
-	}
-	s.cause = h.wrong(c, now)
-	if exp, ok := seconds(c["exp"]); ok && exp.Before(s.until) {
-		s.until = exp
-	}
-	s.denied, s.values = h.demands.Missing(c), h.headers.Values(c)
-	h.cache.Put(token, s)
-	return s, nil
-}
-
-// wrong tells why a token is no good here, whatever the server says.
-func (h *handler) wrong(c map[string]any, now time.Time) string {
-	if exp, ok := seconds(c["exp"]); ok && !now.Before(exp) {
-		return "the token has expired"
-	}
-	if nbf, ok := seconds(c["nbf"]); ok && now.Add(30*time.Second).Before(nbf) {
-		return "the token is not valid yet"
-	}
-	if iss, _ := c["iss"].(string); h.config.Issuer != "" && iss != h.config.Issuer {
-		return fmt.Sprintf("the issuer of the token is %q", iss)
-	}
-	if len(h.config.Audiences) > 0 && !slices.ContainsFunc(h.config.Audiences, func(a string) bool { return claims.Has(c["aud"], a) }) {
-		return "the token is for another audience"
-	}
-	return ""
-}
-
-func seconds(v any) (time.Time, bool) {
-	n, ok := v.(json.Number)
-	if !ok {
-		return time.Time{}, false
-	}
-	f, err := n.Float64()
-	if err != nil || f < 0 || f > 1<<40 {
-		return time.Time{}, false
-	}
-	return time.Unix(int64(f), 0), true
 }
 
 func (h *handler) who(s *said) *identity.Identity {
@@ -253,13 +190,17 @@ func (h *handler) who(s *said) *identity.Identity {
 }
 
 // pass hands a request on: without the headers that only the gateway sets, and with what is
-// said of the token at a place; below 0 there is none.
-func (h *handler) pass(w http.ResponseWriter, r *http.Request, at int, values [][]string) {
+// said of its token; nil: it has none.
+func (h *handler) pass(w http.ResponseWriter, r *http.Request, s *said) {
 	var room [8]requesthead.Field
+	var values [][]string
+	if s != nil {
+		values = s.values
+	}
 	undo := h.headers.Put(r.Header, values, room[:0])
-	out := r
-	if h.config.StripToken && at >= 0 {
-		out, undo = h.places.Strip(r, at, undo)
+	out := h.headers.Clean(r)
+	if h.config.StripToken {
+		out, undo = h.places.Strip(out, undo)
 	}
 	h.next.ServeHTTP(w, out)
 	for _, f := range slices.Backward(undo) {

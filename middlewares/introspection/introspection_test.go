@@ -1,6 +1,9 @@
 package introspection
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -99,6 +102,15 @@ func TestIntrospection_KeepsWhatIsSaidForAWhile(t *testing.T) {
 	if rec := always("good"); rec.Status != 401 {
 		t.Errorf("a token that was taken back: got %d", rec.Status)
 	}
+	before := s.asked.Load()
+	for range 5 {
+		if rec := always("made up"); rec.Status != 401 {
+			t.Errorf("got %d", rec.Status)
+		}
+	}
+	if n := s.asked.Load() - before; n != 1 {
+		t.Errorf("asked %d times about a token that is made up", n)
+	}
 }
 
 func TestIntrospection_AsksOnceForManyRequests(t *testing.T) {
@@ -137,5 +149,187 @@ func TestIntrospection_WhileTheServerIsAway(t *testing.T) {
 	}
 	if rec := ask("other"); rec.Status != 503 || rec.Identity != nil {
 		t.Errorf("got %d: %s", rec.Status, rec.Cause)
+	}
+}
+
+// handlerFor is a middleware that asks a server which answers as given.
+func handlerFor(t *testing.T, answers http.HandlerFunc, change func(c *Config)) *handler {
+	t.Helper()
+	s := httptest.NewServer(answers)
+	t.Cleanup(s.Close)
+	c := &Config{}
+	c.SetDefaults()
+	c.Endpoint, c.ClientID, c.ClientSecret = s.URL, "gateway", "s3cret"
+	if change != nil {
+		change(c)
+	}
+	h, err := c.New(t.Context(), middlewarestest.Env("token"), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.(*handler)
+}
+
+func visit(ctx context.Context, h http.Handler, token string, change func(r *http.Request)) (*record.Record, http.Header) {
+	rec, w := &record.Record{}, httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	if change != nil {
+		change(r)
+	}
+	h.ServeHTTP(w, r.WithContext(record.With(ctx, rec)))
+	rec.Status = w.Code
+	return rec, w.Header()
+}
+
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+func TestIntrospection_QuestionsAreBoundedAndEndWithWhoWaits(t *testing.T) {
+	var under, gone atomic.Int32
+	h := handlerFor(t, func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // or the server does not see that the client goes
+		under.Add(1)
+		<-r.Context().Done()
+		gone.Add(1)
+	}, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range mostAsked {
+		for range 2 { // the second waits for the answer that the first gets
+			all.Go(func() {
+				if rec, _ := visit(ctx, h, fmt.Sprint("t", i), nil); rec.Status != 499 {
+					t.Errorf("got %d: %s", rec.Status, rec.Cause)
+				}
+			})
+		}
+	}
+	await(t, "the questions", func() bool { return under.Load() == mostAsked })
+	rec, head := visit(t.Context(), h, "one more", nil)
+	if rec.Status != 503 || head.Get("Retry-After") == "" {
+		t.Errorf("got %d: %s", rec.Status, rec.Cause)
+	}
+	leave()
+	all.Wait()
+	await(t, "the questions to be given up", func() bool { return gone.Load() == mostAsked })
+	h.asker.mu.Lock()
+	defer h.asker.mu.Unlock()
+	if len(h.asker.asking) != 0 || h.asker.failures != 0 {
+		t.Errorf("%d questions are left, %d failures are counted", len(h.asker.asking), h.asker.failures)
+	}
+}
+
+func TestIntrospection_AServerThatFailsIsLeftAlone(t *testing.T) {
+	var asked atomic.Int32
+	var status atomic.Int32
+	h := handlerFor(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if n := int(status.Load()); n != 0 {
+			w.WriteHeader(n)
+			return
+		}
+		_, _ = w.Write([]byte(`{"active":true}`))
+	}, nil)
+	status.Store(400) // about this token, for all that is known
+	for i := range 10 {
+		if rec, _ := visit(t.Context(), h, fmt.Sprint(i), nil); rec.Status != 503 {
+			t.Errorf("got %d: %s", rec.Status, rec.Cause)
+		}
+	}
+	if n := asked.Swap(0); n != 10 {
+		t.Errorf("asked %d times: made-up tokens keep the server from being asked", n)
+	}
+	status.Store(502)
+	for i := range 10 {
+		h.asker.mu.Lock()
+		if !h.asker.again.IsZero() {
+			h.asker.again = time.Now().Add(time.Hour)
+		}
+		h.asker.mu.Unlock()
+		if rec, head := visit(t.Context(), h, fmt.Sprint(i), nil); rec.Status != 503 || head.Get("Retry-After") == "" {
+			t.Errorf("got %d: %s", rec.Status, rec.Cause)
+		}
+	}
+	if n := asked.Load(); n != mostFailures {
+		t.Errorf("asked %d times", n)
+	}
+	status.Store(0)
+	h.asker.mu.Lock()
+	h.asker.again = time.Now() // the pause is over
+	h.asker.mu.Unlock()
+	if rec, _ := visit(t.Context(), h, "good", nil); rec.Status != 200 || h.asker.failures != 0 {
+		t.Errorf("got %d: %s", rec.Status, rec.Cause)
+	}
+}
+
+func TestIntrospection_TokensThatAreBoundComeWithTheirCertificate(t *testing.T) {
+	const sum = "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0" // of "abc"
+	shows := func(raw string) func(r *http.Request) {
+		return func(r *http.Request) {
+			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte(raw)}}}
+		}
+	}
+	for _, tt := range []struct {
+		name, cnf string
+		with      func(r *http.Request)
+		must      bool
+		want      int
+	}{
+		{"its own", `,"cnf":{"x5t#S256":"` + sum + `"}`, shows("abc"), false, 200},
+		{"another's", `,"cnf":{"x5t#S256":"` + sum + `"}`, shows("abd"), false, 401},
+		{"none", `,"cnf":{"x5t#S256":"` + sum + `"}`, nil, false, 401},
+		{"DPoP", `,"cnf":{"jkt":"` + sum + `"}`, shows("abc"), false, 401},
+		{"both", `,"cnf":{"jkt":"x","x5t#S256":"` + sum + `"}`, shows("abc"), false, 401},
+		{"not bound", "", nil, false, 200},
+		{"not bound, and should be", "", shows("abc"), true, 401},
+	} {
+		h := handlerFor(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"active":true` + tt.cnf + `}`))
+		}, func(c *Config) { c.CertificateBound = tt.must })
+		if rec, _ := visit(t.Context(), h, "t", tt.with); rec.Status != tt.want {
+			t.Errorf("%s: got %d: %s", tt.name, rec.Status, rec.Cause)
+		}
+	}
+}
+
+func TestIntrospection_ManyTokensAreAMistake(t *testing.T) {
+	h := handlerFor(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"active":true}`)) }, func(c *Config) {
+		c.TokenFrom, c.Optional = []string{"header:Authorization", "query:t"}, true
+	})
+	rec, head := visit(t.Context(), h, "a", func(r *http.Request) { r.URL.RawQuery = "t=b" })
+	if rec.Status != 400 || head.Get("WWW-Authenticate") != `Bearer realm="fairway", error="invalid_request"` || rec.Auth != record.Refused {
+		t.Errorf("got %d %v", rec.Status, head)
+	}
+	rec, _ = visit(t.Context(), h, "", func(r *http.Request) { r.Header.Set("Authorization", "Basic abc") })
+	if rec.Status != 200 || rec.Identity != nil {
+		t.Errorf("credentials of another kind: got %d %v", rec.Status, rec.Identity)
+	}
+}
+
+func TestIntrospection_RoutesShareWhatIsKnown(t *testing.T) {
+	env := middlewarestest.Env("token")
+	var kept any
+	env.Keep = func(fresh func() any) any {
+		if kept == nil {
+			kept = fresh()
+		}
+		return kept
+	}
+	with := func(issuer string) *asker {
+		h, err := (&Config{Endpoint: "http://localhost", ClientID: "g", ClientSecret: "s", Issuer: issuer}).New(t.Context(), env, http.NotFoundHandler())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.(*handler).asker
+	}
+	one, again, other := with("a"), with("a"), with("b")
+	if one != again || one == other {
+		t.Error("they do not share, or share what is for other options")
 	}
 }

@@ -1,8 +1,6 @@
 package jwt
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
@@ -19,38 +17,46 @@ import (
 )
 
 type handler struct {
+	*verifier
+	places   bearer.Places
+	optional bool
+	strip    bool
+	bound    bool
+	next     http.Handler
+}
+
+// verifier is what all routes share that use the middleware.
+type verifier struct {
 	trusted   []*trust
-	places    bearer.Places
 	headers   *claims.Headers
 	demands   *claims.Demands
 	consumers *consumers.Live
 	revoked   *revocation // nil: there is no list
+	maxStale  time.Duration
 	cache     *tokencache.Cache[*verified]
 
-	leeway   time.Duration
-	typ      string
-	groups   string
-	expiry   bool
-	optional bool
-	strip    bool
-	bound    bool
-
-	next http.Handler
+	leeway time.Duration
+	typ    string
+	groups string
+	expiry bool
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
 	token, at := h.places.Find(r)
-	if at < 0 {
-		if h.optional {
-			h.pass(w, r, -1, nil)
-			return
-		}
-		rec.SetAuth(false)
-		bearer.Missing(w, r, "jwt: no token was sent")
+	if at == bearer.None && h.optional {
+		h.pass(w, r, nil)
 		return
 	}
 	rec.SetAuth(false)
+	switch at {
+	case bearer.None:
+		bearer.Missing(w, r, "jwt: no token was sent")
+		return
+	case bearer.Several:
+		bearer.Ambiguous(w, r, "jwt: more than one token was sent, or one that is not written as such")
+		return
+	}
 	v, err := h.verified(r.Context(), token, time.Now())
 	var away *unavailableError
 	switch {
@@ -64,7 +70,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		bearer.Invalid(w, r, "jwt: "+err.Error())
 		return
-	case !h.boundTo(v, r):
+	case v.cert == "" && h.bound, v.cert != "" && !bearer.ComesWith(r, v.cert):
 		bearer.Invalid(w, r, "jwt: the token is not bound to the certificate of the client")
 		return
 	case v.denied != "":
@@ -76,16 +82,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec.SetAuth(true)
 	rec.SetIdentity(v.who)
-	h.pass(w, r, at, v.values)
+	h.pass(w, r, v.values)
 }
 
 // letIn asks the list of tokens that are let in no more.
 func (h *handler) letIn(w http.ResponseWriter, r *http.Request, v *verified) bool {
-	revoked, known := h.revoked.has(v.jti)
+	iss, _ := v.claims["iss"].(string)
+	revoked, known := h.revoked.has(iss, v.jti, h.maxStale)
 	switch {
 	case !known:
 		w.Header().Set("Retry-After", "5")
-		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "jwt: the list of revoked tokens could not be read yet")
+		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "jwt: the list of revoked tokens could not be read yet, or not for too long")
 	case v.jti == "":
 		bearer.Invalid(w, r, "jwt: the token has no jti, by which it could be revoked")
 	case revoked:
@@ -96,27 +103,14 @@ func (h *handler) letIn(w http.ResponseWriter, r *http.Request, v *verified) boo
 	return false
 }
 
-// boundTo tells whether a token that is bound to a certificate comes with it (RFC 8705,
-// section 3.1).
-func (h *handler) boundTo(v *verified, r *http.Request) bool {
-	if v.cert == "" {
-		return !h.bound
-	}
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return false
-	}
-	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:]) == v.cert
-}
-
 // pass hands a request on: without the headers that only the gateway sets, and with what the
-// token at a place says; below 0 there is none.
-func (h *handler) pass(w http.ResponseWriter, r *http.Request, at int, values [][]string) {
+// token says; nil: there is none.
+func (h *handler) pass(w http.ResponseWriter, r *http.Request, values [][]string) {
 	var room [8]requesthead.Field
 	undo := h.headers.Put(r.Header, values, room[:0])
-	out := r
-	if h.strip && at >= 0 {
-		out, undo = h.places.Strip(r, at, undo)
+	out := h.headers.Clean(r)
+	if h.strip {
+		out, undo = h.places.Strip(out, undo)
 	}
 	h.next.ServeHTTP(w, out)
 	for _, f := range slices.Backward(undo) {

@@ -295,6 +295,9 @@ func TestJWT_BoundToACertificate(t *testing.T) {
 		"unbound":               {plain, signed(t, nil), nil, 200},
 		"unbound where it must": {must, signed(t, nil), cert, 401},
 		"bound where it must":   {must, bound, cert, 200},
+		"bound by DPoP":         {plain, signed(t, map[string]any{"cnf": map[string]any{"jkt": b64(sum[:])}}), cert, 401},
+		"bound by both":         {plain, signed(t, map[string]any{"cnf": map[string]any{"x5t#S256": b64(sum[:]), "jkt": "x"}}), cert, 401},
+		"bound to nothing":      {must, signed(t, map[string]any{"cnf": map[string]any{}}), cert, 401},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", "Bearer "+tt.token)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"fairway/internal/bearer"
 	"fairway/internal/claims"
 	"fairway/internal/consumers"
 	"fairway/internal/identity"
@@ -38,7 +39,7 @@ type verified struct {
 }
 
 // verified returns what is known of a token, from before if it can.
-func (h *handler) verified(ctx context.Context, token string, now time.Time) (*verified, error) {
+func (h *verifier) verified(ctx context.Context, token string, now time.Time) (*verified, error) {
 	registry := h.consumers.Now()
 	if v, ok := h.cache.Get(token); ok && now.Before(v.until) && v.version == v.trust.version() {
 		if v.registry == registry {
@@ -59,7 +60,7 @@ func (h *handler) verified(ctx context.Context, token string, now time.Time) (*v
 }
 
 // recognise finds out who a token is about.
-func (h *handler) recognise(v *verified, registry *consumers.Registry) {
+func (h *verifier) recognise(v *verified, registry *consumers.Registry) {
 	sub, _ := v.claims["sub"].(string)
 	who := &identity.Identity{Method: "jwt", Subject: sub, Claims: v.claims}
 	if who.Consumer = registry.ByClaims(v.claims); who.Consumer != nil {
@@ -72,7 +73,7 @@ func (h *handler) recognise(v *verified, registry *consumers.Registry) {
 }
 
 // verify finds out whether a token is good.
-func (h *handler) verify(ctx context.Context, token string) (*verified, error) {
+func (h *verifier) verify(ctx context.Context, token string) (*verified, error) {
 	if len(token) > longest {
 		return nil, fmt.Errorf("the token has more than %d bytes", longest)
 	}
@@ -102,25 +103,30 @@ func (h *handler) verify(ctx context.Context, token string) (*verified, error) {
 		v.until = exp.Add(h.leeway)
 	}
 	v.jti, _ = v.claims["jti"].(string)
-	v.cert, _ = claims.Lookup(v.claims, "cnf.x5t#S256").(string)
+	if v.cert, err = bearer.Binding(v.claims); err != nil {
+		return nil, err
+	}
 	v.denied = h.demands.Missing(v.claims)
 	v.values = h.headers.Values(v.claims)
 	return v, nil
 }
 
-// trustOf is the first issuer whose name a token says, or that has none.
-func (h *handler) trustOf(iss string) *trust {
+// trustOf is the issuer whose name a token says, else the one that has none.
+func (h *verifier) trustOf(iss string) (nameless *trust) {
 	for _, t := range h.trusted {
-		if t.issuer == "" || t.issuer == iss {
+		switch t.issuer {
+		case "":
+			nameless = t
+		case iss:
 			return t
 		}
 	}
-	return nil
+	return nameless
 }
 
 // checkHead refuses heads that ask for what is not understood (RFC 7515, section 4.1.11), and
 // tokens of other types (RFC 8725, section 3.11).
-func (h *handler) checkHead(head map[string]any) error {
+func (h *verifier) checkHead(head map[string]any) error {
 	if _, ok := head["crit"]; ok {
 		return errors.New("the head has crit, which asks for extensions")
 	}

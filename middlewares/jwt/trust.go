@@ -3,13 +3,13 @@ package jwt
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -18,6 +18,7 @@ import (
 	"fairway/internal/freshfile"
 	"fairway/internal/jwks"
 	"fairway/internal/secret"
+	"fairway/internal/sharing"
 	"fairway/middlewares"
 	"fairway/tls/certs"
 )
@@ -39,29 +40,42 @@ type keySource struct {
 	fresh func() uint64 // another number when the keys are others; asks for them if they are old
 }
 
-// sources are what all instances of a middleware share.
-type sources struct {
-	mu      sync.Mutex
-	keys    map[[2]string]*jwks.Source
-	revoked map[string]*revocation
+// common is what all instances of a middleware have in common. Keys and lists outlast a
+// change of options that are not about them.
+type common struct {
+	verifiers sharing.ByOptions[*verifier]
+	keys      sharing.ByOptions[*jwks.Source]
+	revoked   sharing.ByOptions[*revocation]
 }
 
-func newSources() *sources {
-	return &sources{keys: map[[2]string]*jwks.Source{}, revoked: map[string]*revocation{}}
+// origin is where a verifier has keys and lists from.
+type origin struct {
+	ctx    context.Context
+	kept   *common
+	env    middlewares.Env
+	tls    *tls.Config // nil: as the system has it
+	trusts string      // the same as text
 }
 
-var client = &http.Client{Timeout: 10 * time.Second}
-
-func (s *sources) source(issuer, address string, log logrus.FieldLogger) *jwks.Source {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := [2]string{issuer, address}
-	if s.keys[key] == nil {
-		s.keys[key] = &jwks.Source{Issuer: issuer, Address: address, Client: client, Failed: func(err error) {
-			log.Warnf("jwt: the keys of the issuer cannot be had, those that are known stay: %v", err)
-		}}
+// client asks for keys and lists; it has no more to do when ctx ends.
+func (o *origin) client(ctx context.Context) *http.Client {
+	c := &http.Client{Timeout: 10 * time.Second}
+	if o.tls != nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = o.tls.Clone()
+		context.AfterFunc(ctx, transport.CloseIdleConnections)
+		c.Transport = transport
 	}
-	return s.keys[key]
+	return c
+}
+
+func (o *origin) source(issuer, address string) *jwks.Source {
+	s, _ := o.kept.keys.Use(o.ctx, sharing.Options([]any{issuer, address, o.trusts}), func(ctx context.Context) (*jwks.Source, error) {
+		return &jwks.Source{Issuer: issuer, Address: address, Client: o.client(ctx), Failed: func(err error) {
+			o.env.Log.Warnf("jwt: the keys of the issuer cannot be had, those that are known stay: %v", err)
+		}}, nil
+	})
+	return s
 }
 
 var (
@@ -73,13 +87,13 @@ var (
 const minSecret = 32
 
 // trust makes it. Nothing is asked of anybody yet.
-func (i *Issuer) trust(h *handler, shared *sources, env middlewares.Env) (*trust, error) {
+func (i *Issuer) trust(h *verifier, from *origin) (*trust, error) {
 	t := &trust{issuer: i.Issuer}
 	var err error
-	if t.secret, t.secretFile, err = i.sharedSecret(env.Log); err != nil {
+	if t.secret, t.secretFile, err = i.sharedSecret(from.env.Log); err != nil {
 		return nil, err
 	}
-	if t.keys, err = i.keys(shared, env, t.secret != nil); err != nil {
+	if t.keys, err = i.keys(from, t.secret != nil); err != nil {
 		return nil, err
 	}
 	if t.keys.now != nil {
@@ -100,7 +114,7 @@ func (i *Issuer) trust(h *handler, shared *sources, env middlewares.Env) (*trust
 	return t, nil
 }
 
-func (h *handler) parserOptions(i *Issuer, algorithms []string) []jwt.ParserOption {
+func (h *verifier) parserOptions(i *Issuer, algorithms []string) []jwt.ParserOption {
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithJSONNumber(), jwt.WithLeeway(h.leeway), jwt.WithIssuedAt(),
 	}
@@ -146,7 +160,7 @@ func (i *Issuer) sharedSecret(log logrus.FieldLogger) (now func() []byte, versio
 
 // keys finds where the public keys come from. Without any, and without a secret, they are
 // found by the issuer.
-func (i *Issuer) keys(shared *sources, env middlewares.Env, hasSecret bool) (keySource, error) {
+func (i *Issuer) keys(from *origin, hasSecret bool) (keySource, error) {
 	given := 0
 	for _, is := range []bool{i.JWKSURL != "", i.JWKS != "", len(i.PublicKeys) > 0} {
 		if is {
@@ -157,7 +171,7 @@ func (i *Issuer) keys(shared *sources, env middlewares.Env, hasSecret bool) (key
 	case given > 1:
 		return keySource{}, errors.New("only one of jwksURL, jwks and publicKeys can be given")
 	case i.JWKS != "":
-		return i.written(env.Log)
+		return i.written(from.env.Log)
 	case len(i.PublicKeys) > 0:
 		return i.pem()
 	case i.JWKSURL == "" && hasSecret:
@@ -172,8 +186,8 @@ func (i *Issuer) keys(shared *sources, env middlewares.Env, hasSecret bool) (key
 	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return keySource{}, fmt.Errorf("%q is no URL that begins with http:// or https://, so that no keys can be found", secret.URL(address))
 	}
-	s := shared.source(i.Issuer, i.JWKSURL, env.Log)
-	env.Start(func(ctx context.Context) { _, _ = s.Keys(ctx) }) // before the first request
+	s := from.source(i.Issuer, i.JWKSURL)
+	from.env.Start(func(ctx context.Context) { _, _ = s.Keys(ctx) }) // before the first request
 	return keySource{now: s.Keys, again: s.Again, fresh: s.Fresh}, nil
 }
 

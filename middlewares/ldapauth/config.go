@@ -8,7 +8,6 @@ package ldapauth
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"fairway/internal/headername"
 	"fairway/internal/remember"
 	"fairway/internal/secret"
+	"fairway/internal/sharing"
 	"fairway/middlewares"
 	"fairway/tls/certs"
 )
@@ -42,7 +42,8 @@ type Config struct {
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 	// BaseDN is where users are, as in ou=people,dc=example,dc=com. Required.
 	BaseDN string `json:"baseDN,omitempty"`
-	// Attribute is what a user's name is in. Without a searchFilter users are
+	// Attribute is what a user's name is in: whatever the client has written, the user is known
+	// by the name that the directory has there. Without a searchFilter users are
 	// ATTRIBUTE=NAME,BASEDN. Default: uid.
 	Attribute string `json:"attribute,omitempty"`
 	// SearchFilter finds a user below baseDN, by %s for the name: (&(objectClass=person)(uid=%s)).
@@ -67,7 +68,8 @@ type Config struct {
 	// CacheFor is how long a password that was right is taken for right, and the groups are. 0
 	// asks about every request. Default: 1m.
 	CacheFor types.Duration `json:"cacheFor,omitempty"`
-	// Timeout of the directory. Default: 5s.
+	// Timeout of all that a request asks the directory, with the wait for a connection. Default:
+	// 5s.
 	Timeout types.Duration `json:"timeout,omitempty"`
 	// MaxConnections to the directory; requests wait for one. Default: 8.
 	MaxConnections int `json:"maxConnections,omitempty"`
@@ -79,7 +81,8 @@ type Config struct {
 	// HeaderField is a header in which the service is told the name of the user. What clients
 	// send in it never reaches the service. Default: none.
 	HeaderField string `json:"headerField,omitempty"`
-	// Optional lets requests pass that bring no credentials at all. Default: false.
+	// Optional lets requests pass that bring no name and password at all; they may bring
+	// credentials of another kind. Default: false.
 	Optional bool `json:"optional,omitempty"`
 }
 
@@ -102,6 +105,24 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	shared := env.Keep(func() any { return &sharing.ByOptions[*asker]{} }).(*sharing.ByOptions[*asker])
+	asker, err := shared.Use(ctx, sharing.Options(c, c.BindPassword), func(ctx context.Context) (*asker, error) { return c.asker(ctx, env) })
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{
+		asker: asker, consumers: env.Consumers,
+		challenge: `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.Realm) + `", charset="UTF-8"`,
+		remove:    c.RemoveHeader, optional: c.Optional, next: next,
+	}
+	if c.HeaderField != "" {
+		h.header = headername.Plain(c.HeaderField)
+	}
+	return h, nil
+}
+
+// asker makes what the routes share.
+func (c *Config) asker(ctx context.Context, env middlewares.Env) (*asker, error) {
 	settings, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -115,15 +136,7 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 		d.password = file.Value
 	}
 	context.AfterFunc(ctx, d.close)
-	h := &handler{
-		directory: d, consumers: env.Consumers, known: remember.New[*user](mostRemembered), cacheFor: time.Duration(c.CacheFor),
-		challenge: `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.Realm) + `", charset="UTF-8"`,
-		remove:    c.RemoveHeader, optional: c.Optional, next: next,
-	}
-	if c.HeaderField != "" {
-		h.header = headername.Plain(c.HeaderField)
-	}
-	return h, nil
+	return &asker{directory: d, known: remember.New[*user](mostRemembered), cacheFor: time.Duration(c.CacheFor)}, nil
 }
 
 func (c *Config) check() error {
@@ -145,8 +158,8 @@ func (c *Config) check() error {
 		return errors.New("cacheFor and timeout: are times")
 	case c.MaxConnections < 1:
 		return errors.New("maxConnections: there has to be one")
-	case c.Attribute == "" && c.SearchFilter == "":
-		return errors.New("attribute or searchFilter is required")
+	case c.Attribute == "":
+		return errors.New("attribute is required")
 	}
 	if c.HeaderField != "" {
 		if err := headername.Settable(c.HeaderField); err != nil {
@@ -175,15 +188,7 @@ func (c *Config) tls() (*tls.Config, error) {
 	if len(c.CAFiles) == 0 {
 		return settings, nil
 	}
-	settings.RootCAs = x509.NewCertPool()
-	for i, text := range c.CAFiles {
-		raw, err := certs.PEM(text)
-		if err != nil {
-			return nil, fmt.Errorf("caFiles[%d]: %w", i, err)
-		}
-		if !settings.RootCAs.AppendCertsFromPEM(raw) {
-			return nil, fmt.Errorf("caFiles[%d]: has no certificate", i)
-		}
-	}
-	return settings, nil
+	var err error
+	settings.RootCAs, err = certs.Pool(c.CAFiles)
+	return settings, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -36,24 +37,32 @@ type user struct {
 // errWrong is the same for a name that is not there and a password that is wrong.
 var errWrong = errors.New("wrong user or password")
 
-// verify finds out whether a name and a password go together. Connections that have died are
-// replaced once.
+// errHidden is a name that cannot be told from others for the same user.
+var errHidden = fmt.Errorf("%w: the directory does not show users their name, so that only one of a-z, 0-9 and -_.@+ is taken", errWrong)
+
+// verify finds out whether a name and a password go together, within one time for all of it.
+// Connections that have died are replaced.
 func (d *directory) verify(ctx context.Context, name, password string) (*user, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(d.config.Timeout), fmt.Errorf("%s does not answer within %s", secret.URL(d.config.URL), time.Duration(d.config.Timeout)))
+	defer cancel()
 	select {
 	case d.turns <- struct{}{}:
 		defer func() { <-d.turns }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	for range cap(d.free) + 1 {
-		conn, kept, err := d.connect()
+		conn, kept, err := d.connect(ctx)
+		if err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", secret.URL(d.config.URL), err)
 		}
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		u, err := d.ask(conn, name, password)
 		if !stop() {
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
 		if err == nil || errors.Is(err, errWrong) {
 			d.keep(conn)
@@ -67,7 +76,7 @@ func (d *directory) verify(ctx context.Context, name, password string) (*user, e
 	return nil, errors.New("no connection to the directory lasts")
 }
 
-func (d *directory) connect() (conn *ldap.Conn, kept bool, err error) {
+func (d *directory) connect(ctx context.Context) (conn *ldap.Conn, kept bool, err error) {
 	for {
 		select {
 		case conn := <-d.free:
@@ -76,19 +85,40 @@ func (d *directory) connect() (conn *ldap.Conn, kept bool, err error) {
 			}
 			return conn, true, nil
 		default:
-			conn, err := d.dial()
+			conn, err := d.dial(ctx)
 			return conn, false, err
 		}
 	}
 }
 
-func (d *directory) dial() (*ldap.Conn, error) {
-	timeout := time.Duration(d.config.Timeout)
-	conn, err := ldap.DialURL(d.config.URL, ldap.DialWithDialer(&net.Dialer{Timeout: timeout}), ldap.DialWithTLSConfig(d.tls))
+// dial makes a connection, to its last step within the time of ctx.
+func (d *directory) dial(ctx context.Context) (*ldap.Conn, error) {
+	u, err := url.Parse(d.config.URL)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetTimeout(timeout)
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ldap": ldap.DefaultLdapPort, "ldaps": ldap.DefaultLdapsPort}[u.Scheme]
+	}
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // go-ldap knows no end for the handshake of StartTLS
+	defer stop()
+	var conn *ldap.Conn
+	if u.Scheme == "ldaps" {
+		protected := tls.Client(raw, d.tls)
+		if err := protected.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+		conn = ldap.NewConn(protected, true)
+	} else {
+		conn = ldap.NewConn(raw, false)
+	}
+	conn.Start()
 	if d.config.StartTLS {
 		if err := conn.StartTLS(d.tls); err != nil {
 			_ = conn.Close()
@@ -126,14 +156,14 @@ func (d *directory) close() {
 // finds the groups.
 func (d *directory) ask(conn *ldap.Conn, name, password string) (*user, error) {
 	c := d.config
-	u := &user{name: name}
 	dn := c.Attribute + "=" + ldap.EscapeDN(name) + "," + c.BaseDN
+	var entry *ldap.Entry
 	if c.SearchFilter != "" {
-		found, groups, err := d.find(conn, name)
+		found, err := d.find(conn, name)
 		if err != nil {
 			return nil, err
 		}
-		dn, u.groups = found, groups
+		entry, dn = found, found.DN
 	}
 	if err := conn.Bind(dn, password); err != nil {
 		if ldap.IsErrorAnyOf(err, ldap.LDAPResultInvalidCredentials, ldap.LDAPResultNoSuchObject, ldap.LDAPResultInvalidDNSyntax, ldap.LDAPResultInappropriateAuthentication, ldap.LDAPResultUnwillingToPerform) {
@@ -141,31 +171,87 @@ func (d *directory) ask(conn *ldap.Conn, name, password string) (*user, error) {
 		}
 		return nil, fmt.Errorf("check the password: %w", err)
 	}
-	if c.SearchFilter == "" && c.GroupsAttribute != "" {
-		entries, err := d.search(conn, dn, ldap.ScopeBaseObject, "(objectClass=*)", c.GroupsAttribute)
-		if err != nil {
+	if c.SearchFilter == "" { // users may mostly see themselves
+		entries, err := d.search(conn, dn, ldap.ScopeBaseObject, "(objectClass=*)", d.ofUsers()...)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("look at the user: %w", err)
+		case len(entries) == 1:
+			entry, dn = entries[0], entries[0].DN
 		}
-		u.groups = groupsIn(entries, c.GroupsAttribute)
+	}
+	u := &user{}
+	var err error
+	if u.name, err = d.named(entry, name); err != nil {
+		return nil, err
+	}
+	if entry != nil {
+		u.groups = groupsIn([]*ldap.Entry{entry}, c.GroupsAttribute)
 	}
 	return u, d.addGroups(conn, u, dn)
 }
 
-// find returns the DN of the one user that a name is of.
-func (d *directory) find(conn *ldap.Conn, name string) (dn string, groups []string, err error) {
+// ofUsers are the attributes that are looked at.
+func (d *directory) ofUsers() []string {
+	if d.config.GroupsAttribute == "" {
+		return []string{d.config.Attribute}
+	}
+	return []string{d.config.Attribute, d.config.GroupsAttribute}
+}
+
+// named is the name of a user as the directory has it: it compares names without regard to
+// case and outer spaces (RFC 4518), so that one user could have many. Of several values that
+// of the DN counts, else the first by the alphabet, whichever the client has written.
+func (d *directory) named(entry *ldap.Entry, asked string) (string, error) {
+	var values []string
+	if entry != nil {
+		values = entry.GetEqualFoldAttributeValues(d.config.Attribute)
+	}
+	switch {
+	case len(values) > 0:
+		return oneOf(values, entry.DN, d.config.Attribute), nil
+	case d.config.SearchFilter != "":
+		return "", fmt.Errorf("the entry %q shows no attribute %q: name the one that has the names of users by the option attribute", entry.DN, d.config.Attribute)
+	case !plain(asked):
+		return "", errHidden
+	}
+	return asked, nil
+}
+
+func oneOf(values []string, dn, attribute string) string {
+	if parsed, err := ldap.ParseDN(dn); err == nil && len(parsed.RDNs) > 0 {
+		for _, a := range parsed.RDNs[0].Attributes {
+			at := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(v, a.Value) })
+			if strings.EqualFold(a.Type, attribute) && at >= 0 {
+				return values[at]
+			}
+		}
+	}
+	return slices.Min(values)
+}
+
+// plain tells whether a name is the only one that a directory takes for the same.
+func plain(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.@+", r)
+	})
+}
+
+// find returns the one user that a name is of.
+func (d *directory) find(conn *ldap.Conn, name string) (*ldap.Entry, error) {
 	if err := d.bind(conn); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	c := d.config
 	filter := strings.ReplaceAll(c.SearchFilter, "%s", ldap.EscapeFilter(name))
-	entries, err := d.search(conn, c.BaseDN, ldap.ScopeWholeSubtree, filter, c.GroupsAttribute)
+	entries, err := d.search(conn, c.BaseDN, ldap.ScopeWholeSubtree, filter, d.ofUsers()...)
 	if err != nil {
-		return "", nil, fmt.Errorf("look for the user: %w", err)
+		return nil, fmt.Errorf("look for the user: %w", err)
 	}
 	if len(entries) != 1 {
-		return "", nil, errWrong // of several, which one would be somebody's guess
+		return nil, errWrong // of several, which one would be somebody's guess
 	}
-	return entries[0].DN, groupsIn(entries, c.GroupsAttribute), nil
+	return entries[0], nil
 }
 
 // bind makes the connection that of who searches.
@@ -208,14 +294,11 @@ func (d *directory) addGroups(conn *ldap.Conn, u *user, dn string) error {
 // mostEntries bounds what a search finds.
 const mostEntries = 1000
 
-func (d *directory) search(conn *ldap.Conn, base string, scope int, filter, attribute string) ([]*ldap.Entry, error) {
-	attributes := []string{"1.1"} // none (RFC 4511, section 4.5.1.8)
-	if attribute != "" {
-		attributes = []string{attribute}
-	}
-	res, err := conn.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, mostEntries, int(time.Duration(d.config.Timeout)/time.Second), false, filter, attributes, nil))
+func (d *directory) search(conn *ldap.Conn, base string, scope int, filter string, attributes ...string) ([]*ldap.Entry, error) {
+	seconds := max(1, int(time.Duration(d.config.Timeout)/time.Second)) // 0 would be no limit
+	res, err := conn.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, mostEntries, seconds, false, filter, attributes, nil))
 	switch {
-	case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject):
+	case ldap.IsErrorAnyOf(err, ldap.LDAPResultNoSuchObject, ldap.LDAPResultInsufficientAccessRights):
 		return nil, nil
 	case err != nil:
 		return nil, err

@@ -8,19 +8,19 @@ import (
 	"time"
 
 	"fairway/internal/answer"
+	"fairway/internal/bearer"
 	"fairway/internal/consumers"
 	"fairway/internal/headername"
 	"fairway/internal/record"
 	"fairway/internal/remember"
 	"fairway/internal/requesthead"
+	"fairway/internal/trailers"
 	"fairway/middlewares"
 )
 
 type handler struct {
-	directory *directory
+	asker     *asker
 	consumers *consumers.Live
-	known     *remember.Cache[*user]
-	cacheFor  time.Duration
 	challenge string
 	header    string
 	remove    bool
@@ -34,7 +34,7 @@ const longest = 1024
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
 	name, password, given := r.BasicAuth()
-	if !given && h.optional && r.Header["Authorization"] == nil {
+	if !given && h.optional && bearer.Elsewhere(r, "Basic") {
 		h.pass(w, r, "")
 		return
 	}
@@ -45,7 +45,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "ldapAuth: no credentials were sent")
 		return
 	}
-	u, err := h.verify(r.Context(), name, password)
+	u, err := h.asker.verify(r.Context(), name, password)
 	switch {
 	case errors.Is(err, errWrong):
 		h.refuse(w, r, "ldapAuth: "+err.Error())
@@ -54,6 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "ldapAuth: the client has gone before the directory answered")
 		return
 	case err != nil:
+		w.Header().Set("Retry-After", "5")
 		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "ldapAuth: "+err.Error())
 		return
 	}
@@ -64,15 +65,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.pass(w, r, u.name)
 }
 
+// asker asks the directory, for all routes that use the middleware.
+type asker struct {
+	directory *directory
+	known     *remember.Cache[*user]
+	cacheFor  time.Duration
+}
+
 // verify asks the directory, or what it has said within the last time.
-func (h *handler) verify(ctx context.Context, name, password string) (*user, error) {
-	key := h.known.Key(name, password)
-	if u, ok := h.known.Get(key); ok {
+func (a *asker) verify(ctx context.Context, name, password string) (*user, error) {
+	key := a.known.Key(name, password)
+	if u, ok := a.known.Get(key); ok {
 		return u, nil
 	}
-	u, err := h.directory.verify(ctx, name, password)
-	if err == nil && h.cacheFor > 0 {
-		h.known.Put(key, u, h.cacheFor)
+	u, err := a.directory.verify(ctx, name, password)
+	if err == nil && a.cacheFor > 0 {
+		a.known.Put(key, u, a.cacheFor)
 	}
 	return u, err
 }
@@ -98,6 +106,7 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, name string) {
 		if name != "" && headername.ValidValue(name) {
 			undo = append(undo, requesthead.Set(r.Header, h.header, []string{name}))
 		}
+		r = trailers.Without(r, headername.Same(h.header))
 	}
 	h.next.ServeHTTP(w, r)
 	for _, f := range slices.Backward(undo) {

@@ -5,15 +5,12 @@ package oauth2client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"fairway/internal/answer"
 	"fairway/internal/claims"
@@ -22,7 +19,9 @@ import (
 	"fairway/internal/requesthead"
 	"fairway/internal/responsehead"
 	"fairway/internal/secret"
+	"fairway/internal/sharing"
 	"fairway/middlewares"
+	"fairway/tls/certs"
 )
 
 // Config is the oauth2Client middleware.
@@ -46,16 +45,12 @@ type Config struct {
 	// Header in which the service gets the token; in Authorization it stands behind the word
 	// Bearer. What clients send in it never reaches the service. Default: Authorization.
 	Header string `json:"header,omitempty"`
+	// CAFiles are the authorities of the server's certificate, as PEM files or PEM text. Default:
+	// those of the system.
+	CAFiles []string `json:"caFiles,omitempty"`
+	// InsecureSkipVerify takes every certificate of the server for good. Default: false.
+	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 }
-
-const (
-	// ahead is how long before its end a token is replaced.
-	ahead = 30 * time.Second
-	// unknown is how long a token is taken whose end is not told.
-	unknown = 5 * time.Minute
-	// pause is between two questions that failed.
-	pause = time.Second
-)
 
 type handler struct {
 	header *claims.Headers
@@ -65,17 +60,7 @@ type handler struct {
 }
 
 // New implements middlewares.Config.
-func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
-	if c.TokenURL == "" {
-		return nil, errors.New("tokenURL is required")
-	}
-	if err := oauthclient.ValidEndpoint(c.TokenURL); err != nil {
-		return nil, fmt.Errorf("tokenURL: %w", err)
-	}
-	client, err := oauthclient.New(ctx, c.ClientID, c.ClientSecret, c.ClientSecretFile, c.AuthStyle, env.Log)
-	if err != nil {
-		return nil, err
-	}
+func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler) (_ http.Handler, err error) {
 	name := c.Header
 	if name == "" {
 		name = "Authorization"
@@ -87,6 +72,31 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if headername.Plain(name) == "Authorization" {
 		h.prefix = "Bearer "
 	}
+	shared := env.Keep(func() any { return &sharing.ByOptions[*source]{} }).(*sharing.ByOptions[*source])
+	if h.source, err = shared.Use(ctx, sharing.Options(c, c.ClientSecret), func(ctx context.Context) (*source, error) { return c.source(ctx, env) }); err != nil {
+		return nil, err
+	}
+	env.Start(func(ctx context.Context) { _, _ = h.source.token(ctx) }) // before the first request
+	return h, nil
+}
+
+// source makes what the routes share.
+func (c *Config) source(ctx context.Context, env middlewares.Env) (*source, error) {
+	if c.TokenURL == "" {
+		return nil, errors.New("tokenURL is required")
+	}
+	if err := oauthclient.ValidEndpoint(c.TokenURL); err != nil {
+		return nil, fmt.Errorf("tokenURL: %w", err)
+	}
+	client, err := oauthclient.New(ctx, c.ClientID, c.ClientSecret, c.ClientSecretFile, c.AuthStyle, env.Log)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := certs.Servers(c.CAFiles, c.InsecureSkipVerify)
+	if err != nil {
+		return nil, err
+	}
+	client.Trust(settings)
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(c.Scopes) > 0 {
 		form.Set("scope", strings.Join(c.Scopes, " "))
@@ -94,104 +104,7 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if c.Audience != "" {
 		form.Set("audience", c.Audience)
 	}
-	h.source = &source{client: client, endpoint: c.TokenURL, form: form}
-	env.Start(func(ctx context.Context) { _, _ = h.source.token(ctx) }) // before the first request
-	return h, nil
-}
-
-// source has the token, and gets another one before its end.
-type source struct {
-	client   *oauthclient.Client
-	endpoint string
-	form     url.Values
-
-	mu     sync.Mutex
-	value  string
-	by     string    // the password that it was got by
-	fresh  time.Time // until then it is taken without a thought
-	until  time.Time // its end
-	asking chan struct{}
-	asked  time.Time
-	err    error
-}
-
-// token returns one that is valid. While another one is got the old one is taken, as long as
-// it lasts.
-func (s *source) token(ctx context.Context) (string, error) {
-	s.mu.Lock()
-	now := time.Now()
-	valid := s.value != "" && now.Before(s.until) && s.by == s.client.Version()
-	if valid && now.Before(s.fresh) {
-		defer s.mu.Unlock()
-		return s.value, nil
-	}
-	wait := s.begin(now)
-	value := s.value
-	s.mu.Unlock()
-	if valid {
-		return value, nil
-	}
-	if wait != nil {
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return "", s.err
-	}
-	return s.value, nil
-}
-
-// begin asks for a token, if nobody does and the last question is not too fresh. The channel
-// is closed when the answer is there; nil: none is under way.
-func (s *source) begin(now time.Time) chan struct{} {
-	if s.asking == nil && now.Sub(s.asked) >= pause {
-		s.asking, s.asked = make(chan struct{}), now
-		go s.get(s.asking) // it ends by the client's time
-	}
-	return s.asking
-}
-
-func (s *source) get(over chan struct{}) {
-	by := s.client.Version()
-	var got struct {
-		Token   string      `json:"access_token"`
-		Type    string      `json:"token_type"`
-		Expires json.Number `json:"expires_in"`
-	}
-	form := url.Values{}
-	for name, values := range s.form {
-		form[name] = slices.Clone(values)
-	}
-	err := s.client.Post(context.Background(), s.endpoint, form, &got)
-	if err == nil && (got.Token == "" || !headername.ValidValue(got.Token) || got.Type != "" && !strings.EqualFold(got.Type, "Bearer")) {
-		err = fmt.Errorf("ask %s: it answers no token of the type Bearer", secret.URL(s.endpoint))
-	}
-	lasts := unknown
-	if n, e := got.Expires.Int64(); e == nil && n > 0 {
-		lasts = time.Duration(min(n, 1<<31)) * time.Second
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	if s.err = err; err == nil {
-		s.value, s.by, s.until, s.fresh = got.Token, by, now.Add(lasts), now.Add(lasts-min(ahead, lasts/2))
-	}
-	s.asking = nil
-	close(over)
-}
-
-// drop forgets a token that the service has refused.
-func (s *source) drop(value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.value == value {
-		s.value = ""
-	}
+	return &source{client: client, endpoint: c.TokenURL, form: form}, nil
 }
 
 // statusSeen notes the status that the service answers.
@@ -227,12 +140,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	undo := h.header.Put(r.Header, [][]string{{h.prefix + token}}, room[:0])
 	seen := &statusSeen{}
 	seen.Init(w, responsehead.Edit(func(responsehead.Head) {}))
-	h.next.ServeHTTP(seen, r)
+	h.next.ServeHTTP(seen, h.header.Clean(r))
 	seen.Finish()
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
 	}
 	if seen.status == http.StatusUnauthorized {
-		h.source.drop(token) // it was taken back: the next request gets another one
+		h.source.doubt(token) // it may have been taken back, or the service means something else
 	}
 }

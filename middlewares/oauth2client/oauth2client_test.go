@@ -2,6 +2,7 @@ package oauth2client
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,8 @@ func TestExamples(t *testing.T) {
 // fixture is a server of tokens, and a service that tells what it was brought.
 type fixture struct {
 	*handler
+	config  *Config
+	env     middlewares.Env
 	t       *testing.T
 	asked   atomic.Int32
 	lasts   atomic.Int64
@@ -54,7 +57,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.handler = h.(*handler)
+	f.handler, f.config, f.env = h.(*handler), c, env
 	return f
 }
 
@@ -123,17 +126,99 @@ func TestOAuth2Client_WhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-func TestOAuth2Client_ATokenThatTheServiceRefusesIsReplaced(t *testing.T) {
+func TestOAuth2Client_ATokenThatTheServiceRefusesIsUsedUntilThereIsAnother(t *testing.T) {
 	f := newFixture(t)
 	f.refuses.Store(true)
-	if status, _ := f.ask(); status != 401 {
-		t.Errorf("got %d", status)
+	for range 20 { // somebody whom the service does not like costs the others nothing
+		if status, brought := f.ask(); status != 401 || brought != "Bearer t1" {
+			t.Errorf("got %d %q", status, brought)
+		}
+	}
+	if n := f.asked.Load(); n != 1 {
+		t.Errorf("asked %d times within the pause", n)
 	}
 	f.refuses.Store(false)
-	f.source.mu.Lock()
-	f.source.asked = time.Time{} // the pause is over
-	f.source.mu.Unlock()
-	if status, brought := f.ask(); status != 200 || brought != "Bearer t2" {
+	if status, brought := f.ask(); status != 200 || brought != "Bearer t1" {
 		t.Errorf("got %d %q", status, brought)
+	}
+	f.source.mu.Lock()
+	f.source.asked = time.Now().Add(-doubtPause) // the pause is over
+	f.source.mu.Unlock()
+	deadline := time.Now().Add(10 * time.Second)
+	for brought := ""; brought != "Bearer t2"; {
+		var status int
+		if status, brought = f.ask(); status != 200 || brought != "Bearer t1" && brought != "Bearer t2" || time.Now().After(deadline) {
+			t.Fatalf("got %d %q", status, brought)
+		}
+	}
+	if n := f.asked.Load(); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestOAuth2Client_NothingIsSentThatIsNotValid(t *testing.T) {
+	for name, spoil := range map[string]func(s *source){
+		"expired":           func(s *source) { s.until = time.Now().Add(-time.Second) },
+		"of the old secret": func(s *source) { s.by = "old" },
+		"none":              func(s *source) { s.value = "" },
+	} {
+		f := newFixture(t)
+		f.ask()
+		f.source.mu.Lock()
+		spoil(f.source)
+		f.source.asked = time.Now().Add(time.Hour) // just asked
+		f.source.mu.Unlock()
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		f.ServeHTTP(w, r.WithContext(record.With(r.Context(), &record.Record{})))
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || w.Header().Get("X-Brought") != "" {
+			t.Errorf("%s: got %d %q", name, w.Code, w.Header())
+		}
+	}
+}
+
+func TestOAuth2Client_RoutesShareTheToken(t *testing.T) {
+	f := newFixture(t)
+	var kept any
+	f.env.Keep = func(fresh func() any) any {
+		if kept == nil {
+			kept = fresh()
+		}
+		return kept
+	}
+	var sources []*source
+	for range 2 {
+		h, err := f.config.New(t.Context(), f.env, http.NotFoundHandler())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, h.(*handler).source)
+	}
+	if sources[0] != sources[1] {
+		t.Error("they have two")
+	}
+}
+
+func TestOAuth2Client_AuthoritiesOfItsOwn(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"access_token":"t","token_type":"bearer"}`))
+	}))
+	t.Cleanup(server.Close)
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	for want, change := range map[int]func(c *Config){
+		200: func(c *Config) { c.CAFiles = []string{ca} },
+		503: func(*Config) {},
+		204: func(c *Config) { c.InsecureSkipVerify = true },
+	} {
+		c := &Config{TokenURL: server.URL, ClientID: "gateway", ClientSecret: "s3cret"}
+		change(c)
+		h, err := c.New(t.Context(), middlewarestest.Env("shop"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(want) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		h.ServeHTTP(w, r.WithContext(record.With(r.Context(), &record.Record{})))
+		if w.Code != want {
+			t.Errorf("got %d, want %d", w.Code, want)
+		}
 	}
 }
