@@ -13,7 +13,9 @@ import (
 	"fairway/config"
 	"fairway/internal/answer"
 	"fairway/internal/clientip"
+	"fairway/internal/headername"
 	"fairway/internal/record"
+	"fairway/internal/trailers"
 	"fairway/router/rule"
 )
 
@@ -87,6 +89,9 @@ func (o *outer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		answer.Refuse(w, r, status, err.Error())
 		return
+	}
+	if taken.Trailer != nil { // nobody tells of the client behind the body
+		taken = trailers.Without(taken, func(name string) bool { return isManaged(headername.Plain(name)) })
 	}
 	o.next.ServeHTTP(w, taken)
 }

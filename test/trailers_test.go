@@ -73,8 +73,8 @@ func TestMiddlewares_NobodyIsForgedByTrailers(t *testing.T) {
 		want := map[string]string{"acl": "ann@file", "client": "t0ken", "none": "root root root"}[name]
 		for kind, ask := range map[string]func(t *testing.T, address, host string) map[string][]string{"HTTP/1.1": forgeByChunks, "HTTP/2": forgeByHTTP2} {
 			seen := ask(t, f.addresses["web"], name+".test")
-			if got := strings.Join(seen["X-User"], " "); got != want || strings.Join(seen["X-Sum"], "") != "1" {
-				t.Errorf("%s by %s: the service sees X-User %q, want %q; X-Sum %q", name, kind, got, want, seen["X-Sum"])
+			if got := strings.Join(seen["X-User"], " "); got != want || strings.Join(seen["X-Sum"], "") != "1" || seen["X-Forwarded-Prefix"] != nil {
+				t.Errorf("%s by %s: the service sees X-User %q, want %q; X-Sum %q, X-Forwarded-Prefix %q", name, kind, got, want, seen["X-Sum"], seen["X-Forwarded-Prefix"])
 			}
 		}
 	}
@@ -88,8 +88,8 @@ func forgeByChunks(t *testing.T, address, host string) (seen map[string][]string
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+host+"\r\nX-Api-Key: "+keyOfAnn+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-User, X-Sum\r\n\r\n"+
-		"4\r\ntext\r\n0\r\nX-User: root\r\nX_User: root\r\nX.User: root\r\nX-Sum: 1\r\n\r\n")
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+host+"\r\nX-Api-Key: "+keyOfAnn+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-User, X-Sum, X-Forwarded-Prefix\r\n\r\n"+
+		"4\r\ntext\r\n0\r\nX-User: root\r\nX_User: root\r\nX.User: root\r\nX-Sum: 1\r\nX-Forwarded-Prefix: /x\r\nX.Forwarded.Prefix: /x\r\n\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func forgeByHTTP2(t *testing.T, address, host string) (seen map[string][]string)
 	}
 	req.Host = host
 	req.Header.Set("X-Api-Key", keyOfAnn)
-	req.Trailer = http.Header{"X-User": {"root"}, "X_User": {"root"}, "X.User": {"root"}, "X-Sum": {"1"}}
+	req.Trailer = http.Header{"X-User": {"root"}, "X_User": {"root"}, "X.User": {"root"}, "X-Sum": {"1"}, "X-Forwarded-Prefix": {"/x"}}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
