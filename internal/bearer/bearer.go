@@ -9,6 +9,7 @@ import (
 
 	"fairway/internal/answer"
 	"fairway/internal/headername"
+	"fairway/internal/record"
 	"fairway/internal/requesthead"
 )
 
@@ -81,7 +82,9 @@ func (p place) find(r *http.Request) (value string, n int) {
 		if r.URL.RawQuery == "" {
 			return "", 0
 		}
-		values = r.URL.Query()[p.name]
+		if values = r.URL.Query()[p.name]; len(values) > 0 {
+			record.From(r.Context()).Hide(p.name)
+		}
 	default:
 		values = r.Header[p.name]
 	}

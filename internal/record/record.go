@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type Record struct {
 	Identity   *identity.Identity // all that is known of who that is; nil: nothing
 	Auth       Verdict            // of the last middleware that asked who it was
 	Limit      Verdict            // of the last middleware that counts requests
+	Hidden     []string           // parameters of the query whose values are nobody's business: credentials
 	Attempts   int                // of the middleware retry; 0 without it
 	Classes    bool               // the client is told the class of a failure
 	// Origin is what the server that was tried last has answered, where that is watched.
@@ -208,6 +210,13 @@ func (rec *Record) SetIdentity(who *identity.Identity) {
 	rec.Identity = rec.Identity.And(who)
 	if who.Subject != "" {
 		rec.User = who.Subject
+	}
+}
+
+// Hide keeps the value of a parameter of the query out of logs. It accepts a nil Record.
+func (rec *Record) Hide(parameter string) {
+	if rec != nil && !slices.Contains(rec.Hidden, parameter) {
+		rec.Hidden = append(rec.Hidden, parameter)
 	}
 }
 

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ func (q *query) open() bool { return q.otherwise == keep && len(q.names) == 0 }
 
 // append adds a query with its question mark, if anything of it is left.
 func (q *query) append(dst []byte, x *line, raw string) []byte {
-	if q.open() {
+	if q.open() && len(x.rec.Hidden) == 0 {
 		return x.escape(append(dst, '?'), raw)
 	}
 	if q.otherwise == drop && len(q.names) == 0 {
@@ -50,7 +51,7 @@ func (q *query) append(dst []byte, x *line, raw string) []byte {
 
 // of is the mode of a parameter by its name as it stands in the query.
 func (q *query) of(x *line, raw string) mode {
-	if len(q.names) == 0 {
+	if len(q.names)+len(x.rec.Hidden) == 0 {
 		return q.otherwise
 	}
 	name := x.scratch[:0]
@@ -69,10 +70,14 @@ func (q *query) of(x *line, raw string) mode {
 		name = append(name, c)
 	}
 	x.scratch = name
-	if m, ok := q.names[string(name)]; ok {
-		return m
+	m, ok := q.names[string(name)]
+	if !ok {
+		m = q.otherwise
 	}
-	return q.otherwise
+	if m == keep && slices.ContainsFunc(x.rec.Hidden, func(hidden string) bool { return strings.EqualFold(hidden, string(name)) }) {
+		return redact
+	}
+	return m
 }
 
 // hasQuery tells whether the value of a header, by its name in canonical form, is the address
@@ -88,7 +93,7 @@ func hasQuery(header string) bool {
 // appendURL adds an address whose query is treated as that of the request. What follows
 // "#" may have parameters as well, and goes.
 func (q *query) appendURL(dst []byte, x *line, address string) []byte {
-	if q.open() {
+	if q.open() && len(x.rec.Hidden) == 0 {
 		return x.escape(dst, address)
 	}
 	address, _, _ = strings.Cut(address, "#")

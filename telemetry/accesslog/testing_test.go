@@ -114,6 +114,7 @@ func exchanges() map[string]*telemetry.Exchange {
 		e.Record.Auth, e.Record.Limit = record.Passed, record.Refused
 		e.Record.Identity = (&identity.Consumer{Name: "ann@file", Plan: "gold"}).Of("jwt", "17")
 	})
+	one("token in the query", func(e *telemetry.Exchange) { e.Record.Hide("token") })
 	one("followed", func(e *telemetry.Exchange) { e.Record.Trace = followed{} })
 	one("client certificate", func(e *telemetry.Exchange) {
 		e.Request.TLS = &tls.ConnectionState{
