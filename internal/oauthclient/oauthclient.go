@@ -22,20 +22,14 @@ import (
 // Client is who asks.
 type Client struct {
 	id     string
-	secret func() string
-	form   bool // credentials go into the form, not into a header
+	secret func() string // nil: it has none
+	form   bool          // credentials go into the form, not into a header
 	http   *http.Client
 }
 
 // New returns a Client, whose connections are closed when ctx ends. style is "basic" (RFC 6749, section 2.3.1), the default, or "post".
 func New(ctx context.Context, id string, password secret.String, file, style string, log logrus.FieldLogger) (*Client, error) {
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 16,
-	}
-	context.AfterFunc(ctx, transport.CloseIdleConnections)
-	c := &Client{id: id, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // what is asked here has credentials with it
-	}}}
+	c := NewPublic(ctx, id)
 	switch {
 	case id == "":
 		return nil, errors.New("clientID is required")
@@ -62,6 +56,25 @@ func New(ctx context.Context, id string, password secret.String, file, style str
 	return c, nil
 }
 
+// NewPublic returns a Client without a password (RFC 6749, section 2.1), which only names
+// itself.
+func NewPublic(ctx context.Context, id string) *Client {
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 16,
+	}
+	context.AfterFunc(ctx, transport.CloseIdleConnections)
+	return &Client{id: id, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // what is asked here has credentials with it
+	}}}
+}
+
+// InForm returns the same client, which sends its credentials in the form.
+func (c *Client) InForm() *Client {
+	other := *c
+	other.form = true
+	return &other
+}
+
 func trimmed(text []byte) (string, error) {
 	if s := strings.TrimRight(string(text), "\r\n"); s != "" {
 		return s, nil
@@ -70,15 +83,22 @@ func trimmed(text []byte) (string, error) {
 }
 
 // Version is another text when the credentials are others.
-func (c *Client) Version() string { return c.secret() }
+func (c *Client) Version() string {
+	if c.secret == nil {
+		return ""
+	}
+	return c.secret()
+}
 
 const mostBytes = 1 << 20
 
 // Post sends a form to an endpoint and reads the object that it answers. The errors of RFC
 // 6749, section 5.2, are told by their name.
 func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, into any) error {
-	if c.form {
+	if c.form || c.secret == nil {
 		form.Set("client_id", c.id)
+	}
+	if c.form && c.secret != nil {
 		form.Set("client_secret", c.secret())
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -87,7 +107,7 @@ func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, int
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	if !c.form {
+	if !c.form && c.secret != nil {
 		req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret()))
 	}
 	res, err := c.http.Do(req)
