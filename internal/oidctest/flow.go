@@ -61,7 +61,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusOK, loginPage, "")
 		return
 	}
-	g := &grant{sub: p.sessions[sid], sid: sid, nonce: query.Get("nonce"), challenge: query.Get("code_challenge"), redirect: back.String(), until: time.Now().Add(time.Minute)}
+	g := &grant{sub: p.sessions[sid], sid: sid, nonce: query.Get("nonce"), challenge: query.Get("code_challenge"), redirect: back.String(), until: p.now().Add(time.Minute)}
 	g.root = g
 	code := random()
 	p.codes[code] = g
@@ -109,7 +109,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		g := p.codes[r.PostFormValue("code")]
 		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 		switch {
-		case g == nil || time.Now().After(g.until):
+		case g == nil || p.now().After(g.until):
 		case g.used:
 			g.revoked = true // somebody else has the code, too
 		case g.redirect != r.PostFormValue("redirect_uri") || g.challenge != base64.RawURLEncoding.EncodeToString(sum[:]):
@@ -142,7 +142,7 @@ func (p *Provider) give(w http.ResponseWriter, g *grant, nonce string) {
 	p.tokens[access] = g
 	sum := sha256.Sum256([]byte(access))
 	claims := jwt.MapClaims{
-		"iss": p.URL, "aud": p.ClientID, "sub": g.sub, "sid": g.sid, "iat": time.Now().Unix(), "exp": time.Now().Add(p.Lasts + time.Second).Unix(), "auth_time": time.Now().Unix(),
+		"iss": p.URL, "aud": p.ClientID, "sub": g.sub, "sid": g.sid, "iat": p.now().Unix(), "exp": p.now().Add(p.Lasts + time.Second).Unix(), "auth_time": p.now().Unix(),
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "preferred_username": g.sub, "email": g.sub + "@example.com",
 	}
 	if nonce != "" {
@@ -193,4 +193,11 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page(w, http.StatusOK, "<h1>Logged out at the provider</h1>")
+}
+
+func (p *Provider) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
 }

@@ -56,6 +56,7 @@ type Options struct {
 	PostOnly               bool          // passwords of clients are taken from forms only
 	NoEndSession           bool
 	Redirects              []string                   // where browsers may be sent back to; empty: anywhere
+	Now                    func() time.Time           // nil: as it is
 	Tamper                 func(claims jwt.MapClaims) // of ID tokens
 }
 
@@ -165,8 +166,10 @@ func (p *Provider) sign(claims jwt.MapClaims) string {
 
 // LogoutToken is one about a session or a user.
 func (p *Provider) LogoutToken(sub, sid string) jwt.MapClaims {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	c := jwt.MapClaims{
-		"iss": p.URL, "aud": p.ClientID, "iat": time.Now().Unix(), "exp": time.Now().Add(2 * time.Minute).Unix(), "jti": random(),
+		"iss": p.URL, "aud": p.ClientID, "iat": p.now().Unix(), "exp": p.now().Add(2 * time.Minute).Unix(), "jti": random(),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	}
 	if sub != "" {

@@ -52,7 +52,7 @@ func (h *handler) backChannel(w http.ResponseWriter, r *http.Request) {
 
 // verifyLogout tells whose sessions a logout token ends (section 2.6).
 func (h *handler) verifyLogout(r *http.Request, token string) (sub, sid string, err error) {
-	said, _, err := h.verify(r.Context(), token)
+	said, _, err := h.verify(r.Context(), token, 0)
 	if err != nil {
 		return "", "", err
 	}

@@ -111,14 +111,14 @@ func (j *jar) find(r *http.Request) string {
 func cookieValue(lines []string, name string) (value string, ok bool) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {
-			n, v, _ := strings.Cut(strings.TrimSpace(part), "=")
-			if n != name {
+			n, v, _ := strings.Cut(part, "=")
+			if strings.TrimSpace(n) != name {
 				continue
 			}
 			if ok {
 				return "", false
 			}
-			value, ok = v, true
+			value, ok = strings.TrimSpace(v), true
 		}
 	}
 	return value, ok && value != ""
@@ -203,7 +203,7 @@ func (j *jar) others(lines []string) (rest []string, changed bool) {
 		}
 		var kept []string
 		for part := range strings.SplitSeq(line, ";") {
-			n, _, _ := strings.Cut(strings.TrimSpace(part), "=")
+			n, _, _ := strings.Cut(part, "=")
 			if j.mine(strings.TrimSpace(n)) {
 				changed = true
 				continue
@@ -221,7 +221,8 @@ func (j *jar) others(lines []string) (rest []string, changed bool) {
 func cookieNames(r *http.Request) (names []string) {
 	for _, line := range r.Header["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
-			if n, _, _ := strings.Cut(strings.TrimSpace(part), "="); n != "" && !slices.Contains(names, n) {
+			n, _, _ := strings.Cut(part, "=")
+			if n = strings.TrimSpace(n); n != "" && !slices.Contains(names, n) {
 				names = append(names, n)
 			}
 		}

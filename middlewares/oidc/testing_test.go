@@ -54,6 +54,7 @@ func gateOf(t *testing.T, p *oidctest.Provider, env middlewares.Env, change func
 		t.Fatal(err)
 	}
 	h.(*handler).now = g.time
+	p.Change(func(o *oidctest.Options) { o.Now = g.time })
 	g.Handler = h
 	return g
 }

@@ -37,8 +37,12 @@ func newParser(issuer, clientID string, now func() time.Time) *jwt.Parser {
 	)
 }
 
+// patience is how long is waited for a key that is not published yet, while it is not asked for
+// again: for tokens that the provider itself has just given, not for those that anybody can send.
+const patience = 6
+
 // verify returns what a token of the issuer for this client says.
-func (h *handler) verify(ctx context.Context, token string) (said map[string]any, alg string, err error) {
+func (h *handler) verify(ctx context.Context, token string, patience int) (said map[string]any, alg string, err error) {
 	if len(token) > longest {
 		return nil, "", fmt.Errorf("the token has more than %d bytes", longest)
 	}
@@ -48,7 +52,7 @@ func (h *handler) verify(ctx context.Context, token string) (said map[string]any
 				return nil, fmt.Errorf("the head has %s", name)
 			}
 		}
-		return h.provider.candidates(ctx, token)
+		return h.provider.candidates(ctx, token, patience)
 	})
 	var away *awayError
 	switch {
@@ -61,7 +65,7 @@ func (h *handler) verify(ctx context.Context, token string) (said map[string]any
 }
 
 // candidates are the keys that a token may be verified by.
-func (p *provider) candidates(ctx context.Context, token *jwt.Token) (any, error) {
+func (p *provider) candidates(ctx context.Context, token *jwt.Token, patience int) (any, error) {
 	kid, _ := token.Header["kid"].(string)
 	list, err := p.keys.Keys(ctx)
 	if err != nil {
@@ -70,13 +74,22 @@ func (p *provider) candidates(ctx context.Context, token *jwt.Token) (any, error
 	if set := fitting(list, token.Method.Alg(), kid); len(set.Keys) > 0 {
 		return set, nil
 	}
-	if list, err = p.keys.Again(ctx); err != nil {
-		return nil, &awayError{err}
+	for ; ; patience-- {
+		if list, err = p.keys.Again(ctx); err != nil {
+			return nil, &awayError{err}
+		}
+		if set := fitting(list, token.Method.Alg(), kid); len(set.Keys) > 0 {
+			return set, nil
+		}
+		if patience <= 0 {
+			return nil, errors.New("the issuer has no key of that name and kind")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, &awayError{ctx.Err()}
+		case <-time.After(time.Second):
+		}
 	}
-	if set := fitting(list, token.Method.Alg(), kid); len(set.Keys) > 0 {
-		return set, nil
-	}
-	return nil, errors.New("the issuer has no key of that name and kind")
 }
 
 // fitting are the keys for an algorithm that have a name; where one of both has none, all.
@@ -91,7 +104,7 @@ func fitting(list []jwks.Key, alg, kid string) (set jwt.VerificationKeySet) {
 
 // verifyIDToken checks an ID token. nonce and access are compared where they are given.
 func (h *handler) verifyIDToken(ctx context.Context, token, nonce, access string) (map[string]any, error) {
-	said, alg, err := h.verify(ctx, token)
+	said, alg, err := h.verify(ctx, token, patience)
 	if err != nil {
 		return nil, err
 	}
