@@ -134,6 +134,13 @@ func (p *Provider) Revoke() {
 	}
 }
 
+// Forget ends all sessions at the provider.
+func (p *Provider) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.sessions)
+}
+
 // Sessions are the users that have logged in, by sid.
 func (p *Provider) Sessions() map[string]string {
 	p.mu.Lock()

@@ -5,8 +5,10 @@
 // config.go is what the operator writes, and oidc.go the way of a request. login.go sends
 // browsers to the provider and takes them back; attempt.go is what a browser keeps meanwhile.
 // session.go is who has logged in, store.go where that is kept, seal.go how it is encrypted and
-// cookies.go how it fits into cookies; redis.go is the other place. refresh.go gets new tokens
-// before the old ones end. logout.go ends sessions, from this side and from the provider's.
+// cookies.go how it fits into cookies; redis.go is the other place, and endings.go knows what has
+// ended before its time. refresh.go gets new tokens
+// before the old ones end. logout.go ends sessions from this side, channel.go from the
+// provider's.
 // provider.go, endpoint.go and token.go ask the provider, and believe what is signed.
 package oidc
 
@@ -118,6 +120,9 @@ type Config struct {
 	// SessionSecretsFile is the path of a file with the secrets, one a line, which is read again
 	// when it changes.
 	SessionSecretsFile string `json:"sessionSecretsFile,omitempty"`
+	// Redis keeps the sessions, in the place of cookies. Several gateways need sessionSecrets
+	// nevertheless, for logins under way. Default: none.
+	Redis *Redis `json:"redis,omitempty"`
 }
 
 const (
@@ -161,6 +166,11 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 		return nil, err
 	}
 	h.jar = newJar(c.cookieName(h.binding), c.CookieDomain, c.Scheme)
+	if c.Redis != nil {
+		if h.vault, err = c.Redis.open(ctx, &h.shared.pools, h.binding); err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+	}
 	h.provider = h.shared.providerOf(c.Issuer, env.Log)
 	env.Start(h.provider.warm)
 	return h, nil

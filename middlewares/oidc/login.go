@@ -96,12 +96,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	record.From(r.Context()).SetAuth(false)
 	a, s, no := h.finish(w, r)
 	if no == nil {
-		if old := h.find(r); old != nil {
-			h.forget(r.Context(), old) // a login begins a session of its own
-		}
-		if err := h.hand(w, r, s); err != nil {
-			no = &refusal{http.StatusInternalServerError, err.Error(), saysAgain}
-		}
+		no = h.take(w, r, s)
 	}
 	switch {
 	case no != nil && r.Context().Err() != nil:
@@ -119,6 +114,21 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// take begins a session, in the place of that which the browser may have.
+func (h *handler) take(w http.ResponseWriter, r *http.Request, s *session) *refusal {
+	if old, err := h.find(r); err == nil && old != nil {
+		_ = h.forget(r.Context(), old) // it ends by itself, too
+	}
+	err := h.start(w, r, s)
+	switch _, away := errors.AsType[*awayError](err); {
+	case away:
+		return &refusal{http.StatusServiceUnavailable, err.Error(), saysLater}
+	case err != nil:
+		return &refusal{http.StatusInternalServerError, err.Error(), saysAgain}
+	}
+	return nil
+}
+
 // finish verifies what the provider sends by the browser, and gets the tokens.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request) (*attempt, *session, *refusal) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -134,7 +144,10 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request) (*attempt, *ses
 	if err != nil {
 		return nil, nil, &refusal{http.StatusBadRequest, err.Error(), saysExpired}
 	}
-	if !h.shared.once("state", a.state, attemptTime) {
+	switch first, err := h.once(r.Context(), "state", a.state, attemptTime); {
+	case err != nil:
+		return nil, nil, &refusal{http.StatusServiceUnavailable, err.Error(), saysLater}
+	case !first:
 		return nil, nil, &refusal{http.StatusBadRequest, "the login was over already", saysExpired}
 	}
 	m, err := h.provider.metadata(r.Context())

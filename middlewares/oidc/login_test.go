@@ -175,11 +175,11 @@ func TestLogin_WhileTheProviderIsAway(t *testing.T) {
 	if got := late.get(back); got.status != 503 || got.header.Get("Retry-After") == "" || b64of(got) {
 		t.Errorf("in the middle of it: got %v", got)
 	}
-	new := gateOf(t, g.p, g.env, nil)
-	if got := new.browser().get("/"); got.status != 503 || got.header.Get("Retry-After") == "" || got.seen != nil {
+	unaware := gateOf(t, g.p, g.env, nil)
+	if got := unaware.browser().get("/"); got.status != 503 || got.header.Get("Retry-After") == "" || got.seen != nil {
 		t.Errorf("when nothing is known of it: got %v", got)
 	}
-	if got := new.browser().ask("GET", "/", nil, ""); got.status != 401 {
+	if got := unaware.browser().ask("GET", "/", nil, ""); got.status != 401 {
 		t.Errorf("a program: got %v", got)
 	}
 }

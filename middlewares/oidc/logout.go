@@ -30,12 +30,17 @@ func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
 		middlewares.Refuse(w, r, http.StatusMethodNotAllowed, "oidc: a logout is asked for by GET or POST")
 		return
 	}
-	s := h.find(r)
-	if s != nil {
+	s, err := h.find(r)
+	switch {
+	case err == nil && s != nil:
 		s = h.newest(s)
-		h.end(w, r, s)
-	} else {
+		err = h.end(w, r, s)
+	case err == nil:
 		h.jar.drop(w, r)
+	}
+	if err != nil { // the session would go on: it is not said that it has ended
+		h.unavailable(w, r, err)
+		return
 	}
 	if to := h.afterLogout(r, s); to != "" {
 		w.Header().Set("Location", to)
@@ -85,8 +90,11 @@ func (h *handler) afterLogout(r *http.Request, s *session) string {
 	if strings.HasPrefix(to, "/") {
 		to = h.jar.origin(r) + to
 	}
-	m := h.provider.known.Load()
-	if s == nil || m == nil || m.EndSessionEndpoint == "" {
+	if s == nil {
+		return to
+	}
+	m, err := h.provider.metadata(r.Context())
+	if err != nil || m.EndSessionEndpoint == "" {
 		return to
 	}
 	query := url.Values{"id_token_hint": {s.idToken}, "client_id": {h.config.ClientID}}

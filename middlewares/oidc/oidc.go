@@ -32,6 +32,7 @@ type handler struct {
 	parser        *jwt.Parser
 	jar           *jar
 	sealer        *sealer
+	vault         *vault // nil: sessions are in cookies
 	cache         *tokencache.Cache[*cached]
 	headers       *claims.Headers
 	authorization *claims.Headers // nil: the service gets no access token
@@ -219,8 +220,11 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, v *view) {
 // current returns the session of a request; nil: there is none. The error says why that cannot
 // be known now.
 func (h *handler) current(w http.ResponseWriter, r *http.Request) (*session, error) {
-	s := h.find(r)
-	if s == nil {
+	s, err := h.find(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case s == nil:
 		h.jar.drop(w, r) // what is no good need not come again
 		return nil, nil
 	}
@@ -241,11 +245,10 @@ func (h *handler) current(w http.ResponseWriter, r *http.Request) (*session, err
 				return nil, err
 			}
 		default:
-			h.end(w, r, latest)
-			return nil, nil
+			return nil, h.end(w, r, latest)
 		}
 	}
-	if idle := time.Duration(h.config.IdleTimeout); idle > 0 && now.Sub(latest.seen) > idle/8 {
+	if idle := time.Duration(h.config.IdleTimeout); idle > 0 && h.vault == nil && now.Sub(latest.seen) > idle/8 {
 		latest = latest.renewed(now)
 	}
 	if latest != s {

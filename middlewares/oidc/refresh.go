@@ -42,6 +42,9 @@ func (h *handler) refreshed(ctx context.Context, s *session) (*session, error) {
 		if known := h.newest(s); known != s {
 			return known, nil
 		}
+		if h.vault != nil {
+			return h.refreshAlone(ctx, s)
+		}
 		return h.refresh(ctx, s)
 	})
 	select {
@@ -52,6 +55,39 @@ func (h *handler) refreshed(ctx context.Context, s *session) (*session, error) {
 			return nil, got.Err
 		}
 		return got.Val.(*session), nil
+	}
+}
+
+// refreshAlone refreshes a session in Redis, unless another gateway does: then it waits for that.
+func (h *handler) refreshAlone(ctx context.Context, s *session) (*session, error) {
+	for {
+		release, taken, err := h.vault.lock(ctx, s.id)
+		if err != nil {
+			return nil, err
+		}
+		if !taken {
+			defer release()
+		}
+		now, err := h.load(ctx, s.id)
+		switch {
+		case err != nil:
+			return nil, err
+		case now == nil:
+			return nil, errGone
+		case now.turn > s.turn:
+			return now, nil
+		case !taken:
+			next, err := h.refresh(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			return next, h.vault.replace(ctx, next, h.left(next))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, &awayError{errors.New("another gateway refreshes the session, and does not end")}
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 

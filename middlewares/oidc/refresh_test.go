@@ -107,11 +107,17 @@ func TestRefresh_NewTokensAreOfTheSamePerson(t *testing.T) {
 }
 
 func TestRefresh_TellsWhatIsNew(t *testing.T) {
-	g := newGate(t, func(c *Config) { c.UserInfo, c.ForwardHeaders = true, map[string]string{"X-Team": "team", "X-Role": "role"} })
-	g.p.Change(func(o *oidctest.Options) { o.UserInfo, o.Claims = map[string]any{"team": "blue"}, map[string]any{"role": "user"} })
+	g := newGate(t, func(c *Config) {
+		c.UserInfo, c.ForwardHeaders = true, map[string]string{"X-Team": "team", "X-Role": "role"}
+	})
+	g.p.Change(func(o *oidctest.Options) {
+		o.UserInfo, o.Claims = map[string]any{"team": "blue"}, map[string]any{"role": "user"}
+	})
 	b := g.browser()
 	b.login("/", "ann")
-	g.p.Change(func(o *oidctest.Options) { o.UserInfo, o.Claims = map[string]any{"team": "red"}, map[string]any{"role": "admin"} })
+	g.p.Change(func(o *oidctest.Options) {
+		o.UserInfo, o.Claims = map[string]any{"team": "red"}, map[string]any{"role": "admin"}
+	})
 	g.later(5 * time.Minute)
 	if got := b.get("/"); got.status != 200 || got.seen.Header.Get("X-Team") != "red" || got.seen.Header.Get("X-Role") != "admin" {
 		t.Errorf("got %v", got)

@@ -34,9 +34,6 @@ type session struct {
 	view atomic.Pointer[view]
 }
 
-// newID is one that nobody can guess.
-func newID() string { return randomText(16) }
-
 func randomText(size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.Read(raw) // never fails

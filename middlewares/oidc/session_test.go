@@ -83,7 +83,7 @@ func TestSession_ACookieThatIsChangedIsNone(t *testing.T) {
 	for i := range raw {
 		changed := append([]byte{}, raw...)
 		changed[i] ^= 1
-		if got := g.Handler.(*handler).find(requestWith(name + "=" + base64.RawURLEncoding.EncodeToString(changed))); got != nil {
+		if got, _ := g.Handler.(*handler).find(requestWith(name + "=" + base64.RawURLEncoding.EncodeToString(changed))); got != nil {
 			t.Fatalf("byte %d is changed: it is taken", i)
 		}
 	}

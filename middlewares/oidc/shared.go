@@ -22,6 +22,7 @@ type shared struct {
 	framed     *endings                    // those that a frame has ended: anybody can send one
 	mu         sync.Mutex
 	providers  map[string]*provider // by issuer
+	pools      pools
 }
 
 const (

@@ -29,6 +29,8 @@ type gate struct {
 
 	mu  sync.Mutex
 	now time.Time // zero: as it is
+
+	clock *gate // whose time it is; nil: its own
 }
 
 func newGate(t *testing.T, change func(c *Config)) *gate {
@@ -62,6 +64,9 @@ func gateOf(t *testing.T, p *oidctest.Provider, env middlewares.Env, change func
 type seenKey struct{}
 
 func (g *gate) time() time.Time {
+	if g.clock != nil {
+		return g.clock.time()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.now.IsZero() {
