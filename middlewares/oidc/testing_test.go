@@ -192,13 +192,16 @@ func (b *browser) login(path, user string) outcome {
 }
 
 // session is the text of the session's cookie.
-func (b *browser) session() string {
+func (b *browser) session() string { return b.g.Handler.(*handler).jar.find(b.request()) }
+
+// request is one with the cookies of the browser.
+func (b *browser) request() *http.Request {
 	r := httptest.NewRequest("GET", b.scheme+"://"+b.host+"/", nil)
 	r.Header.Set("X-Forwarded-Proto", b.scheme)
 	for _, c := range b.jar.Cookies(r.URL) {
 		r.AddCookie(c)
 	}
-	return b.g.Handler.(*handler).jar.find(r)
+	return r
 }
 
 func (o outcome) String() string { return fmt.Sprint(o.status, " ", o.location, " ", o.rec.Cause) }
