@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -222,6 +223,11 @@ func (c *Config) check() error {
 	for name := range c.AuthorizationParameters {
 		if slices.Contains(reserved, strings.ToLower(name)) {
 			return fmt.Errorf("authorizationParameters: %s is up to the gateway", name)
+		}
+	}
+	if age := c.AuthorizationParameters["max_age"]; age != "" {
+		if n, err := strconv.Atoi(age); err != nil || n < 0 {
+			return fmt.Errorf("authorizationParameters: max_age: %q is no number of seconds", age)
 		}
 	}
 	for _, scope := range c.Scopes {

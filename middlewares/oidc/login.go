@@ -2,11 +2,13 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -203,10 +205,32 @@ func refusedBy(code string) *refusal {
 	return &refusal{http.StatusUnauthorized, cause, saysAgain}
 }
 
+// recent checks what the parameter max_age asks for, if the operator has it sent (OpenID Connect
+// Core, section 3.1.2.1).
+func (h *handler) recent(said map[string]any) error {
+	asked := h.config.AuthorizationParameters["max_age"]
+	if asked == "" {
+		return nil
+	}
+	most, err := strconv.Atoi(asked)
+	if err != nil {
+		return err // which New has told before
+	}
+	n, _ := said["auth_time"].(json.Number)
+	at, err := n.Int64()
+	if err != nil || h.now().Sub(time.Unix(at, 0)) > time.Duration(most)*time.Second+leeway {
+		return errors.New("the ID token: the password was asked for too long ago (auth_time)")
+	}
+	return nil
+}
+
 // session is made of the tokens for a code.
 func (h *handler) session(ctx context.Context, m *jwks.Metadata, a *attempt, code string) (*session, error) {
 	t, err := h.exchange(ctx, m, a, code)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.recent(t.claims); err != nil {
 		return nil, err
 	}
 	sub, _ := t.claims["sub"].(string)

@@ -184,6 +184,24 @@ func TestLogin_WhileTheProviderIsAway(t *testing.T) {
 	}
 }
 
+func TestLogin_IsAsFreshAsItWasAskedFor(t *testing.T) {
+	g := newGate(t, func(c *Config) { c.AuthorizationParameters = map[string]string{"max_age": "600"} })
+	for name, tt := range map[string]struct {
+		auth any
+		want int
+	}{
+		"just now":  {time.Now().Unix(), 200},
+		"long ago":  {time.Now().Add(-time.Hour).Unix(), 401},
+		"not said":  {nil, 401},
+		"no number": {"now", 401},
+	} {
+		g.p.Change(func(o *oidctest.Options) { o.Claims = map[string]any{"auth_time": tt.auth} })
+		if got := g.browser().login("/", "ann"); got.status != tt.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestLogin_ParametersOfTheOperators(t *testing.T) {
 	g := newGate(t, func(c *Config) {
 		c.AuthorizationParameters, c.Scopes = map[string]string{"prompt": "login", "hd": "example.com"}, []string{"email", "offline_access"}

@@ -87,15 +87,15 @@ func (h *handler) askFirst(w http.ResponseWriter, r *http.Request) {
 // afterLogout is where the browser goes to; empty: nowhere.
 func (h *handler) afterLogout(r *http.Request, s *session) string {
 	to := h.config.PostLogoutRedirect
-	if strings.HasPrefix(to, "/") {
-		to = h.jar.origin(r) + to
-	}
 	if s == nil {
 		return to
 	}
 	m, err := h.provider.metadata(r.Context())
 	if err != nil || m.EndSessionEndpoint == "" {
 		return to
+	}
+	if strings.HasPrefix(to, "/") {
+		to = h.jar.origin(r) + to
 	}
 	query := url.Values{"id_token_hint": {s.idToken}, "client_id": {h.config.ClientID}}
 	if to != "" {

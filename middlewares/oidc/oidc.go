@@ -20,6 +20,7 @@ import (
 	"fairway/internal/oauthclient"
 	"fairway/internal/record"
 	"fairway/internal/requesthead"
+	"fairway/internal/responsehead"
 	"fairway/internal/tokencache"
 	"fairway/middlewares"
 )
@@ -211,10 +212,35 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, v *view) {
 			undo = append(undo, requesthead.Set(r.Header, "Cookie", rest))
 		}
 	}
-	h.next.ServeHTTP(w, r)
+	if w.Header()["Set-Cookie"] != nil {
+		own := responsehead.New(w, responsehead.Edit(forOne))
+		h.next.ServeHTTP(own, r)
+		own.Finish()
+	} else {
+		h.next.ServeHTTP(w, r)
+	}
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
 	}
+}
+
+// forOne keeps a response that brings a session to a browser out of the caches of others: they
+// may keep it with its cookies (RFC 9111, section 7.3).
+func forOne(head responsehead.Head) {
+	kept := []string{"private"}
+	for _, line := range head.Values("Cache-Control") {
+		for part := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
+			switch strings.ToLower(name) {
+			case "no-store", "private":
+				return
+			case "", "public", "s-maxage":
+			default:
+				kept = append(kept, strings.TrimSpace(part))
+			}
+		}
+	}
+	head.Set("Cache-Control", strings.Join(kept, ", "))
 }
 
 // current returns the session of a request; nil: there is none. The error says why that cannot

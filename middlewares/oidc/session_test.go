@@ -38,13 +38,13 @@ func TestSession_EndsWhenItIsNotUsed(t *testing.T) {
 	g.p.Change(func(o *oidctest.Options) { o.NoRefresh = true })
 	b := g.browser()
 	b.login("/", "ann")
-	if got := b.get("/"); len(got.header["Set-Cookie"]) != 0 {
+	if got := b.get("/"); len(got.header["Set-Cookie"]) != 0 || got.header.Get("Cache-Control") != "public, max-age=60, s-maxage=3600" {
 		t.Errorf("a cookie with every answer: %q", got.header["Set-Cookie"])
 	}
 	stale := b.session()
 	for range 5 {
 		g.later(6 * time.Minute)
-		if got := b.get("/"); got.status != 200 || len(got.header["Set-Cookie"]) != 1 {
+		if got := b.get("/"); got.status != 200 || len(got.header["Set-Cookie"]) != 1 || got.header.Get("Cache-Control") != "private, max-age=60" {
 			t.Errorf("in use: got %v", got)
 		}
 	}

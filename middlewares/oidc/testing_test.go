@@ -47,7 +47,8 @@ func gateOf(t *testing.T, p *oidctest.Provider, env middlewares.Env, change func
 	if change != nil {
 		change(c)
 	}
-	h, err := c.New(t.Context(), g.env, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h, err := c.New(t.Context(), g.env, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60, s-maxage=3600")
 		if seen, ok := r.Context().Value(seenKey{}).(**http.Request); ok {
 			*seen = r.Clone(r.Context())
 		}
