@@ -21,8 +21,7 @@ func TestOIDC_LoginsThatAreNotWhatTheySeem(t *testing.T) {
 	f := startFairway(t, "--entrypoints.websecure.address=127.0.0.1:0", oidcRoutes(t, p.URL, sessionSecret))
 	f.await("the route", func() bool { return f.get("localhost", "/").status == 401 })
 	ann := newVisitor(t, f)
-	var back string
-	back = ann.hold("/oauth2/callback", func() { ann.login("/cart?x=1", "ann") })
+	back := ann.hold("/oauth2/callback", func() { ann.login("/cart?x=1", "ann") })
 	if got := newVisitor(t, f).get(back); got.status != 400 {
 		t.Errorf("in another browser: got %d", got.status)
 	}

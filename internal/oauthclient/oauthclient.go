@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"fairway/internal/freshfile"
 	"fairway/internal/secret"
-
-	"github.com/sirupsen/logrus"
 )
 
 // Client is who asks.
@@ -112,8 +112,7 @@ func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, int
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
 		return fmt.Errorf("ask %s: %w", secret.URL(endpoint), err)

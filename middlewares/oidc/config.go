@@ -2,14 +2,13 @@
 // Authentik, Dex, Google, Entra and others. A browser without a session is sent there, and comes
 // back to what it asked for. The session is in an encrypted cookie, or in Redis.
 //
-// config.go is what the operator writes, and oidc.go the way of a request. login.go sends
-// browsers to the provider and takes them back; attempt.go is what a browser keeps meanwhile.
-// session.go is who has logged in, store.go where that is kept, seal.go how it is encrypted and
-// cookies.go how it fits into cookies; redis.go is the other place, and endings.go knows what has
-// ended before its time. refresh.go gets new tokens
-// before the old ones end. logout.go ends sessions from this side, channel.go from the
-// provider's.
-// provider.go, endpoint.go and token.go ask the provider, and believe what is signed.
+// config.go is what the operator writes, and oidc.go the way of a request; challenge.go answers
+// those without a session. login.go sends browsers to the provider and takes them back;
+// attempt.go is what a browser keeps meanwhile. session.go is who has logged in, store.go where
+// that is kept, seal.go how it is encrypted and cookies.go how it fits into cookies; redis.go is
+// the other place, and endings.go knows what has ended before its time. refresh.go gets new
+// tokens before the old ones end. logout.go ends sessions from this side, channel.go from the
+// provider's. provider.go, endpoint.go and token.go ask the provider, and believe what is signed.
 package oidc
 
 import (
@@ -63,7 +62,8 @@ type Config struct {
 	UserInfo bool `json:"userInfo,omitempty"`
 	// CallbackPath is where the provider sends browsers back to, on the host that they asked; a
 	// router with this middleware has to match it. The provider has to know its URL, as in
-	// https://shop.example.com/oauth2/callback. Default: /oauth2/callback.
+	// https://shop.example.com/oauth2/callback. Two of these middlewares on one host need two
+	// paths. Default: /oauth2/callback.
 	CallbackPath string `json:"callbackPath,omitempty"`
 	// LogoutPath ends the session, here and at the provider, if it has an end_session_endpoint.
 	// A request by GET that may come from another site is answered with a page that asks.

@@ -151,10 +151,14 @@ func (j *jar) put(w http.ResponseWriter, r *http.Request, text string, until tim
 	return true
 }
 
-// drop has the browser forget the session, if it has one.
+// drop has the browser forget the session, if it has one. There may be one of before the option
+// cookieDomain, too: of two that have the same name none is good.
 func (j *jar) drop(w http.ResponseWriter, r *http.Request) {
 	for own := range j.chunks(r) {
 		j.set(w, r, own, "", j.domain, -1)
+		if j.domain != "" {
+			j.set(w, r, own, "", "", -1)
+		}
 	}
 }
 

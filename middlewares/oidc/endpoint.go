@@ -46,16 +46,32 @@ func (h *handler) exchange(ctx context.Context, m *jwks.Metadata, a *attempt, co
 	return h.tokens(ctx, m, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.redirect}, "code_verifier": {a.verifier}}, a.nonce)
 }
 
+// given is an answer of the token endpoint (RFC 6749, section 5.1).
+type given struct {
+	Access  string      `json:"access_token"`
+	Type    string      `json:"token_type"`
+	Expires json.Number `json:"expires_in"`
+	ID      string      `json:"id_token"`
+	Refresh string      `json:"refresh_token"`
+}
+
+// check tells why an answer is none, as far as that can be seen from outside.
+func (g *given) check(withID bool) error {
+	switch {
+	case g.Type != "" && !strings.EqualFold(g.Type, "Bearer"):
+		return fmt.Errorf("the access token is of the type %.20q", g.Type)
+	case withID && g.ID == "":
+		return errors.New("it answers no ID token")
+	case !headername.ValidValue(g.Access) || len(g.Access)+len(g.Refresh) > 4*longest:
+		return errors.New("it answers no token that can be kept")
+	}
+	return nil
+}
+
 // tokens asks the token endpoint, and verifies what it answers. With a nonce there has to be an
 // ID token.
 func (h *handler) tokens(ctx context.Context, m *jwks.Metadata, form url.Values, nonce string) (*tokens, error) {
-	var got struct {
-		Access  string      `json:"access_token"`
-		Type    string      `json:"token_type"`
-		Expires json.Number `json:"expires_in"`
-		ID      string      `json:"id_token"`
-		Refresh string      `json:"refresh_token"`
-	}
+	var got given
 	err := h.clientFor(m).Post(ctx, m.TokenEndpoint, form, &got)
 	var refused *oauthclient.RefusedError
 	switch {
@@ -63,12 +79,9 @@ func (h *handler) tokens(ctx context.Context, m *jwks.Metadata, form url.Values,
 		return nil, err
 	case err != nil: // it does not answer, or not to this gateway
 		return nil, &awayError{err}
-	case got.Type != "" && !strings.EqualFold(got.Type, "Bearer"):
-		return nil, fmt.Errorf("ask %s: the access token is of the type %.20q", secret.URL(m.TokenEndpoint), got.Type)
-	case nonce != "" && got.ID == "":
-		return nil, fmt.Errorf("ask %s: it answers no ID token", secret.URL(m.TokenEndpoint))
-	case !headername.ValidValue(got.Access) || len(got.Access)+len(got.Refresh) > 4*longest:
-		return nil, fmt.Errorf("ask %s: it answers no token", secret.URL(m.TokenEndpoint))
+	}
+	if err := got.check(nonce != ""); err != nil {
+		return nil, fmt.Errorf("ask %s: %w", secret.URL(m.TokenEndpoint), err)
 	}
 	now := h.now()
 	t := &tokens{idToken: got.ID, access: got.Access, refresh: got.Refresh}

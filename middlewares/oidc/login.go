@@ -116,9 +116,13 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take begins a session, in the place of that which the browser may have.
+// together is the time in which several tabs log in that were opened together.
+const together = time.Minute
+
+// take begins a session, in the place of that which the browser may have. The other one ends,
+// unless another tab has begun it just now: parts of its page may be under way.
 func (h *handler) take(w http.ResponseWriter, r *http.Request, s *session) *refusal {
-	if old, err := h.find(r); err == nil && old != nil {
+	if old, err := h.find(r); err == nil && old != nil && (old.sub != s.sub || s.began.Sub(old.began) > together) {
 		_ = h.forget(r.Context(), old) // it ends by itself, too
 	}
 	err := h.start(w, r, s)
@@ -133,14 +137,9 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request, s *session) *refu
 
 // finish verifies what the provider sends by the browser, and gets the tokens.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request) (*attempt, *session, *refusal) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if r.Method != http.MethodGet || err != nil {
-		return nil, nil, &refusal{http.StatusBadRequest, "what came back from the provider is not understood", saysAgain}
-	}
-	for _, name := range []string{"state", "code", "iss", "error"} {
-		if len(query[name]) > 1 {
-			return nil, nil, &refusal{http.StatusBadRequest, "the provider has sent " + name + " twice", saysAgain}
-		}
+	query, no := answerIn(r)
+	if no != nil {
+		return nil, nil, no
 	}
 	a, err := h.takeAttempt(w, r, query.Get("state"))
 	if err != nil {
@@ -174,6 +173,20 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request) (*attempt, *ses
 		return nil, nil, &refusal{http.StatusUnauthorized, err.Error(), saysAgain}
 	}
 	return a, s, nil
+}
+
+// answerIn are the parameters that the provider has sent. Of those that count each is there once.
+func answerIn(r *http.Request) (url.Values, *refusal) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if r.Method != http.MethodGet || err != nil {
+		return nil, &refusal{http.StatusBadRequest, "what came back from the provider is not understood", saysAgain}
+	}
+	for _, name := range []string{"state", "code", "iss", "error"} {
+		if len(query[name]) > 1 {
+			return nil, &refusal{http.StatusBadRequest, "the provider has sent " + name + " twice", saysAgain}
+		}
+	}
+	return query, nil
 }
 
 // mixedUp refuses an answer that another issuer gave than was asked (RFC 9207, section 2.4): a

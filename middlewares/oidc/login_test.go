@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"fairway/internal/oidctest"
+	"fairway/middlewares/middlewarestest"
 )
 
 // sentBack begins a login and returns the address that the provider sends back to.
@@ -159,6 +161,31 @@ func TestLogin_LeadsBackToThisHostOnly(t *testing.T) {
 		if got.status != 302 || got.location != want {
 			t.Errorf("%s: leads to %q, want %q", asked, got.location, want)
 		}
+	}
+}
+
+func TestLogin_TheProviderIsKnownBeforeTheFirstRequest(t *testing.T) {
+	env := middlewarestest.Env("login")
+	var started []func(context.Context)
+	env.Start = func(run func(context.Context)) { started = append(started, run) }
+	g := gateOf(t, oidctest.New(t), env, nil)
+	if n := g.p.Asked("/.well-known/openid-configuration"); n != 0 || len(started) != 1 {
+		t.Fatalf("asked %d times while it was built, starts %d", n, len(started))
+	}
+	started[0](t.Context())
+	if g.p.Asked("/.well-known/openid-configuration") == 0 || g.p.Asked("/keys") != 1 {
+		t.Error("it is not asked")
+	}
+	g.p.Change(func(o *oidctest.Options) { o.Away = true })
+	if got := g.browser().get("/"); got.status != 302 {
+		t.Errorf("got %v", got)
+	}
+	away := gateOf(t, g.p, env, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	started[1](ctx) // ends, though nobody answers
+	if got := away.browser().get("/"); got.status != 503 {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -51,9 +51,9 @@ func newProvider(issuer string, log logrus.FieldLogger) *provider {
 	}}}
 }
 
-// warm asks until there is an answer.
+// warm asks until there is an answer, more and more rarely.
 func (p *provider) warm(ctx context.Context) {
-	for {
+	for wait := retryAfter; ; wait = min(2*wait, time.Minute) {
 		_, err := p.metadata(ctx)
 		if err == nil {
 			if _, err = p.keys.Keys(ctx); err == nil {
@@ -63,7 +63,7 @@ func (p *provider) warm(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(retryAfter):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -104,6 +104,35 @@ func requestWith(cookies string) *http.Request {
 	return r
 }
 
+func TestSession_ALoginBeginsOneOfItsOwn(t *testing.T) {
+	g := newGate(t, nil)
+	b := g.browser()
+	b.login("/", "ann")
+	before := b.copy() // that somebody may have put there
+	b.login("/oauth2/login?rd=/", "ann")
+	if b.session() == before.session() {
+		t.Error("the session is the old one")
+	}
+	if got := before.get("/"); got.status != 200 {
+		t.Errorf("that of another tab, which logged in at the same time: got %v", got)
+	}
+	before = b.copy()
+	g.later(2 * time.Minute)
+	b.login("/oauth2/login?rd=/", "ann")
+	if got := before.get("/"); got.status != 302 {
+		t.Errorf("the old one: got %v", got)
+	}
+	if got := b.get("/"); got.status != 200 {
+		t.Errorf("the new one: got %v", got)
+	}
+	before = b.copy()
+	g.p.Forget()
+	b.login("/oauth2/login?rd=/", "bob")
+	if got := before.get("/"); got.status != 302 {
+		t.Errorf("that of somebody else: got %v", got)
+	}
+}
+
 func TestSession_SecretsMayBeReplaced(t *testing.T) {
 	first, second := secret.String(strings.Repeat("a", 32)), secret.String(strings.Repeat("b", 32))
 	g := newGate(t, func(c *Config) { c.SessionSecrets = []secret.String{first} })
