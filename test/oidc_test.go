@@ -31,6 +31,11 @@ func TestOIDC_LoginsThatAreNotWhatTheySeem(t *testing.T) {
 	if got := ann.get(back); got.status != 400 {
 		t.Errorf("a second time: got %d", got.status)
 	}
+	req, _ := http.NewRequest(http.MethodGet, ann.at+"/", nil)
+	req.Header["X-User"], req.Header["X_User"], req.Header["x-user"], req.Header["Connection"] = []string{"root", "admin"}, []string{"root"}, []string{"root"}, []string{"X-User"}
+	if got := ann.do(req); !got.is("ann") || strings.Contains(got.text, "root") || strings.Contains(got.text, "admin") {
+		t.Errorf("who says that he is somebody else: got %d %s", got.status, got.text)
+	}
 
 	eve := newVisitor(t, f)
 	code, _ := url.Parse(back)

@@ -51,6 +51,7 @@ type Options struct {
 	Lasts                  time.Duration // of access tokens
 	NoRefresh              bool          // no refresh tokens
 	Away                   bool          // every request fails
+	Slow                   time.Duration // that the token endpoint takes
 	Issuer                 string        // that the answers to browsers name; empty: its own
 	SilentIssuer           bool          // none is named
 	PostOnly               bool          // passwords of clients are taken from forms only
@@ -189,6 +190,12 @@ func (p *Provider) LogoutToken(sub, sid string) jwt.MapClaims {
 }
 
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/token" {
+		p.mu.Lock()
+		slow := p.Slow
+		p.mu.Unlock()
+		time.Sleep(slow)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked[r.URL.Path]++

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -198,17 +197,8 @@ func (h *handler) current(w http.ResponseWriter, r *http.Request) (*session, err
 		return nil, nil
 	}
 	if h.due(latest, now) {
-		next, err := h.refreshed(r.Context(), latest)
-		var away *awayError
-		switch {
-		case err == nil:
-			latest = next
-		case errors.As(err, &away), r.Context().Err() != nil:
-			if !now.Before(latest.until) {
-				return nil, err
-			}
-		default:
-			return nil, h.end(w, r, latest)
+		if latest, err = h.renew(w, r, latest, now); err != nil || latest == nil {
+			return nil, err
 		}
 	}
 	if idle := time.Duration(h.config.IdleTimeout); idle > 0 && h.vault == nil && now.Sub(latest.seen) > idle/8 {

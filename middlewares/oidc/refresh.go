@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -29,6 +30,31 @@ func (h *handler) newest(s *session) *session {
 		return known.renewed(s.seen)
 	}
 	return known
+}
+
+// patienceOfOne is how long a request waits while the tokens are still good.
+const patienceOfOne = 2 * time.Second
+
+// renew is what becomes of a session whose tokens are about to end, or have: nil, if the provider
+// says that it is over. While it does not answer, they are good to their end.
+func (h *handler) renew(w http.ResponseWriter, r *http.Request, s *session, now time.Time) (*session, error) {
+	ctx, good := r.Context(), now.Before(s.until)
+	if good {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patienceOfOne)
+		defer cancel()
+	}
+	next, err := h.refreshed(ctx, s)
+	_, away := errors.AsType[*awayError](err)
+	switch {
+	case err == nil:
+		return next, nil
+	case !away && ctx.Err() == nil:
+		return nil, h.end(w, r, s)
+	case good:
+		return s, nil
+	}
+	return nil, err
 }
 
 // refreshTime bounds a refresh, whoever waits for it.

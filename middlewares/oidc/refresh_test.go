@@ -95,6 +95,21 @@ func TestRefresh_WhileTheProviderIsAway(t *testing.T) {
 	}
 }
 
+func TestRefresh_ASlowProviderHoldsNobodyUp(t *testing.T) {
+	g := newGate(t, func(c *Config) { c.ForwardAccessToken = true })
+	b := g.browser()
+	before := b.login("/", "ann").seen.Header.Get("Authorization")
+	g.p.Change(func(o *oidctest.Options) { o.Slow = patienceOfOne + 500*time.Millisecond })
+	g.later(5*time.Minute - 30*time.Second)
+	if got := b.get("/"); got.status != 200 || got.seen.Header.Get("Authorization") != before {
+		t.Errorf("meanwhile: got %v", got)
+	}
+	time.Sleep(time.Second)
+	if got := b.get("/"); got.status != 200 || got.seen.Header.Get("Authorization") == before || g.p.Asked("/token") != 2 {
+		t.Errorf("then: got %v, asked %d times", got, g.p.Asked("/token"))
+	}
+}
+
 func TestRefresh_NewTokensAreOfTheSamePerson(t *testing.T) {
 	g := newGate(t, nil)
 	b := g.browser()
