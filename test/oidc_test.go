@@ -191,3 +191,34 @@ func TestOIDC_SessionsInRedisAreThoseOfAllGateways(t *testing.T) {
 		t.Errorf("while Redis is away: got %d", got.status)
 	}
 }
+
+func TestOIDC_KeepsSecrets(t *testing.T) {
+	f := startFairway(t, "--log.level=DEBUG", "--accesslog", routesIn(t, strings.NewReplacer("@", "`", "~", "@", "CANARY", canary).Replace(`http:
+  routers:
+    shop: {rule: Host(@localhost@), service: s, middlewares: [other]}
+    none: {rule: Host(@none.test@), service: s, middlewares: [login]}
+    blog: {rule: Host(@blog.test@), service: s, middlewares: [other]}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}
+  middlewares:
+    login: {oidc: {issuer: 'http://u:CANARY~127.0.0.1:1/x?key=CANARY', clientID: shop, clientSecret: CANARY, sessionSecrets: [CANARY-CANARY-CANARY-CANARY-CANARY]}}
+    other: {oidc: {issuer: 'http://127.0.0.1:1', clientID: shop, clientSecret: CANARY, redis: {address: '127.0.0.1:1', password: CANARY}}}
+`)))
+	v := newVisitor(t, f)
+	f.await("a login that fails", func() bool { return v.get("/").status == 503 })
+	f.problem("issuer", "which no issuer has")
+	f.await("it to be logged", func() bool { return strings.Contains(f.text(), "metadata of the issuer") })
+	a, err := ask(fresh, "http://"+f.addresses["web"]+"/oauth2/callback?code="+canary+"&state="+canary, "blog.test")
+	if err != nil || a.status != 400 {
+		t.Errorf("got %d, %v", a.status, err)
+	}
+	all := f.answers(t, "rawdata", "http/middlewares", "http/middlewares/login@file", "http/middlewares/other@file", "problems", "changes")
+	all["the log"] = f.text()
+	for where, text := range all {
+		if where == "the log" { // the access log has what clients ask for
+			text = strings.ReplaceAll(text, "/oauth2/callback?code="+canary+"&state="+canary, "")
+		}
+		if at := strings.Index(text, canary); at >= 0 {
+			t.Errorf("%s shows it: …%s…", where, text[max(at-300, 0):at+len(canary)])
+		}
+	}
+}

@@ -206,6 +206,9 @@ func (c *Config) check() error {
 	if err := oauthclient.ValidEndpoint(c.Issuer); err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
+	if u, _ := url.Parse(c.Issuer); u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("issuer: %q has a user, a query or a fragment, which no issuer has", secret.URL(c.Issuer))
+	}
 	switch {
 	case c.ClientID == "":
 		return errors.New("clientID is required")

@@ -229,16 +229,16 @@ func TestRedis_IsAway(t *testing.T) {
 
 func TestRedis_SessionsThatAreNotUsedEnd(t *testing.T) {
 	address, _ := startRedis(t)
-	g, _ := redisGates(t, address, func(c *Config) { c.IdleTimeout = types.Duration(time.Second) })
+	g, _ := redisGates(t, address, func(c *Config) { c.IdleTimeout = types.Duration(1500 * time.Millisecond) })
 	b := g.browser()
 	b.login("/", "ann")
-	for range 3 {
-		time.Sleep(600 * time.Millisecond)
+	for range 4 {
+		time.Sleep(500 * time.Millisecond)
 		if got := b.get("/"); got.status != 200 {
 			t.Errorf("in use: got %v", got)
 		}
 	}
-	time.Sleep(1200 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	if got := b.get("/"); got.status != 302 {
 		t.Errorf("not in use: got %v", got)
 	}
