@@ -63,7 +63,7 @@ const refreshTime = 15 * time.Second
 // refreshed returns the session with new tokens. An error that is no awayError ends it.
 func (h *handler) refreshed(ctx context.Context, s *session) (*session, error) {
 	result := h.shared.refreshing.DoChan(h.binding+s.id+strconv.FormatUint(s.turn, 10), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
+		ctx, cancel := context.WithTimeout(context.Background(), refreshTime) // for all who wait, of whom the first may be gone
 		defer cancel()
 		if known := h.newest(s); known != s {
 			return known, nil
