@@ -6,8 +6,10 @@ package config
 import (
 	"github.com/traefik/paerser/types"
 
+	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
+	"fairway/providers/kv"
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
@@ -65,12 +67,25 @@ type Providers struct {
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Consul reads routes from the keys and values of Consul.
+	Consul *kv.Consul `json:"consul,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// ConsulCatalog routes to the services of a Consul catalog by their tags.
+	ConsulCatalog *consulcatalog.Config `json:"consulCatalog,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Etcd reads routes from the keys and values of etcd.
+	Etcd *kv.Etcd `json:"etcd,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Redis reads routes from the keys and values of Redis.
+	Redis *kv.Redis `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.
 	File *file.Config `json:"file,omitempty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.
 func (p *Providers) SetDefaults() { p.ProvidersThrottleDuration = types.Duration(second / 10) }
+
+// None tells whether no provider is turned on.
+func (p *Providers) None() bool {
+	return p.Docker == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
+}
 
 // API shows what is routed where. It only reads, and has no login of its own.
 type API struct {

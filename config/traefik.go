@@ -44,10 +44,10 @@ hostresolver
 log.compress log.maxage log.maxbackups log.maxsize
 metrics.datadog metrics.influxdb2
 ocsp
-providers.consul providers.consulcatalog providers.ecs providers.etcd
+providers.ecs
 providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
-providers.nomad providers.plugin providers.precedence providers.redis providers.rest
+providers.nomad providers.plugin providers.precedence providers.rest
 providers.swarm providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe

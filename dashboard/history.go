@@ -42,6 +42,7 @@ func (c *History) Note(before, after *dynamic.Configuration, at time.Time, took 
 	compare(d, dynamic.KindService, was.Services, is.Services)
 	compare(d, dynamic.KindMiddleware, was.Middlewares, is.Middlewares)
 	compare(d, dynamic.KindTransport, was.ServersTransports, is.ServersTransports)
+	compare(d, dynamic.KindConsumer, was.Consumers, is.Consumers)
 	if len(change.Objects) == 0 {
 		return
 	}

@@ -24,6 +24,7 @@ var (
 	errHost         = &ProtocolError{400, "malformed Host field"}
 
 	errHeadTooLong   = &ProtocolError{431, "head is too long"}
+	errHeadTooSlow   = &ProtocolError{408, "head came too slowly"}
 	errTooManyFields = &ProtocolError{431, "too many fields"}
 	errFold          = &ProtocolError{400, "field is folded over several lines"}
 	errFieldName     = &ProtocolError{400, "field name is no token"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -12,15 +13,25 @@ import (
 // ended, or took too long, gets no answer.
 func (c *conn) refuse(err error) {
 	broken, ok := errors.AsType[*ProtocolError](err)
+	if !ok && errors.Is(err, os.ErrDeadlineExceeded) && len(c.in.buffered()) > 0 {
+		c.tellRefused(errHeadTooSlow) // it gets no answer: it has not asked yet
+	}
 	if !ok {
 		return
 	}
+	c.tellRefused(broken)
 	text := http.StatusText(broken.Status) + ": " + broken.Rule
 	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
 		broken.Status, http.StatusText(broken.Status), c.srv.clock.dateLine(), len(text)+1, text)
 	_ = c.rwc.SetWriteDeadline(time.Now().Add(lingerFor))
 	if _, err := c.writer().Write(answer); err == nil {
 		c.linger()
+	}
+}
+
+func (c *conn) tellRefused(broken *ProtocolError) {
+	if c.srv.Refused != nil {
+		c.srv.Refused(c.remote, broken.Status, broken.Rule)
 	}
 }
 

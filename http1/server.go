@@ -52,6 +52,9 @@ type Server struct {
 	KeepAliveMaxTime time.Duration
 	// Connect passes CONNECT requests to Handler. Else they are refused.
 	Connect bool
+	// Refused is told of requests that are none, or break a limit, which the server answers
+	// itself. It is called by many goroutines, and must not wait.
+	Refused func(client string, status int, rule string)
 	// ErrorLog gets panics of handlers. Default: the standard logger.
 	ErrorLog *log.Logger
 

@@ -9,8 +9,8 @@ import (
 // Tunnel carries bytes both ways between a client and the upstream that has
 // changed the protocol (RFC 9110, section 7.8), until both are done or one of them
 // breaks. early are bytes that the client has sent already. It closes both
-// connections and ends the exchange.
-func (x *Exchange) Tunnel(client net.Conn, early io.Reader) {
+// connections and ends the exchange. It returns the bytes from the client and to it.
+func (x *Exchange) Tunnel(client net.Conn, early io.Reader) (received, sent int64) {
 	c := x.conn
 	_ = c.end() // from here on, silence is no reason to look whether anybody is there
 	defer c.close()
@@ -23,32 +23,38 @@ func (x *Exchange) Tunnel(client net.Conn, early io.Reader) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pipe(c.conn, client, early)
+		received = pipe(c.conn, client, early)
 	}()
 	if len(ahead) > 0 {
-		if _, err := client.Write(ahead); err != nil {
+		n, err := client.Write(ahead)
+		if err != nil {
 			_ = c.conn.Close()
 		}
+		sent = int64(n)
 	}
-	pipe(client, c.conn, nil)
+	sent += pipe(client, c.conn, nil)
 	<-done
+	return received, sent
 }
 
 // pipe copies from src to dst, first what is in early, and passes the end on. A
 // broken copy breaks both connections.
-func pipe(dst, src net.Conn, early io.Reader) {
+func pipe(dst, src net.Conn, early io.Reader) (n int64) {
 	var err error
 	if early != nil {
-		_, err = io.Copy(dst, early)
+		n, err = io.Copy(dst, early)
 	}
 	if err == nil {
-		_, err = io.Copy(dst, src)
+		var more int64
+		more, err = io.Copy(dst, src)
+		n += more
 	}
 	half, ok := dst.(interface{ CloseWrite() error })
 	if err != nil || !ok || half.CloseWrite() != nil {
 		_ = dst.Close()
 		_ = src.Close()
 	}
+	return n
 }
 
 // AppendSwitch appends the head of a 101 response as it is passed on: the

@@ -198,14 +198,16 @@ func tunnel(w http.ResponseWriter, r *http.Request, x *http1.Exchange, target *T
 		_ = x.End()
 		return &Error{Err: fmt.Errorf("%s changed the protocol, which this connection cannot: %w", target.URL.Redacted(), err), Status: http.StatusBadGateway}
 	}
-	if rec := record.From(r.Context()); rec != nil {
+	rec := record.From(r.Context())
+	if rec != nil {
 		rec.Status = http.StatusSwitchingProtocols
 	}
 	if _, err := conn.Write(x.AppendSwitch(nil, more)); err != nil {
 		_ = conn.Close()
 	}
 	early := io.LimitReader(rw, int64(rw.Reader.Buffered()))
-	x.Tunnel(conn, early)
+	received, sent := x.Tunnel(conn, early)
+	rec.SetCarried(received, sent)
 	return nil
 }
 

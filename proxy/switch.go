@@ -31,7 +31,8 @@ func switchProtocol(w http.ResponseWriter, r *http.Request, res *http.Response, 
 		return failed(err)
 	}
 	defer func() { _ = client.Close() }()
-	if rec := record.From(r.Context()); rec != nil {
+	rec := record.From(r.Context())
+	if rec != nil {
 		rec.Status = http.StatusSwitchingProtocols
 	}
 	head := *res
@@ -44,22 +45,25 @@ func switchProtocol(w http.ResponseWriter, r *http.Request, res *http.Response, 
 		_ = server.Close()
 		return nil
 	}
-	carry(client, rw.Reader, server)
+	rec.SetCarried(carry(client, rw.Reader, server))
 	return nil
 }
 
-// carry copies both ways. The end of one way is passed on; a broken one breaks both.
-func carry(client net.Conn, early io.Reader, server io.ReadWriteCloser) {
-	one := func(to io.WriteCloser, from io.Reader) {
-		_, err := io.Copy(to, from)
+// carry copies both ways. The end of one way is passed on; a broken one breaks both. It
+// returns the bytes from the client and to it.
+func carry(client net.Conn, early io.Reader, server io.ReadWriteCloser) (received, sent int64) {
+	one := func(to io.WriteCloser, from io.Reader) int64 {
+		n, err := io.Copy(to, from)
 		half, ok := to.(interface{ CloseWrite() error })
 		if err != nil || !ok || half.CloseWrite() != nil {
 			_, _ = client.Close(), server.Close()
 		}
+		return n
 	}
 	var both sync.WaitGroup
-	both.Go(func() { one(server, early) })
-	one(client, server)
+	both.Go(func() { received = one(server, early) })
+	sent = one(client, server)
 	both.Wait()
 	_ = server.Close()
+	return received, sent
 }

@@ -106,6 +106,8 @@ func (rt *Route) observe(r *http.Request, rec *record.Record) {
 	case rec.Silent.Traces && rec.Trace != nil:
 		rec.Trace.Forget(r)
 		rec.Trace = nil
+	case rec.Silent.Traces && rec.Untell != nil:
+		rec.Untell(r.Header)
 	case !rec.Silent.Traces && rec.Trace == nil && rec.Follow != nil:
 		rec.Follow(r, rec)
 	}

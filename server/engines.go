@@ -62,6 +62,7 @@ func (e *entryPoint) engineServer() *http1.Server {
 		KeepAliveMaxRequests: t.KeepAliveMaxRequests,
 		KeepAliveMaxTime:     time.Duration(t.KeepAliveMaxTime),
 		Limits:               limits(e.config.HTTP.MaxHeaderBytes),
+		Refused:              e.refused.note,
 		ErrorLog:             silent,
 	}
 }

@@ -33,6 +33,7 @@ type entryPoint struct {
 	feed     *feed        // of standard
 	http3    *http3Server // nil unless it is turned on
 	open     atomic.Int64 // connections that the standard library serves
+	refused  *refused     // by the engine
 	cutOff   atomic.Bool  // the time to let requests end is over
 }
 
@@ -51,7 +52,7 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, passes *pas
 	if err != nil {
 		return nil, err
 	}
-	e := &entryPoint{name: name, log: log, config: c, outer: o, proxied: p, listener: l, feed: newFeed(l.Addr())}
+	e := &entryPoint{name: name, log: log, config: c, outer: o, proxied: p, listener: l, feed: newFeed(l.Addr()), refused: newRefused(log)}
 	e.tls = secure
 	e.standard = e.standardServer()
 	if c.Engine != "std" {

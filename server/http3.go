@@ -31,6 +31,7 @@ type http3Server struct {
 	server    *http3.Server
 	arrivals  surge
 	active    atomic.Int64 // requests under way
+	open      atomic.Int64 // connections
 }
 
 const (

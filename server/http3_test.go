@@ -235,3 +235,13 @@ func TestHTTP3_ClientsArriveWhenAddressesAreValidated(t *testing.T) {
 		t.Errorf("got %d, %v", got.status, got.err)
 	}
 }
+
+func TestServer_ConnectionsByHTTP3AreCounted(t *testing.T) {
+	r := start3(t, routeTo(backend(t, func(*http.Request) {})), "--entrypoints.traefik.address=127.0.0.1:0", "--metrics.prometheus")
+	conn := r.dialQUIC(t)
+	scrapeWith(t, r, `fairway_open_connections{entrypoint="web",protocol="UDP"} 1`)
+	if err := conn.CloseWithError(0, ""); err != nil {
+		t.Fatal(err)
+	}
+	scrapeWith(t, r, `fairway_open_connections{entrypoint="web",protocol="UDP"} 0`)
+}

@@ -28,6 +28,8 @@ type visitorKey struct{}
 
 // welcome is http3.Server.ConnContext.
 func (h *http3Server) welcome(ctx context.Context, conn *quic.Conn) context.Context {
+	h.open.Add(1)
+	context.AfterFunc(conn.Context(), func() { h.open.Add(-1) })
 	v := &visitor{conn: conn, idle: time.Duration(h.entry.config.Transport.RespondingTimeouts.IdleTimeout)}
 	if v.idle > 0 {
 		v.timer = time.AfterFunc(v.idle, v.leave)

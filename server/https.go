@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -310,6 +311,23 @@ func (h *https) list() (list []dashboard.Certificate) {
 		}
 	}
 	return list
+}
+
+// leafs are the certificates themselves.
+func (h *https) leafs() (all []*x509.Certificate) {
+	for _, c := range h.certs.List() {
+		if c.Leaf != nil {
+			all = append(all, c.Leaf)
+		}
+	}
+	for _, r := range h.resolvers {
+		for _, s := range r.Status() {
+			if s.Leaf != nil {
+				all = append(all, s.Leaf)
+			}
+		}
+	}
+	return all
 }
 
 // when is nil for no time.

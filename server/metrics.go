@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,12 +26,12 @@ type counting struct {
 
 // newMetrics makes what the install configuration asks for. Those that can share a set of
 // counters with others come last. Errors name the option below metrics.
-func (s *Server) newMetrics(logLost func() uint64) (err error) {
+func (s *Server) newMetrics(o Options) (err error) {
 	c, m := s.config.Metrics, &s.metrics
 	if c == nil {
 		return nil
 	}
-	m.sets.State, m.pushers = s.state(logLost), map[string]*metrics.Pusher{}
+	m.sets.State, m.pushers = s.state(o), map[string]*metrics.Pusher{}
 	if c.Prometheus != nil {
 		if m.fetched, err = m.sets.For(c.Prometheus); err != nil {
 			return fmt.Errorf("prometheus.%w", err)
@@ -50,7 +51,7 @@ func (s *Server) newMetrics(logLost func() uint64) (err error) {
 }
 
 // state is what metrics ask the gateway for.
-func (s *Server) state(logLost func() uint64) metrics.State {
+func (s *Server) state(o Options) metrics.State {
 	state := metrics.State{
 		Connections: s.connections, Servers: s.tellServers, Certificates: s.tellCertificates,
 		Problems: func() map[string]int {
@@ -64,7 +65,7 @@ func (s *Server) state(logLost func() uint64) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders,
+		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -81,8 +82,8 @@ func (s *Server) state(logLost func() uint64) metrics.State {
 		if s.tracer != nil {
 			n["spans"] = s.tracer.Lost()
 		}
-		if logLost != nil {
-			n["log"] = logLost()
+		if o.LogLost != nil {
+			n["log"] = o.LogLost()
 		}
 		return n
 	}
@@ -90,15 +91,16 @@ func (s *Server) state(logLost func() uint64) metrics.State {
 }
 
 // pushMetrics sends metrics until stop is called, which waits for the last ones.
-func (s *Server) pushMetrics() (stop func()) {
+func (s *Server) pushMetrics() (stop func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var pushing sync.WaitGroup
 	for _, p := range s.metrics.pushers {
 		pushing.Go(func() { p.Run(ctx) })
 	}
-	return func() {
+	return func(context.Context) error {
 		cancel()
 		pushing.Wait()
+		return nil
 	}
 }
 
@@ -110,8 +112,17 @@ func (s *Server) connections() map[[2]string]int {
 			n += e.engine.Connections()
 		}
 		open[[2]string{e.name, "TCP"}] = n
+		if e.http3 != nil {
+			open[[2]string{e.name, "UDP"}] = int(e.http3.open.Load())
+		}
 	}
 	return open
+}
+
+func (s *Server) tellRefused(tell func(entryPoint string, status int, n uint64)) {
+	for _, e := range s.entryPoints {
+		e.refused.tell(func(status int, n uint64) { tell(e.name, status, n) })
+	}
 }
 
 // count follows the connections that the standard library serves.
@@ -132,11 +143,10 @@ func (s *Server) tellServers(tell func(service, url string, up bool)) {
 	}
 }
 
+// tellCertificates has the labels as Traefik makes them.
 func (s *Server) tellCertificates(tell func(name, serial, sans string, until time.Time)) {
-	for _, c := range s.https.list() {
-		if c.NotAfter != nil && len(c.Names) > 0 {
-			tell(c.Names[0], c.Serial, strings.Join(c.Names, ","), *c.NotAfter)
-		}
+	for _, leaf := range s.https.leafs() {
+		tell(leaf.Subject.CommonName, leaf.SerialNumber.String(), strings.Join(slices.Sorted(slices.Values(leaf.DNSNames)), ","), leaf.NotAfter)
 	}
 }
 

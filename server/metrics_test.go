@@ -1,15 +1,19 @@
 package server
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fairway/config/dynamic"
+	"fairway/internal/certtest"
 )
 
 // scrapeWith scrapes until text is there: requests are told of after they have been
@@ -62,6 +66,20 @@ func TestServer_Metrics(t *testing.T) {
 	r.apply(&dynamic.Configuration{HTTP: &dynamic.HTTP{}})
 	if text := scrapeOf(t, r); strings.Contains(text, "all@file") {
 		t.Errorf("what is gone is still there:\n%s", text)
+	}
+}
+
+// The labels are those that Traefik has, so that alarms made for it name the right one.
+func TestServer_MetricsOfCertificates(t *testing.T) {
+	cert, key := certtest.NewAuthority(t, "test").Files(time.Unix(4e9, 0), "www.shop.test", "Shop.test")
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "tls: {certificates: [{certFile: '"+cert+"', keyFile: '"+key+"'}]}\n", "--entrypoints.traefik.address=127.0.0.1:0", "--metrics.prometheus")
+	want := fmt.Sprintf(`fairway_tls_certs_not_after{cn="",sans="Shop.test,www.shop.test",serial="%d"} 4e+09`, pair.Leaf.SerialNumber)
+	if text := scrapeOf(t, r); !strings.Contains(text, want) {
+		t.Errorf("there is no %s in\n%s", want, text)
 	}
 }
 

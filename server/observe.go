@@ -75,6 +75,7 @@ func (o *observers) tell(x *observed, sw statusWriter) {
 	if counter, counts := sw.(bodyCounter); counts {
 		x.Received = counter.Received()
 	}
+	x.Received, x.Written = x.Received+rec.Carried.Received, x.Written+rec.Carried.Sent
 	if o.headers {
 		x.response.Finish() // of a response that was left to the server to send
 	}

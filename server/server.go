@@ -19,6 +19,7 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/dashboard"
+	"fairway/internal/record"
 	"fairway/providers"
 	"fairway/proxy"
 	"fairway/router"
@@ -53,6 +54,8 @@ type Server struct {
 type Options struct {
 	Config *config.Loaded
 	Log    logrus.FieldLogger
+	// LogDropped is how many lines of the log could not be written; nil: nobody knows.
+	LogDropped func() uint64
 	// LogLost is how much of the log could not be sent to a collector; nil: there is none.
 	LogLost func() uint64
 	Version string
@@ -88,7 +91,7 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("option tracing.%w", err)
 		}
 	}
-	if err := s.newMetrics(o.LogLost); err != nil {
+	if err := s.newMetrics(o); err != nil {
 		return nil, fmt.Errorf("option metrics.%w", err)
 	}
 	s.router = router.New(router.Env{
@@ -109,6 +112,18 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	configured := map[string]providers.Config{}
 	if c := s.config.Providers.Docker; c != nil {
 		configured["docker"] = c
+	}
+	if c := s.config.Providers.Etcd; c != nil {
+		configured["etcd"] = c
+	}
+	if c := s.config.Providers.Redis; c != nil {
+		configured["redis"] = c
+	}
+	if c := s.config.Providers.Consul; c != nil {
+		maps.Copy(configured, c.Each())
+	}
+	if c := s.config.Providers.ConsulCatalog; c != nil {
+		maps.Copy(configured, c.Each())
 	}
 	if c := s.config.Providers.File; c != nil {
 		configured["file"] = c
@@ -171,7 +186,21 @@ func (s *Server) internal(o Options, all map[string]providers.Provider) map[stri
 	if s.config.Ping != nil {
 		handlers["ping"], handlers["ready"] = http.HandlerFunc(s.ping), http.HandlerFunc(s.ready)
 	}
+	for name, h := range handlers {
+		handlers[name] = noted(name+"@internal", h)
+	}
 	return handlers
+}
+
+// noted is a service of the gateway's own that tells the record its name, as load balancers
+// do.
+func noted(name string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rec := record.From(r.Context()); rec != nil {
+			rec.Leaf = name
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listen binds the entry points. One that nobody asked for is left out when that
@@ -248,10 +277,11 @@ func (s *Server) Run(ctx context.Context) error {
 	ending.Wait()
 	unfollow()
 	running.Wait()
-	stopLog()
-	ending.Go(s.closeTracer)
-	ending.Go(stopPushing)
-	ending.Wait()
+	endTogether(s.log, map[string]func(context.Context) error{
+		"the last lines of the access log could not be written": stopLog,
+		"the last spans could not be sent":                      s.closeTracer,
+		"the last metrics could not be sent":                    stopPushing,
+	})
 	s.router.Table().Retire()
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
@@ -349,13 +379,10 @@ func fields(p dynamic.Problem) logrus.Fields {
 	return f
 }
 
-// lastLines is how long the lines of the last requests may take to be written.
-const lastLines = 5 * time.Second
-
 // writeLog writes the access log until stop is called, which waits for the last lines.
-func (s *Server) writeLog() (stop func()) {
+func (s *Server) writeLog() (stop func(context.Context) error) {
 	if s.accessLog == nil {
-		return func() {}
+		return func(context.Context) error { return nil }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	written := make(chan struct{})
@@ -363,13 +390,10 @@ func (s *Server) writeLog() (stop func()) {
 		defer close(written)
 		s.accessLog.Run(ctx)
 	}()
-	return func() {
+	return func(context.Context) error {
 		cancel()
-		select {
-		case <-written:
-		case <-time.After(lastLines):
-			s.log.Warn("the last lines of the access log could not be written")
-		}
+		<-written
+		return nil
 	}
 }
 
@@ -382,13 +406,9 @@ func (s *Server) Reopen() error {
 }
 
 // closeTracer sends the last spans.
-func (s *Server) closeTracer() {
+func (s *Server) closeTracer(ctx context.Context) error {
 	if s.tracer == nil {
-		return
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
-	defer cancel()
-	if err := s.tracer.Close(ctx); err != nil {
-		s.log.WithError(err).Warn("the last spans could not be sent")
-	}
+	return s.tracer.Close(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -93,14 +94,31 @@ func TestServer_TracesGoOnToServers(t *testing.T) {
 	}
 }
 
-func TestServer_WhoIsNotSampledIsLeftAlone(t *testing.T) {
+// Servers are told of it, for else they would follow what nobody else does.
+func TestServer_WhoIsNotSampledTellsSo(t *testing.T) {
+	t.Setenv("OTEL_PROPAGATORS", "tracecontext,b3,b3multi")
 	c, got := newCollector(t), &seen{}
-	r := start(t, routeTo(backend(t, got.note)), "--tracing.otlp.http.endpoint="+c.url, "--tracing.samplerate=0")
-	for _, parent := range []string{"", "00-" + traceID + "-" + clientSpan + "-00"} {
-		r.getWith(t, "/", map[string]string{"Traceparent": parent})
-		if got := got.last("Traceparent"); got != parent {
-			t.Errorf("%q: the server got %q", parent, got)
+	routes := strings.Replace(routeTo(backend(t, got.note)), "routers: {", "routers: {silent: {rule: 'PathPrefix(`/silent`)', service: all, observability: {tracing: false}}, ", 1)
+	r := start(t, routes, "--tracing.otlp.http.endpoint="+c.url, "--tracing.samplerate=0")
+	parents := map[string]bool{}
+	for range 100 {
+		r.get(t, "any.test", "/")
+		parent := got.last("Traceparent")
+		if !regexp.MustCompile("^00-[0-9a-f]{32}-[0-9a-f]{16}-00$").MatchString(parent) || got.last("B3") != "0" || got.last("X-B3-Sampled") != "0" {
+			t.Fatalf("the server got %q, %q, %q", parent, got.last("B3"), got.last("X-B3-Sampled"))
 		}
+		parents[parent] = true
+	}
+	if len(parents) != 100 {
+		t.Errorf("%d different ones for 100 requests", len(parents))
+	}
+	r.getWith(t, "/", map[string]string{"Traceparent": "00-" + traceID + "-" + clientSpan + "-00"})
+	if parent := got.last("Traceparent"); parent != "00-"+traceID+"-"+clientSpan+"-00" || got.last("B3") != "" {
+		t.Errorf("one that came with a trace: the server got %q, %q", parent, got.last("B3"))
+	}
+	r.get(t, "any.test", "/silent")
+	if parent := got.last("Traceparent"); parent != "" || got.last("B3") != "" {
+		t.Errorf("a router without tracing: the server got %q, %q", parent, got.last("B3"))
 	}
 	if r.stop(); len(c.spans) != 0 {
 		t.Errorf("%d spans were sent", len(c.spans))

@@ -3,6 +3,8 @@ package server
 import (
 	"crypto/tls"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 func TestServer_ClientCertificatesAreConsumers(t *testing.T) {
 	staff, partners := certtest.NewAuthority(t, "staff"), certtest.NewAuthority(t, "partners")
 	var who string
+	file := filepath.Join(t.TempDir(), "access.log")
 	url := backend(t, func(r *http.Request) { who = r.Header.Get("X-Consumer") })
 	r := start(t, strings.ReplaceAll(`
 http:
@@ -24,7 +27,7 @@ http:
   services: {s: {loadBalancer: {servers: [{url: "`+url+`"}]}}}
   consumers:
     ann: {certificates: ["dns:ann.test"], groups: [employees]}
-    acme: {certificates: ["dns:acme.test"]}
+    acme: {certificates: ["dns:acme.test"], plan: silver}
     other: {certificates: ["dns:other.test"]}
   middlewares:
     staff: {mtls: {caFiles: [`+certtest.File(t, "staff.pem", staff.PEM())+`]}}
@@ -34,7 +37,7 @@ http:
 tls:
   options:
     asks: {clientAuth: {clientAuthType: RequestClientCert}}
-`, "@", "`"), "--entrypoints.web.http.tls")
+`, "@", "`"), "--entrypoints.web.http.tls", "--entrypoints.traefik.address=127.0.0.1:0", "--metrics.prometheus", "--accesslog.format=json", "--accesslog.flushinterval=10ms", "--accesslog.filepath="+file)
 	ask := func(path string, shown *tls.Certificate) int {
 		t.Helper()
 		who = ""
@@ -68,4 +71,10 @@ tls:
 			t.Errorf("%s: got %d as %q, want %d as %q", tt.name, got, who, tt.status, tt.who)
 		}
 	}
+	scrapeWith(t, r, `fairway_consumer_requests_total{code="2xx",consumer="acme@file"} 1`)
+	scrapeWith(t, r, `fairway_consumer_requests_total{code="4xx",consumer="acme@file"} 1`)
+	await(t, "the log", func() bool {
+		text, _ := os.ReadFile(file)
+		return strings.Contains(string(text), `"auth_method":"mtls","consumer":"acme@file","consumer_plan":"silver"`)
+	})
 }

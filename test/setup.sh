@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need and is not there: a Docker engine,
-# docker-compose, a browser, npm, slapd and redis-server from Debian. Does nothing where it may not.
+# docker-compose, a browser, npm and slapd from Debian. Does nothing where it may not.
 set -eu
 missing=""
 need() { command -v "$1" >/dev/null || missing="$missing $2"; }
@@ -11,6 +11,8 @@ need iptables iptables
 need chromium chromium
 need npm npm
 need slapd slapd
+need etcd etcd-server
+need etcdctl etcd-client
 need redis-server redis-server
 if [ -z "$missing" ]; then exit 0; fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,6 +57,26 @@ func TestNewLog_Mistakes(t *testing.T) {
 		if _, err := newLog(c); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// A collector that hangs must not use up the time that Docker gives to a program that ends.
+func TestNewLog_DoesNotWaitForACollectorThatHangs(t *testing.T) {
+	hold := make(chan struct{})
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hold }))
+	t.Cleanup(func() { close(hold); collector.Close() })
+	c := config.Default().Log
+	c.OTLP = &otlplogs.Config{HTTP: &otlp.HTTP{Endpoint: collector.URL}}
+	c.FilePath = filepath.Join(t.TempDir(), "log")
+	log, err := newLog(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("it began")
+	log.close()
+	text, err := os.ReadFile(c.FilePath)
+	if err != nil || !strings.Contains(string(text), "it began") || !strings.Contains(string(text), "could not be sent to the collector") {
+		t.Errorf("got %s, %v", text, err)
 	}
 }
 

@@ -37,14 +37,14 @@ func run(args []string) error {
 	if loaded.File != "" {
 		log.WithField("file", loaded.File).Info("configuration file read")
 	}
-	switch none := loaded.Providers.Docker == nil && loaded.Providers.File == nil; {
+	switch none := loaded.Providers.None(); {
 	case none && loaded.Nothing && dockerAnswers():
 		log.Info("nothing is configured: routing to the containers of this machine's Docker engine")
 		loaded.AddDocker()
 	case none:
 		log.Warn("no provider is configured: there is nothing to route to; try --providers.docker")
 	}
-	return serve(server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version}, nil)
+	return serve(server.Options{Config: loaded, Log: log.Logger, LogDropped: log.dropped, LogLost: log.lost, Version: version}, nil)
 }
 
 // runDemo serves sample services, so that there is something to try.
@@ -67,7 +67,7 @@ func runDemo(args []string) error {
 		return err
 	}
 	defer samples.Close()
-	o := server.Options{Config: loaded, Log: log.Logger, LogLost: log.lost, Version: version, Extra: samples.Provider()}
+	o := server.Options{Config: loaded, Log: log.Logger, LogDropped: log.dropped, LogLost: log.lost, Version: version, Extra: samples.Provider()}
 	return serve(o, func(addresses map[string]string) {
 		fmt.Print(demo.Welcome(addresses, loaded.Providers.Docker != nil))
 	})

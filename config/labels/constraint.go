@@ -17,7 +17,49 @@ type constraint func(labels map[string]string) bool
 // parseConstraint reads an expression of Label(`key`, `value`) and
 // LabelRegex(`key`, `pattern`) with &&, ||, ! and parentheses. The empty
 // expression lets everything pass. The syntax is that of Go expressions.
-func parseConstraint(s string) (constraint, error) {
+func parseConstraint(s string) (constraint, error) { return ofLabels.parse(s) }
+
+// ParseTags reads an expression of Tag(`tag`) and TagRegex(`pattern`), as parseConstraint does
+// one of labels.
+func ParseTags(s string) (func(tags []string) bool, error) {
+	c, err := ofTags.parse(s)
+	if err != nil {
+		return nil, err
+	}
+	return func(tags []string) bool {
+		all := make(map[string]string, len(tags))
+		for _, tag := range tags {
+			all[tag] = ""
+		}
+		return c(all)
+	}, nil
+}
+
+// vocabulary is what the calls of an expression may be.
+type vocabulary struct {
+	args     int
+	expected string
+	exact    string // compares the last argument
+	pattern  string // matches it as a regular expression
+	compare  func(args []string, matches func(string) bool) constraint
+}
+
+var ofLabels = &vocabulary{2, "Label(`key`, `value`) or LabelRegex(`key`, `pattern`)", "Label", "LabelRegex", func(args []string, matches func(string) bool) constraint {
+	return func(l map[string]string) bool { got, ok := l[args[0]]; return ok && matches(got) }
+}}
+
+var ofTags = &vocabulary{1, "Tag(`tag`) or TagRegex(`pattern`)", "Tag", "TagRegex", func(_ []string, matches func(string) bool) constraint {
+	return func(tags map[string]string) bool {
+		for tag := range tags {
+			if matches(tag) {
+				return true
+			}
+		}
+		return false
+	}
+}}
+
+func (v *vocabulary) parse(s string) (constraint, error) {
 	if s == "" {
 		return func(map[string]string) bool { return true }, nil
 	}
@@ -27,37 +69,37 @@ func parseConstraint(s string) (constraint, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("constraints %q: %w", s, err)
 	}
-	c, err := constraintOf(expr)
+	c, err := v.of(expr)
 	if err != nil {
 		return nil, fmt.Errorf("constraints %q: %w", s, err)
 	}
 	return c, nil
 }
 
-func constraintOf(expr ast.Expr) (constraint, error) {
+func (v *vocabulary) of(expr ast.Expr) (constraint, error) {
 	switch e := expr.(type) {
 	case *ast.ParenExpr:
-		return constraintOf(e.X)
+		return v.of(e.X)
 	case *ast.UnaryExpr:
-		x, err := constraintOf(e.X)
+		x, err := v.of(e.X)
 		if err != nil || e.Op != token.NOT {
 			return nil, orUnexpected(err, e)
 		}
 		return func(l map[string]string) bool { return !x(l) }, nil
 	case *ast.BinaryExpr:
-		return binaryConstraint(e)
+		return v.binary(e)
 	case *ast.CallExpr:
-		return callConstraint(e)
+		return v.call(e)
 	}
 	return nil, orUnexpected(nil, expr)
 }
 
-func binaryConstraint(e *ast.BinaryExpr) (constraint, error) {
-	x, err := constraintOf(e.X)
+func (v *vocabulary) binary(e *ast.BinaryExpr) (constraint, error) {
+	x, err := v.of(e.X)
 	if err != nil {
 		return nil, err
 	}
-	y, err := constraintOf(e.Y)
+	y, err := v.of(e.Y)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +112,12 @@ func binaryConstraint(e *ast.BinaryExpr) (constraint, error) {
 	return nil, orUnexpected(nil, e)
 }
 
-func callConstraint(e *ast.CallExpr) (constraint, error) {
+func (v *vocabulary) call(e *ast.CallExpr) (constraint, error) {
 	name, ok := e.Fun.(*ast.Ident)
-	if !ok || len(e.Args) != 2 {
-		return nil, fmt.Errorf("offset %d: expected Label(`key`, `value`) or LabelRegex(`key`, `pattern`)", e.Pos()-1)
+	if !ok || len(e.Args) != v.args {
+		return nil, fmt.Errorf("offset %d: expected %s", e.Pos()-1, v.expected)
 	}
-	var args [2]string
+	args := make([]string, v.args)
 	for i, arg := range e.Args {
 		lit, ok := arg.(*ast.BasicLit)
 		if !ok || lit.Kind != token.STRING {
@@ -87,18 +129,18 @@ func callConstraint(e *ast.CallExpr) (constraint, error) {
 		}
 		args[i] = text
 	}
-	key, value := args[0], args[1]
+	last := args[v.args-1]
 	switch name.Name {
-	case "Label":
-		return func(l map[string]string) bool { got, ok := l[key]; return ok && got == value }, nil
-	case "LabelRegex", "LabelRegexp":
-		re, err := regexp.Compile(value)
+	case v.exact:
+		return v.compare(args, func(s string) bool { return s == last }), nil
+	case v.pattern, v.pattern + "p":
+		re, err := regexp.Compile(last)
 		if err != nil {
 			return nil, fmt.Errorf("offset %d: %w", e.Pos()-1, err)
 		}
-		return func(l map[string]string) bool { got, ok := l[key]; return ok && re.MatchString(got) }, nil
+		return v.compare(args, re.MatchString), nil
 	}
-	return nil, fmt.Errorf("offset %d: there is no function %s: use Label or LabelRegex", e.Pos()-1, name.Name)
+	return nil, fmt.Errorf("offset %d: there is no function %s: use %s or %s", e.Pos()-1, name.Name, v.exact, v.pattern)
 }
 
 func orUnexpected(err error, e ast.Expr) error {

@@ -15,6 +15,7 @@ import (
 type Control struct {
 	Enable          *bool  // nil: the provider's exposedByDefault
 	Network         string // name of the network to reach the container by
+	Canary          bool   // is a service of its own, beside the others of its name
 	AllowNonRunning bool   // keep the routes while the container does not run
 	Problems        []dynamic.Problem
 	labels          map[string]label
@@ -22,9 +23,10 @@ type Control struct {
 
 // controlKeys is the shape of the control labels.
 type controlKeys struct {
-	Enable *string      `json:"enable"`
-	Docker *dockerWords `json:"docker"`
-	Swarm  *dockerWords `json:"swarm"`
+	Enable        *string      `json:"enable"`
+	Docker        *dockerWords `json:"docker"`
+	Swarm         *dockerWords `json:"swarm"`
+	ConsulCatalog *consulWords `json:"consulCatalog"`
 }
 
 type dockerWords struct {
@@ -33,17 +35,25 @@ type dockerWords struct {
 	LBSwarm         bool   `json:"lbswarm"`
 }
 
+type consulWords struct {
+	Connect bool `json:"connect"` // read by the provider, of all instances together
+	Canary  bool `json:"canary"`
+}
+
 // ReadControl reads the control labels.
 func ReadControl(all map[string]string) Control {
 	found, problems := gather(all)
 	c := Control{labels: found, Problems: append(problems, strays(found)...)}
 	var keys controlKeys
-	c.Problems = append(c.Problems, decodeSections(found, &keys, nil, "enable", "docker", "swarm")...)
+	c.Problems = append(c.Problems, decodeSections(found, &keys, nil, "enable", "docker", "swarm", "consulcatalog")...)
 	for _, words := range []*dockerWords{keys.Swarm, keys.Docker} {
 		if words != nil {
 			c.AllowNonRunning = words.AllowNonRunning
 			c.Network = words.Network
 		}
+	}
+	if keys.ConsulCatalog != nil {
+		c.Canary = keys.ConsulCatalog.Canary
 	}
 	if keys.Enable != nil {
 		c.Enable = c.enable(*keys.Enable)

@@ -58,6 +58,9 @@ func (d *Decoder) addServer(s *share, name string, lb *loadbalancer.Config) erro
 		return err
 	}
 	srv.URL, srv.Port, srv.Scheme = address, "", ""
+	if srv.Weight == nil {
+		srv.Weight = s.workload.Weight
+	}
 	lb.Servers = []loadbalancer.Server{srv}
 	return nil
 }
@@ -83,10 +86,10 @@ func (d *Decoder) serverURL(s *share, service string, srv loadbalancer.Server) (
 func (d *Decoder) hostPort(s *share, service, declared string) (host, port string, err error) {
 	w := s.workload
 	if declared == "" && len(w.Ports) == 0 {
-		return "", "", fmt.Errorf("no port is known: the container exposes none; say which with the label http.services.%s.loadbalancer.server.port", service)
+		return "", "", fmt.Errorf("no port is known: the %s exposes none; say which with the label http.services.%s.loadbalancer.server.port", w.thing(), service)
 	}
 	if declared == "" && len(w.Ports) > 1 && s.faultyServer(service) {
-		return "", "", fmt.Errorf("no server is added: a label for it is wrong, and the container exposes %d ports", len(w.Ports))
+		return "", "", fmt.Errorf("no server is added: a label for it is wrong, and the %s exposes %d ports", w.thing(), len(w.Ports))
 	}
 	number := lowest(w.Ports)
 	if declared != "" {
@@ -102,7 +105,7 @@ func (d *Decoder) hostPort(s *share, service, declared string) (host, port strin
 		}
 	}
 	if w.Address == "" {
-		return "", "", errors.New("the container has no address that can be reached: it is in no network")
+		return "", "", fmt.Errorf("the %s has no address that can be reached: it is in no network", w.thing())
 	}
 	return w.Address, strconv.Itoa(number), nil
 }
@@ -147,7 +150,7 @@ func (d *Decoder) routers(s *share) {
 		if len(s.Services) > 1 {
 			s.problems = append(s.problems, dynamic.Problem{
 				Severity: dynamic.Notice,
-				Reason:   "the container declares several services and no router: no route is made",
+				Reason:   "the " + s.workload.thing() + " declares several services and no router: no route is made",
 			})
 			return
 		}
@@ -182,7 +185,7 @@ func (s *share) hasServer() bool {
 // link points a router at the sole service.
 func (s *share) link(name string, r *dynamic.Router) {
 	if len(s.Services) > 1 {
-		s.disable(name, "the container declares several services: say which with the label http.routers."+name+".service")
+		s.disable(name, "the "+s.workload.thing()+" declares several services: say which with the label http.routers."+name+".service")
 		return
 	}
 	for service := range s.Services {

@@ -8,6 +8,7 @@
 package labels
 
 import (
+	"cmp"
 	"time"
 
 	"fairway/config/dynamic"
@@ -25,6 +26,9 @@ type Workload struct {
 	Labels    map[string]string
 	Control   Control // as read by ReadControl
 
+	Thing  string // what problems call it; empty: container
+	Weight *int   // of its server, where it is not said by a label; nil: not known
+
 	Self bool // fairway itself: it is not routed to unless it says so
 
 	Address string // where it can be reached; "" when it cannot
@@ -35,6 +39,9 @@ type Workload struct {
 
 	Problems []dynamic.Problem // found by the provider
 }
+
+// thing is what problems call it.
+func (w *Workload) thing() string { return cmp.Or(w.Thing, "container") }
 
 // Port is one port of a workload.
 type Port struct {

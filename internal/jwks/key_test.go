@@ -101,7 +101,7 @@ func TestParse_BindsKeysToTheirAlgorithms(t *testing.T) {
 
 func TestParse_LeavesOutWhatIsOfNoUse(t *testing.T) {
 	good := with(ecJWK(&ecKeys["ES256"].PublicKey), "kid", "good")
-	small, _ := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that is what is refused
+	small, _ := rsa.GenerateKey(rand.Reader, 1024)
 	off := with(good, "y", b64(make([]byte, 32)))
 	for name, bad := range map[string]map[string]any{
 		"a shared secret": {"kty": "oct", "k": b64([]byte("secret"))}, "for encryption": with(good, "use", "enc"), "for signing": with(good, "key_ops", []string{"sign"}),
@@ -135,7 +135,7 @@ func TestParsePEM(t *testing.T) {
 		t.Errorf("got %v %v", keys, err)
 	}
 	private, _ := x509.MarshalPKCS8PrivateKey(edKey)
-	small, _ := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that is what is refused
+	small, _ := rsa.GenerateKey(rand.Reader, 1024)
 	for want, text := range map[string][]byte{
 		"has no public key":   []byte("hello"),
 		`has a "PRIVATE KEY"`: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),

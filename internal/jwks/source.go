@@ -222,8 +222,7 @@ func Get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
 		return nil, fmt.Errorf("ask %s: %w", secret.URL(address), err)

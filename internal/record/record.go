@@ -16,13 +16,14 @@ import (
 type Record struct {
 	Start      time.Time
 	EntryPoint string
-	Host       string     // as asked for: lower case, without port
-	ClientIP   netip.Addr // the peer of the connection (or of the PROXY header)
-	Peer       string     // ClientIP as text
-	Unlisted   bool       // Peer is not added to X-Forwarded-For
-	Router     string     // qualified name; empty when no route matched
-	Rule       string     // of the router, as written
-	Service    string
+	Host       string             // as asked for: lower case, without port
+	ClientIP   netip.Addr         // the peer of the connection (or of the PROXY header)
+	Peer       string             // ClientIP as text
+	Unlisted   bool               // Peer is not added to X-Forwarded-For
+	Router     string             // qualified name; empty when no route matched
+	Rule       string             // of the router, as written
+	Service    string             // that the router names
+	Leaf       string             // that was asked in the end: a load balancer, or one of the gateway's own; empty: none
 	Server     string             // URL of the server that was tried last
 	Sent       time.Time          // when that server was given the request; where that matters
 	Found      http.Handler       // what serves the request, when pages for errors stand between; nil: nothing
@@ -37,13 +38,18 @@ type Record struct {
 	Origin Origin
 	Timed  bool // the times of Origin are wanted
 	Headed bool // its Header is, too
-	Silent Silent
-	Trace  Trace // nil: the request is not followed
+	// Carried are bytes of a connection whose protocol was changed, from the client and to it.
+	Carried struct{ Received, Sent int64 }
+	Silent  Silent
+	Trace   Trace // nil: the request is not followed
 	// Detailed asks for spans of the parts that the request passes.
 	Detailed bool
 	// Follow begins with the Trace of a request whose entry point wants none, if its router
 	// does; nil: that is not to be had.
 	Follow func(r *http.Request, rec *Record)
+	// Untell takes back that the headers tell that the request is not followed; nil: they
+	// do not.
+	Untell func(h http.Header)
 	Outcome
 
 	values [4]string // see Value
@@ -166,6 +172,14 @@ func (rec *Record) Classify(class string) {
 func (rec *Record) SetUnsent(unsent bool) {
 	if rec != nil {
 		rec.Unsent = unsent
+	}
+}
+
+// SetCarried notes the bytes of a connection whose protocol was changed. It accepts a nil
+// Record.
+func (rec *Record) SetCarried(received, sent int64) {
+	if rec != nil {
+		rec.Carried.Received, rec.Carried.Sent = received, sent
 	}
 }
 

@@ -166,15 +166,15 @@ func TestErrors_APageMustBeOne(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			page := func(w http.ResponseWriter, r *http.Request) {
-				record.From(r.Context()).Service = "pages"
+				record.From(r.Context()).Leaf = "pages"
 				tt.page(w, r)
 			}
 			w, rec := do(build(t, &Config{Status: []string{"500"}}, page, func(w http.ResponseWriter, r *http.Request) {
-				record.From(r.Context()).Service = "shop"
+				record.From(r.Context()).Leaf = "shop"
 				failing(w, r)
 			}), httptest.NewRequest("GET", "/", nil))
-			if w.Code != 500 || w.Body.String() != tt.body || rec.Cause != tt.cause || rec.Service != "shop" {
-				t.Errorf("got %d %q, cause %q, service %q", w.Code, w.Body, rec.Cause, rec.Service)
+			if w.Code != 500 || w.Body.String() != tt.body || rec.Cause != tt.cause || rec.Leaf != "shop" {
+				t.Errorf("got %d %q, cause %q, service %q", w.Code, w.Body, rec.Cause, rec.Leaf)
 			}
 			if w.Header().Get("X-Secret") != "" || w.Header().Get("Location") != "" {
 				t.Errorf("got %v", w.Header())

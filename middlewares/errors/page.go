@@ -24,13 +24,13 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, status int) (who
 	p := &page{to: w, header: http.Header{}, status: sent, original: status, head: r.Method == http.MethodHead}
 	// The record is about the request of the client, also when the page fails.
 	rec := record.From(r.Context())
-	var service, server string
+	var leaf, server string
 	if rec != nil {
-		service, server = rec.Service, rec.Server
+		leaf, server = rec.Leaf, rec.Server
 	}
 	cause := h.get(p, asked)
 	if rec != nil {
-		rec.Service, rec.Server = service, server
+		rec.Leaf, rec.Server = leaf, server
 	}
 	switch {
 	case p.bad != 0:

@@ -27,7 +27,7 @@ import (
 
 type handler struct {
 	address   *url.URL
-	shown     string // the address without credentials
+	shown     string // the address without credentials and query
 	transport *http.Transport
 	retired   context.Context //nolint:containedctx // ends with this instance, not with a request
 	timeout   time.Duration
@@ -63,7 +63,7 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 		return nil, fmt.Errorf("address: %q is no URL that begins with http:// or https://", secret.URL(c.Address))
 	}
 	h := &handler{
-		address: address, shown: secret.URL(c.Address), retired: ctx, timeout: time.Duration(c.Timeout),
+		address: address, shown: secret.Place(address), retired: ctx, timeout: time.Duration(c.Timeout),
 		trustForwarded: c.TrustForwardHeader, forwardBody: c.ForwardBody, preserveMethod: c.PreserveRequestMethod,
 		maxBody: limit(c.MaxBodySize), maxRefusal: limit(c.MaxResponseBodySize),
 		userHeader: c.HeaderField, preserveLocation: c.PreserveLocationHeader, signin: c.AuthSigninURL, next: next,

@@ -79,9 +79,13 @@ func TestForwardAuth_TellsOfServersThatDoNotAnswer(t *testing.T) {
 
 func TestForwardAuth_ShowsNoCredentialsOfTheAddress(t *testing.T) {
 	s := authServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	h := build(t, &Config{Address: strings.Replace(s.URL, "//", "//me:hidden@", 1)}, middlewarestest.Env("test"), served)
-	if _, rec := do(h, httptest.NewRequest(http.MethodGet, "/", nil)); rec.Cause == "" || strings.Contains(rec.Cause, "hidden") {
-		t.Errorf("got cause %q", rec.Cause)
+	gone := authServer(t, nil)
+	gone.Close()
+	for _, server := range []string{s.URL, gone.URL} {
+		h := build(t, &Config{Address: strings.Replace(server, "//", "//me:hidden@", 1) + "/verify?key=hidden"}, middlewarestest.Env("test"), served)
+		if _, rec := do(h, httptest.NewRequest(http.MethodGet, "/", nil)); !strings.Contains(rec.Cause, server+"/verify") || strings.Contains(rec.Cause, "hidden") || strings.Contains(rec.Cause, "me@") || strings.Contains(rec.Cause, "?") {
+			t.Errorf("got cause %q", rec.Cause)
+		}
 	}
 }
 

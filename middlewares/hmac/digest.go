@@ -30,7 +30,7 @@ func compare(r *http.Request, most int64) (*http.Request, error) {
 	}
 	said, err := httpsfv.UnmarshalDictionary(r.Header["Content-Digest"])
 	if err != nil {
-		return nil, errors.New("Content-Digest cannot be read")
+		return nil, errors.New("the header Content-Digest cannot be read")
 	}
 	sum256, sum512 := sha256.Sum256(body), sha512.Sum512(body)
 	known := 0
@@ -47,7 +47,7 @@ func compare(r *http.Request, most int64) (*http.Request, error) {
 		known++
 	}
 	if known == 0 {
-		return nil, errors.New("Content-Digest has neither sha-256 nor sha-512")
+		return nil, errors.New("the header Content-Digest has neither sha-256 nor sha-512")
 	}
 	held := new(http.Request)
 	*held = *r

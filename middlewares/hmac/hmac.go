@@ -89,11 +89,11 @@ func (h *handler) verify(r *http.Request) (id string, digested bool, err error) 
 	}
 	inputs, err := httpsfv.UnmarshalDictionary(r.Header["Signature-Input"])
 	if err != nil {
-		return "", false, errors.New("Signature-Input cannot be read")
+		return "", false, errors.New("the header Signature-Input cannot be read")
 	}
 	signatures, err := httpsfv.UnmarshalDictionary(r.Header["Signature"])
 	if err != nil {
-		return "", false, errors.New("Signature cannot be read")
+		return "", false, errors.New("the header Signature cannot be read")
 	}
 	err = errors.New("no signature is by a key that is known")
 	for i, label := range inputs.Names() {

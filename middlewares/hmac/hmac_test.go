@@ -65,11 +65,13 @@ func TestVerify_VectorsOfTheRFC(t *testing.T) {
 		input, signature string
 	}{
 		"B.2.5": {
-			Key{ID: "test-shared-secret", Secret: secret.String(shared)}, []string{"date", "@authority", "content-type"},
+			Key{ID: "test-shared-secret", Secret: secret.String(shared)},
+			[]string{"date", "@authority", "content-type"},
 			`sig-b25=("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret"`, `sig-b25=:pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:`,
 		},
 		"B.2.6": {
-			Key{ID: "test-key-ed25519", PublicKey: edPEM}, []string{"@method", "@path"},
+			Key{ID: "test-key-ed25519", PublicKey: edPEM},
+			[]string{"@method", "@path"},
 			`sig-b26=("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"`,
 			`sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:`,
 		},

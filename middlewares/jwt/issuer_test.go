@@ -66,12 +66,8 @@ func (p *idp) config(change func(c *Config)) *Config {
 }
 
 // token is signed by the key of a name.
-func (p *idp) token(t *testing.T, kid string, key *ecdsa.PrivateKey, more map[string]any) string {
-	claims := map[string]any{"iss": p.URL}
-	for name, v := range more {
-		claims[name] = v
-	}
-	return sign(t, jwt.SigningMethodES256, key, map[string]any{"kid": kid}, said(claims))
+func (p *idp) token(t *testing.T, kid string, key *ecdsa.PrivateKey) string {
+	return sign(t, jwt.SigningMethodES256, key, map[string]any{"kid": kid}, said(map[string]any{"iss": p.URL}))
 }
 
 func TestJWT_KeysComeFromTheIssuerAheadOfRequests(t *testing.T) {
@@ -84,11 +80,11 @@ func TestJWT_KeysComeFromTheIssuerAheadOfRequests(t *testing.T) {
 	if n := p.asked.Load(); n != 2 {
 		t.Errorf("asked %d times", n)
 	}
-	if got := g.with(p.token(t, "a", ours, nil)); got.status != 200 || p.asked.Load() != 2 {
+	if got := g.with(p.token(t, "a", ours)); got.status != 200 || p.asked.Load() != 2 {
 		t.Errorf("got %d %s", got.status, got.cause)
 	}
 	for i := range 20 { // made-up names of keys
-		if got := g.with(p.token(t, fmt.Sprint("x", i, "' OR 1=1"), theirs, nil)); got.status != 401 || !contains(got.cause, "no key of that name") {
+		if got := g.with(p.token(t, fmt.Sprint("x", i, "' OR 1=1"), theirs)); got.status != 401 || !contains(got.cause, "no key of that name") {
 			t.Errorf("got %d %s", got.status, got.cause)
 		}
 	}
@@ -100,12 +96,12 @@ func TestJWT_KeysComeFromTheIssuerAheadOfRequests(t *testing.T) {
 func TestJWT_KeysAreChangedWhileRequestsFlow(t *testing.T) {
 	p := newIDP(t)
 	g := newGate(t, p.config(nil))
-	old := p.token(t, "a", ours, nil)
+	old := p.token(t, "a", ours)
 	if got := g.with(old); got.status != 200 {
 		t.Fatalf("got %d %s", got.status, got.cause)
 	}
 	p.change(func() { p.keys = map[string]*ecdsa.PrivateKey{"a": ours, "b": theirs} })
-	fresh := p.token(t, "b", theirs, nil)
+	fresh := p.token(t, "b", theirs)
 	deadline := time.Now().Add(30 * time.Second)
 	for g.with(fresh).status != 200 { // once the pause between two questions is over
 		if time.Now().After(deadline) {
@@ -124,7 +120,7 @@ func TestJWT_WhileTheIssuerIsAway(t *testing.T) {
 	p := newIDP(t)
 	p.away = true
 	g := newGate(t, p.config(nil))
-	got := g.with(p.token(t, "a", ours, nil))
+	got := g.with(p.token(t, "a", ours))
 	if got.status != 503 || got.seen != nil || !contains(got.cause, "it answers 502") {
 		t.Errorf("got %d %s", got.status, got.cause)
 	}

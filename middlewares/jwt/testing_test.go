@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -75,9 +76,7 @@ func said(more map[string]any) jwt.MapClaims {
 func sign(t testing.TB, method jwt.SigningMethod, key any, head, claims map[string]any) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, jwt.MapClaims(claims))
-	for name, v := range head {
-		token.Header[name] = v
-	}
+	maps.Copy(token.Header, head)
 	text, err := token.SignedString(key)
 	if err != nil {
 		t.Fatal(err)

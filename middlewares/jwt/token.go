@@ -91,8 +91,7 @@ func (h *handler) verify(ctx context.Context, token string) (*verified, error) {
 	v := &verified{trust: t, version: t.version()}
 	parsed, err := t.parser.ParseWithClaims(token, jwt.MapClaims{}, func(token *jwt.Token) (any, error) { return t.candidates(ctx, token) })
 	if err != nil {
-		var away *unavailableError
-		if errors.As(err, &away) {
+		if away, ok := errors.AsType[*unavailableError](err); ok {
 			return nil, away
 		}
 		return nil, err

@@ -84,7 +84,7 @@ func (d *directory) connect() (conn *ldap.Conn, kept bool, err error) {
 
 func (d *directory) dial() (*ldap.Conn, error) {
 	timeout := time.Duration(d.config.Timeout)
-	conn, err := ldap.DialURL(d.config.URL, ldap.DialWithTLSDialer(d.tls, &net.Dialer{Timeout: timeout}))
+	conn, err := ldap.DialURL(d.config.URL, ldap.DialWithDialer(&net.Dialer{Timeout: timeout}), ldap.DialWithTLSConfig(d.tls))
 	if err != nil {
 		return nil, err
 	}

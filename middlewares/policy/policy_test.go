@@ -44,26 +44,29 @@ func request() *http.Request {
 }
 
 func TestPolicy_SeesAllThatItIsAbout(t *testing.T) {
-	for text, want := range map[string]bool{
-		`request.method == "POST" && request.path == "/cart/1" && request.host == "shop.example" && request.scheme == "https"`: true,
-		`request.ip == "10.1.2.3" && inNetwork(request.ip, "10.0.0.0/8") && !inNetwork(request.ip, "192.0.2.0/24")`:            true,
-		`request.size == 4`:                                                           true,
-		`request.headers["x-version"] == "2, 3"`:                                      true,
-		`"x-nothing" in request.headers`:                                              false,
-		`request.query["a"] == "1, 2" && request.query.b == "x"`:                      true,
-		`request.path.startsWith("/cart/") && request.path.matches("^/cart/[0-9]+$")`: true,
-		`identity.known && identity.subject == "17" && identity.method == "jwt" && "staff" in identity.groups`: true,
-		`identity.groups.exists(g, g == "nobody")`:                                                             false,
-		`consumer.name == "ann@file" && consumer.plan == "gold" && consumer.labels["team"] == "a"`:             true,
-		`claims.level >= 3 && claims.part > 1.0 && claims.a.b[0] == 1`:                                         true,
-		`has(claims.nothing) || claims.?nothing.orValue("") == "x"`:                                            false,
-		`tls.used && tls.serverName == "shop.example" && tls.clientSubject == "CN=ann"`:                        true,
-		`now > timestamp("2026-01-01T00:00:00Z") && now.getHours("Europe/Berlin") < 24`:                        true,
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{`request.method == "POST" && request.path == "/cart/1" && request.host == "shop.example" && request.scheme == "https"`, true},
+		{`request.ip == "10.1.2.3" && inNetwork(request.ip, "10.0.0.0/8") && !inNetwork(request.ip, "192.0.2.0/24")`, true},
+		{`request.size == 4`, true},
+		{`request.headers["x-version"] == "2, 3"`, true},
+		{`"x-nothing" in request.headers`, false},
+		{`request.query["a"] == "1, 2" && request.query.b == "x"`, true},
+		{`request.path.startsWith("/cart/") && request.path.matches("^/cart/[0-9]+$")`, true},
+		{`identity.known && identity.subject == "17" && identity.method == "jwt" && "staff" in identity.groups`, true},
+		{`identity.groups.exists(g, g == "nobody")`, false},
+		{`consumer.name == "ann@file" && consumer.plan == "gold" && consumer.labels["team"] == "a"`, true},
+		{`claims.level >= 3 && claims.part > 1.0 && claims.a.b[0] == 1`, true},
+		{`has(claims.nothing) || claims.?nothing.orValue("") == "x"`, false},
+		{`tls.used && tls.serverName == "shop.example" && tls.clientSubject == "CN=ann"`, true},
+		{`now > timestamp("2026-01-01T00:00:00Z") && now.getHours("Europe/Berlin") < 24`, true},
 	} {
 		w := httptest.NewRecorder()
-		built(t, &Config{Allow: text, Status: 403}).ServeHTTP(w, request())
-		if got := w.Code == 200; got != want {
-			t.Errorf("%s: got %d", text, w.Code)
+		built(t, &Config{Allow: tt.text, Status: 403}).ServeHTTP(w, request())
+		if got := w.Code == 200; got != tt.want {
+			t.Errorf("%s: got %d", tt.text, w.Code)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 // balancer is a load balancer at work. Which servers are used is decided when
 // something becomes known of one of them, not for each request.
 type balancer struct {
+	name      string
 	log       logrus.FieldLogger
 	servers   []*server
 	forwarder proxy.Forwarder
@@ -46,7 +47,7 @@ type selection struct {
 // New implements proxy.Config.
 func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) {
 	b := &balancer{
-		ctx: ctx, log: env.Log, forwarder: env.Forwarder, active: c.HealthCheck, passive: c.PassiveHealthCheck,
+		name: env.Name, ctx: ctx, log: env.Log, forwarder: env.Forwarder, active: c.HealthCheck, passive: c.PassiveHealthCheck,
 		slowStart: time.Duration(c.SlowStart),
 	}
 	var err error
@@ -194,6 +195,9 @@ func (b *balancer) chooseAt(at time.Time) {
 // breaks it.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := record.From(r.Context())
+	if rec != nil {
+		rec.Leaf = b.name
+	}
 	in := b.inUse.Load()
 	s := b.first(in, r)
 	if s == nil {

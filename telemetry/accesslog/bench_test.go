@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"testing"
+
+	"fairway/internal/outlet"
 )
 
 // kinds are what is measured.
@@ -16,9 +18,9 @@ var kinds = map[string]*Config{
 // draining is the log of c, whose lines go nowhere when drain is called.
 func draining(tb testing.TB, c *Config) (l *Log, drain func()) {
 	l = built(tb, c)
-	s := c.sink("nowhere", &output{w: io.Discard}, l.trouble)
-	l.sinks = []*sink{s}
-	return l, func() { s.flush() }
+	s := c.sink("nowhere", outlet.To(io.Discard), l.trouble)
+	l.sinks = []*outlet.Sink{s}
+	return l, func() { s.Flush() }
 }
 
 func BenchmarkObserve(b *testing.B) {
@@ -48,14 +50,10 @@ func BenchmarkObserveByAll(b *testing.B) {
 	var draining sync.Mutex // none of them waits for anything: a goroutine of its own would come too late
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
+		for n := 0; pb.Next(); n++ {
 			l.Observe(e)
-			if len(l.sinks[0].much) > 0 && draining.TryLock() {
-				select {
-				case <-l.sinks[0].much:
-					drain()
-				default:
-				}
+			if n%50 == 0 && draining.TryLock() {
+				drain()
 				draining.Unlock()
 			}
 		}

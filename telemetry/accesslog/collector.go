@@ -15,6 +15,7 @@ import (
 	otellog "go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/trace"
 
+	"fairway/internal/outlet"
 	"fairway/telemetry"
 	"fairway/telemetry/otlplogs"
 )
@@ -37,7 +38,7 @@ func (c *Config) collect(l *Log) error {
 		return err
 	}
 	l.refused = telemetry.NewFailures(l.log, "the collector refuses records of the access log", "the collector takes records of the access log again")
-	s := c.sink("otlp", &output{w: &collector{to, l.refused}}, l.trouble)
+	s := c.sink("otlp", outlet.To(&collector{to, l.refused}), l.trouble)
 	if l.form.json {
 		l.sinks = append(l.sinks, s)
 		return nil
@@ -47,15 +48,15 @@ func (c *Config) collect(l *Log) error {
 		return fmt.Errorf("fields.%w", err)
 	}
 	f := newJSON(m)
-	l.collected = &Log{log: l.log, form: f, sinks: []*sink{s}}
-	l.collected.lines.New = func() any { return newLine(f, time.Local) }
+	l.collected = &Log{log: l.log, form: f, sinks: []*outlet.Sink{s}}
+	l.collected.free.New = func() any { return newLine(f, time.Local) }
 	return nil
 }
 
 // Write implements io.Writer. It tells how many bytes are dealt with, which are whole lines.
-func (c *collector) Write(lines []byte) (n int, err error) {
-	for n < len(lines) {
-		records, size := take(lines[n:])
+func (c *collector) Write(text []byte) (n int, err error) {
+	for n < len(text) {
+		records, size := take(text[n:])
 		switch err := c.to.Send(records); {
 		case err == nil:
 			c.refused.Worked()
@@ -73,13 +74,13 @@ func (c *collector) Write(lines []byte) (n int, err error) {
 func (c *collector) Close() error { return c.to.Close() }
 
 // take makes records of as many lines as are sent at once.
-func take(lines []byte) (records []otlplogs.Record, size int) {
-	for len(records) < otlplogs.MostRecords && size < len(lines) {
-		end := bytes.IndexByte(lines[size:], '\n') + 1
+func take(text []byte) (records []otlplogs.Record, size int) {
+	for len(records) < otlplogs.MostRecords && size < len(text) {
+		end := bytes.IndexByte(text[size:], '\n') + 1
 		if end == 0 {
-			end = len(lines) - size
+			end = len(text) - size
 		}
-		records = append(records, recordOf(lines[size:size+end]))
+		records = append(records, recordOf(text[size:size+end]))
 		size += end
 	}
 	return records, size

@@ -177,12 +177,13 @@ func TestNew_OutputsBesideACollector(t *testing.T) {
 		}
 		var names []string
 		for _, s := range l.outputs() {
-			if strings.HasPrefix(s.name, "/") {
-				s.name = "file"
+			name := s.Name()
+			if strings.HasPrefix(name, "/") {
+				name = "file"
 			}
-			names = append(names, s.name)
-			defer s.end()
+			names = append(names, name)
 		}
+		ended(t, l)
 		if got := strings.Join(names, ","); got != tt.want {
 			t.Errorf("%s: got %s", name, got)
 		}

@@ -5,7 +5,7 @@
 //
 // An exchange is encoded by the goroutine that has served it, without allocating, into a
 // buffer in memory; one goroutine for each output writes what is there. form.go has the
-// two shapes of a line, fields.go what can be in it, sink.go the way to the disk.
+// two shapes of a line, fields.go what can be in it; internal/outlet is the way to the disk.
 package accesslog
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/nearest"
+	"fairway/internal/outlet"
 	"fairway/telemetry/otlplogs"
 )
 
@@ -89,8 +91,8 @@ type FieldModes struct {
 	Names map[string]string `json:"names,omitempty"`
 	// Headers are those of the request and of the response.
 	Headers *HeaderModes `json:"headers,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	// QueryParameters are those in RequestPath, and in the headers Referer, Location and
-	// Content-Location.
+	// QueryParameters are those in RequestPath, and in headers that have an address: Referer,
+	// Location, Content-Location, Refresh, and those whose names end with -Url or -Uri.
 	QueryParameters *QueryModes `json:"queryParameters,omitempty" label:"allowEmpty" file:"allowEmpty"`
 }
 
@@ -149,14 +151,14 @@ func (c *Config) New(log logrus.FieldLogger) (*Log, error) {
 		}
 	}
 	if c.FilePath != "" {
-		o, err := openFile(c.FilePath)
+		o, err := outlet.File(c.open)
 		if err != nil {
 			return nil, fmt.Errorf("filePath: %w", err)
 		}
 		l.sinks = append(l.sinks, c.sink(c.FilePath, o, l.trouble))
 	}
 	if c.FilePath == "" && c.OTLP == nil || c.DualOutput {
-		l.sinks = append(l.sinks, c.sink("standard output", standardOutput(), l.trouble))
+		l.sinks = append(l.sinks, c.sink("standard output", outlet.Standard(os.Stdout), l.trouble))
 	}
 	return l, nil
 }
@@ -182,7 +184,7 @@ func (c *Config) build(log logrus.FieldLogger) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{log: log, form: f, choose: choose, trouble: make(chan struct{}, 1)}
-	l.lines.New = func() any { return newLine(f, time.Local) }
+	l.free.New = func() any { return newLine(f, time.Local) }
 	return l, nil
 }
 
@@ -223,12 +225,12 @@ func (c *Config) choice() (*choice, error) {
 	return &choice{internals: c.AddInternals, filters: filters, share: share, random: rand.Float64}, nil
 }
 
-func (c *Config) sink(name string, o *output, trouble chan struct{}) *sink {
+func (c *Config) sink(name string, o *outlet.Output, trouble chan struct{}) *outlet.Sink {
 	interval := time.Duration(c.FlushInterval)
 	if interval == 0 {
 		interval = time.Second
 	}
-	return newSink(name, o, c.BufferingSize, interval, trouble)
+	return outlet.New(name, o, c.BufferingSize, interval, trouble)
 }
 
 // suggestion ends an error about a name that is not known.
@@ -239,11 +241,14 @@ func suggestion(got string, known []string) string {
 	return ""
 }
 
-// standardOutput is written to by a descriptor of its own: a write to descriptor 1 ends
-// the program when nobody reads there any more.
-func standardOutput() *output {
-	if fd, err := duplicate(os.Stdout); err == nil {
-		return &output{w: os.NewFile(fd, "standard output")}
+// open opens the file, and makes its directory.
+func (c *Config) open() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(c.FilePath), 0o755); err != nil {
+		return nil, fmt.Errorf("make the directory of the access log: %w", err)
 	}
-	return &output{w: os.Stdout}
+	f, err := os.OpenFile(c.FilePath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // those who collect logs are other users
+	if err != nil {
+		return nil, fmt.Errorf("open the access log: %w", err)
+	}
+	return f, nil
 }

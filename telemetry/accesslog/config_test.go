@@ -59,7 +59,7 @@ func TestNew_TakesTraefiksNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.sinks[0].end()
+	ended(t, l)
 }
 
 // TestConfig_IsWrittenAsTraefiks decodes what stands in Traefik's manual.
@@ -205,6 +205,26 @@ func TestQuery_IsKeptDroppedAndRedacted(t *testing.T) {
 				t.Errorf("Referer: got %v, want %s", got["request_Referer"], referer)
 			}
 		})
+	}
+}
+
+// Addresses also travel in headers of applications and of proxies in front.
+func TestQuery_OfAddressesInOtherHeaders(t *testing.T) {
+	e := ordinary()
+	for name, value := range map[string]string{
+		"X-Original-Url": "/a?token=abc", "X-Forwarded-Uri": "/a?token=abc", "X-Rewrite-Url": "/a?token=abc", "Callback-Uri": "https://c.example/?token=abc&x=1",
+		"Refresh": "5; url=https://c.example/?token=abc", "X-Curl": "/a?token=abc",
+	} {
+		e.Request.Header[name] = []string{value}
+	}
+	got := values(t, &FieldModes{QueryParameters: &QueryModes{DefaultMode: "keep", Names: map[string]string{"token": "redact"}}, Headers: &HeaderModes{DefaultMode: "keep"}}, e)
+	for name, want := range map[string]string{
+		"X-Original-Url": "/a?token=REDACTED", "X-Forwarded-Uri": "/a?token=REDACTED", "X-Rewrite-Url": "/a?token=REDACTED", "Callback-Uri": "https://c.example/?token=REDACTED&x=1",
+		"Refresh": "5; url=https://c.example/?token=REDACTED", "X-Curl": "/a?token=abc", // no address, by its name
+	} {
+		if got["request_"+name] != want {
+			t.Errorf("%s: got %v, want %s", name, got["request_"+name], want)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 func (g groupOf) key(x *line) (key groupKey) {
 	switch g {
 	case ofRoute:
-		return groupKey{x.rec.EntryPoint, x.rec.Router, x.rec.Service, x.rec.Server}
+		return groupKey{x.rec.EntryPoint, x.rec.Router, x.rec.Leaf, x.rec.Server}
 	case ofClient:
 		key = groupKey{x.r.RemoteAddr, x.rec.Peer}
 		if forwarded := x.r.Header["X-Forwarded-For"]; len(forwarded) > 0 {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/telemetry"
 )
@@ -92,6 +93,23 @@ func (x *line) text(dst []byte, s string) []byte {
 		return dst
 	}
 	return x.quote(x.escape(x.quote(dst), s))
+}
+
+// nobody is who sends a request of which it is not known.
+var nobody = &identity.Identity{Consumer: &identity.Consumer{}}
+
+func (x *line) identity() *identity.Identity {
+	if x.rec.Identity == nil {
+		return nobody
+	}
+	return x.rec.Identity
+}
+
+func (x *line) consumer() *identity.Consumer {
+	if c := x.identity().Consumer; c != nil {
+		return c
+	}
+	return nobody.Consumer
 }
 
 // orDash is text, with a dash for what is not known.

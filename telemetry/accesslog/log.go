@@ -6,10 +6,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/outlet"
 	"fairway/telemetry"
 )
 
@@ -18,14 +18,14 @@ type Log struct {
 	log     logrus.FieldLogger
 	form    *form
 	choose  *choice
-	sinks   []*sink
+	sinks   []*outlet.Sink
 	trouble chan struct{} // of a sink begins or ends
 	// collected has the same in JSON for a collector, where the lines are in another form.
 	collected *Log
 	refused   *telemetry.Failures // by the collector; nil: there is none
 
 	count atomic.Uint64 // of exchanges
-	lines sync.Pool     // of *line
+	free  sync.Pool     // of *line
 }
 
 var _ telemetry.Observer = (*Log)(nil)
@@ -48,14 +48,14 @@ func (l *Log) Observe(e *telemetry.Exchange) {
 }
 
 func (l *Log) write(e *telemetry.Exchange, count uint64) {
-	x := l.lines.Get().(*line)
+	x := l.free.Get().(*line)
 	text := x.write(e, count)
 	for _, s := range l.sinks {
-		s.put(text)
+		s.Put(text)
 	}
 	x.forget()
 	if cap(x.buf) <= largest {
-		l.lines.Put(x)
+		l.free.Put(x)
 	}
 }
 
@@ -65,7 +65,7 @@ func (l *Log) WantsHeaders() bool {
 }
 
 // outputs are all of them.
-func (l *Log) outputs() []*sink {
+func (l *Log) outputs() []*outlet.Sink {
 	if l.collected == nil {
 		return l.sinks
 	}
@@ -80,7 +80,7 @@ func (l *Log) Dropped() uint64 {
 		n = l.refused.Count()
 	}
 	for _, s := range l.outputs() {
-		n += s.dropped.Load()
+		n += s.Dropped()
 	}
 	return n
 }
@@ -89,7 +89,7 @@ func (l *Log) Dropped() uint64 {
 func (l *Log) Reopen() error {
 	var errs []error
 	for _, s := range l.outputs() {
-		errs = append(errs, s.reopen())
+		errs = append(errs, s.Reopen())
 	}
 	return errors.Join(errs...)
 }
@@ -97,19 +97,9 @@ func (l *Log) Reopen() error {
 // Run writes the lines until ctx ends, and then those that are left; for that it waits as
 // long as the disk takes. Lines that come later are lost.
 func (l *Log) Run(ctx context.Context) {
-	var writing sync.WaitGroup
-	for _, s := range l.outputs() {
-		writing.Go(func() { s.run(ctx) })
-	}
-	r := newReporter(l.log, l.outputs())
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-l.trouble:
-		case <-r.later.C:
-		}
-		r.report(time.Now())
-	}
-	writing.Wait()
-	r.last()
+	outlet.Run(ctx, l.outputs(), l.trouble, l.log, outlet.Words{
+		Unwritten: "the access log cannot be written",
+		Slow:      "lines of the access log are lost: the output takes them too slowly",
+		Again:     "the access log is written again",
+	})
 }

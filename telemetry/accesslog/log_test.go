@@ -18,6 +18,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 	"github.com/traefik/paerser/types"
 
+	"fairway/internal/outlet"
 	"fairway/telemetry"
 )
 
@@ -84,7 +85,7 @@ func into(t *testing.T, c *Config, w *memory) (l *Log, said *logtest.Hook, end f
 	l = built(t, c)
 	log, said := logtest.NewNullLogger()
 	l.log = log
-	l.sinks = []*sink{c.sink("memory", &output{w: w}, l.trouble)}
+	l.sinks = []*outlet.Sink{c.sink("memory", outlet.To(w), l.trouble)}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })
@@ -133,7 +134,7 @@ func TestLines_AreWrittenWhenTheyAreMany(t *testing.T) {
 		user      string
 	}{
 		"as many as bufferingSize": {3, "a"},
-		"as large as a chunk":      {0, strings.Repeat("a", chunkSize/3+1)},
+		"as large as a chunk":      {0, strings.Repeat("a", outlet.ChunkSize/3+1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -184,7 +185,7 @@ func TestSlowDisk_LosesLinesAndHoldsNobodyUp(t *testing.T) {
 		l, said, end := into(t, short(), w)
 		defer end()
 		large := strings.Repeat("a", 1023)
-		const room, more = mostBytes / 1024, 100
+		const room, more = outlet.MostBytes / 1024, 100
 		for range room + more {
 			l.Observe(by(large))
 		}
@@ -202,9 +203,9 @@ func TestSlowDisk_LosesLinesAndHoldsNobodyUp(t *testing.T) {
 		l.Observe(by("ann"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		lines := w.lines()
-		if got := lines[len(lines)-1]; len(lines) != room+1 || got != "ann" {
-			t.Errorf("got %d lines, want %d, and ann's at the end", len(lines), room+1)
+		written := w.lines()
+		if got := written[len(written)-1]; len(written) != room+1 || got != "ann" {
+			t.Errorf("got %d lines, want %d, and ann's at the end", len(written), room+1)
 		}
 		// How many the first warning counts depends on when it is written.
 		var got []string
@@ -281,6 +282,14 @@ func started(t *testing.T, c *Config) (l *Log, end func()) {
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })
 	return l, func() { cancel(); running.Wait() }
+}
+
+// ended lets a log end that has not run.
+func ended(t *testing.T, l *Log) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l.Run(ctx)
 }
 
 func read(t *testing.T, file string) string {
@@ -360,7 +369,7 @@ func TestDevFull_RecoversWhenTheFileIsAnother(t *testing.T) {
 	c.FilePath, c.BufferingSize = file, 1
 	l, end := started(t, c)
 	l.Observe(by("ann"))
-	until(t, "a write fails", l.sinks[0].troubled.Load)
+	until(t, "a write fails", l.sinks[0].Troubled)
 	if err := errors.Join(os.Remove(file), l.Reopen()); err != nil {
 		t.Fatal(err)
 	}
@@ -368,26 +377,6 @@ func TestDevFull_RecoversWhenTheFileIsAnother(t *testing.T) {
 	end()
 	if got := l.Dropped(); got != 0 {
 		t.Errorf("lost: got %d, want 0", got)
-	}
-}
-
-// A line that was cut off by a full disk begins anew in the next file.
-func TestReopen_DoesNotTearALine(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "access.log")
-	w := &memory{fail: errors.New("no space left on device"), room: 5}
-	s := newSink("file", &output{w: w, path: file}, 0, time.Hour, make(chan struct{}, 1))
-	s.put([]byte("ann\n"))
-	s.put([]byte("bob\n"))
-	if s.flush() {
-		t.Fatal("nothing failed")
-	}
-	if err := s.reopen(); err != nil {
-		t.Fatal(err)
-	}
-	s.put([]byte("eve\n"))
-	s.end()
-	if got := read(t, file); got != "bob\neve\n" {
-		t.Errorf("got %q", got)
 	}
 }
 
@@ -409,16 +398,16 @@ func TestDualOutput_WritesToBoth(t *testing.T) {
 		}
 		var got []string
 		for _, s := range l.sinks {
-			got = append(got, s.name)
-			s.end()
+			got = append(got, s.Name())
 		}
+		ended(t, l)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 	a, b := &memory{}, &memory{gate: make(chan struct{})}
 	l := built(t, short())
-	l.sinks = []*sink{short().sink("a", &output{w: a}, l.trouble), short().sink("b", &output{w: b}, l.trouble)}
+	l.sinks = []*outlet.Sink{short().sink("a", outlet.To(a), l.trouble), short().sink("b", outlet.To(b), l.trouble)}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })

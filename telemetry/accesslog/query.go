@@ -75,13 +75,14 @@ func (q *query) of(x *line, raw string) mode {
 	return q.otherwise
 }
 
-// hasQuery tells whether the value of a header is the address of something.
+// hasQuery tells whether the value of a header, by its name in canonical form, is the address
+// of something, or has one as Refresh does.
 func hasQuery(header string) bool {
 	switch header {
-	case "Referer", "Location", "Content-Location":
+	case "Referer", "Location", "Content-Location", "Refresh":
 		return true
 	}
-	return false
+	return strings.HasSuffix(header, "-Url") || strings.HasSuffix(header, "-Uri")
 }
 
 // appendURL adds an address whose query is treated as that of the request. What follows

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/identity"
 	"fairway/internal/record"
 	"fairway/telemetry"
 )
@@ -69,7 +70,7 @@ func target(s string) *url.URL {
 func ordinary() *telemetry.Exchange {
 	return &telemetry.Exchange{
 		Record: &record.Record{
-			Start: start, EntryPoint: "web", Host: "shop.example", Router: "shop@docker", Service: "shop@docker", Server: "http://10.0.0.2:8080",
+			Start: start, EntryPoint: "web", Host: "shop.example", Router: "shop@docker", Service: "shop@docker", Leaf: "shop@docker", Server: "http://10.0.0.2:8080",
 			RequestID: "id-1", User: "ann", Timed: true, Origin: record.Origin{Status: 200, Duration: 20 * time.Millisecond, Length: 1000, Header: http.Header{"Server": {"shop/1"}, "Set-Cookie": {"a=1"}}},
 		},
 		Request: &http.Request{
@@ -109,7 +110,10 @@ func exchanges() map[string]*telemetry.Exchange {
 		e.Status = 502
 	})
 	one("retry", func(e *telemetry.Exchange) { e.Record.Attempts, e.Record.Timed = 3, false })
-	one("guarded", func(e *telemetry.Exchange) { e.Record.Auth, e.Record.Limit = record.Passed, record.Refused })
+	one("guarded", func(e *telemetry.Exchange) {
+		e.Record.Auth, e.Record.Limit = record.Passed, record.Refused
+		e.Record.Identity = (&identity.Consumer{Name: "ann@file", Plan: "gold"}).Of("jwt", "17")
+	})
 	one("followed", func(e *telemetry.Exchange) { e.Record.Trace = followed{} })
 	one("client certificate", func(e *telemetry.Exchange) {
 		e.Request.TLS = &tls.ConnectionState{

@@ -72,8 +72,8 @@ func (l *Live) Observe(e *telemetry.Exchange) {
 	if e.Record.Router != "" {
 		objectOf(&l.routers, e.Record.Router).add(class, e.Duration)
 	}
-	if e.Record.Service != "" {
-		objectOf(&l.services, e.Record.Service).add(class, e.Duration)
+	if e.Record.Leaf != "" {
+		objectOf(&l.services, e.Record.Leaf).add(class, e.Duration)
 	}
 	l.tail.add(e)
 }

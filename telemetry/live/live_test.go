@@ -18,7 +18,7 @@ import (
 
 func exchange(status int, took time.Duration, target string) *telemetry.Exchange {
 	return &telemetry.Exchange{
-		Record:  &record.Record{Start: time.Now(), EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Server: "http://u:p@10.0.0.2:80", Peer: "192.0.2.1"},
+		Record:  &record.Record{Start: time.Now(), EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Leaf: "shop-svc@docker", Server: "http://u:p@10.0.0.2:80", Peer: "192.0.2.1"},
 		Request: httptest.NewRequest("GET", target, nil), Duration: took, Status: status, Written: 7,
 	}
 }

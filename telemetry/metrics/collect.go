@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -16,6 +15,7 @@ import (
 // series: it does not take the way through the registry, which compares each with all
 // others to find mistakes that there cannot be.
 func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
+	m.forget()
 	all, err := m.registry.Gather()
 	for _, f := range m.families() {
 		all = append(all, f.gather()...)
@@ -91,11 +91,28 @@ func counter(labels []*dto.LabelPair, n uint64) *dto.Metric {
 	return &dto.Metric{Label: labels, Counter: &dto.Counter{Value: new(float64(n))}}
 }
 
+// kept tells what there is, of routers and of services.
+type kept struct {
+	router  func(name, service string) bool
+	service func(name string) bool
+}
+
 // Keep forgets the series of routers and services that are not there any more.
 func (m *Metrics) Keep(router func(name, service string) bool, service func(name string) bool) {
-	m.routers.keep(func(key objectKey) bool { return router(key.name, key.service) })
-	m.services.keep(func(key objectKey) bool { return service(key.name) })
-	for _, name := range m.retried.gone(service) {
+	m.kept.Store(&kept{router, service})
+	m.forget()
+}
+
+// forget is also called before somebody takes the metrics: a long request may have ended
+// since, and have brought back what was gone.
+func (m *Metrics) forget() {
+	k := m.kept.Load()
+	if k == nil {
+		return
+	}
+	m.routers.keep(func(key objectKey) bool { return k.router(key.name, key.service) })
+	m.services.keep(func(key objectKey) bool { return k.service(key.name) })
+	for _, name := range m.retried.gone(k.service) {
 		m.retries.DeleteLabelValues(name)
 	}
 }
@@ -108,7 +125,7 @@ func (f *family) keep(has func(objectKey) bool) {
 		if name := key.(objectKey); !has(name) {
 			f.objects.Delete(name)
 			if f.byHeaders != nil {
-				f.byHeaders.DeletePartialMatch(prometheus.Labels{f.own[0]: name.name})
+				f.byHeaders.forget(name)
 			}
 		}
 		return true

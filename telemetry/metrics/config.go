@@ -15,6 +15,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,8 +42,9 @@ type Config struct {
 	AddServicesLabels bool `json:"addServicesLabels"`
 	// HeaderLabels are further labels of the counters of requests, and the headers of the
 	// request that they are taken from. Whoever sends requests chooses their values, and
-	// each one is a series of its own: 1000 are kept, others count as "other", and so do
-	// values longer than 128 bytes.
+	// each one is a series of its own, for each entry point, router or service, status and
+	// method: 1000 are kept for all entry points, for all routers and for all services,
+	// further values count as "other", and so do those longer than 128 bytes.
 	HeaderLabels map[string]string `json:"headerLabels,omitempty"`
 	// EntryPoint where /metrics is served. Default: traefik.
 	EntryPoint string `json:"entryPoint,omitempty"`
@@ -67,7 +69,9 @@ type Metrics struct {
 
 	entryPoints, routers, services *family // nil: not counted
 	retries                        *prometheus.CounterVec
+	consumers                      *prometheus.CounterVec
 	retried                        names
+	kept                           atomic.Pointer[kept] // nil: nobody has told yet
 	reloads                        prometheus.Counter
 	reloaded                       prometheus.Gauge
 	reloadTook                     prometheus.Gauge
@@ -107,7 +111,8 @@ func (c *Config) New(state State) (*Metrics, error) {
 	m.reloads = prometheus.NewCounter(prometheus.CounterOpts{Name: c.Prefix + "_config_reloads_total", Help: "Configurations that have come into force."})
 	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_success", Help: "When the last one did, in seconds of Unix time."})
 	m.reloadTook = prometheus.NewGauge(prometheus.GaugeOpts{Name: c.Prefix + "_config_last_reload_duration_seconds", Help: "How long it took to build and put in force."})
-	m.collectors = []prometheus.Collector{m.retries, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
+	m.consumers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Prefix + "_consumer_requests_total", Help: "Requests of a consumer, by the first digit of the status: 2xx, 4xx."}, []string{"consumer", "code"})
+	m.collectors = []prometheus.Collector{m.retries, m.consumers, m.reloads, m.reloaded, m.reloadTook, newStateCollector(c.Prefix, state)}
 	for _, f := range m.families() {
 		if f.byHeaders != nil {
 			m.collectors = append(m.collectors, f.byHeaders)

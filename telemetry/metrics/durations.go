@@ -110,38 +110,55 @@ func (d *durations) write(to *dto.Histogram) {
 	}
 }
 
-// writeNative writes the buckets that have something, as spans of them and the differences
-// of their counts.
+// writeNative writes the buckets that have something.
 func (d *durations) writeNative(to *dto.Histogram) (count uint64) {
 	count = d.zero.Load()
 	to.Schema, to.ZeroThreshold, to.ZeroCount = proto.Int32(schema), new(zeroDuration), new(count)
-	last, lastCount := math.MinInt32, int64(0)
+	w := spanWriter{to: to}
 	for e := range d.octaves {
 		o := d.octaves[e].Load()
 		if o == nil {
 			continue
 		}
 		for i := range o {
-			n := o[i].Load()
-			if n == 0 {
-				continue
+			if n := o[i].Load(); n > 0 {
+				w.bucket((e+firstOctave-1)*perOctave+i+1, int64(n))
+				count += n
 			}
-			index := (e+firstOctave-1)*perOctave + i + 1
-			if index != last+1 || len(to.PositiveSpan) == 0 {
-				offset := index
-				if len(to.PositiveSpan) > 0 {
-					offset = index - last - 1
-				}
-				to.PositiveSpan = append(to.PositiveSpan, &dto.BucketSpan{Offset: new(int32(offset)), Length: proto.Uint32(0)})
-			}
-			span := to.PositiveSpan[len(to.PositiveSpan)-1]
-			*span.Length++
-			to.PositiveDelta = append(to.PositiveDelta, int64(n)-lastCount)
-			last, lastCount = index, int64(n)
-			count += n
 		}
 	}
 	return count
+}
+
+// spanWriter writes native buckets in their order, as spans of them and the differences of
+// their counts.
+type spanWriter struct {
+	to   *dto.Histogram
+	next int   // index of the bucket behind the last one
+	last int64 // what that has counted
+}
+
+// smallestGap is how many empty buckets are worth a span of their own, as in Prometheus'
+// library. Fewer are written as buckets.
+const smallestGap = 3
+
+func (w *spanWriter) bucket(index int, n int64) {
+	gap := index - w.next
+	if spans := w.to.PositiveSpan; len(spans) == 0 || gap >= smallestGap {
+		w.to.PositiveSpan = append(spans, &dto.BucketSpan{Offset: new(int32(gap)), Length: proto.Uint32(0)})
+		gap = 0
+	}
+	for range gap {
+		w.append(0)
+	}
+	w.append(n)
+	w.next = index + 1
+}
+
+func (w *spanWriter) append(n int64) {
+	*w.to.PositiveSpan[len(w.to.PositiveSpan)-1].Length++
+	w.to.PositiveDelta = append(w.to.PositiveDelta, n-w.last)
+	w.last = n
 }
 
 // point keeps a request that is followed as an example of a bucket.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -31,17 +32,30 @@ func official(buckets []float64, all []time.Duration) *dto.Histogram {
 	return m.GetHistogram()
 }
 
+// randomly are durations of all magnitudes, the same ones for a seed each time.
+func randomly(seed uint64, n int) []time.Duration {
+	lot := rand.New(rand.NewPCG(seed, 0))
+	all := make([]time.Duration, n)
+	for i := range all {
+		all[i] = time.Duration(1) << lot.IntN(52)
+		all[i] += time.Duration(lot.Int64N(int64(all[i])))
+	}
+	return all
+}
+
 func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 	buckets := []float64{0.005, 0.1, 1}
-	random := make([]time.Duration, 5000)
-	for i := range random {
-		random[i] = time.Duration(1) << rand.IntN(52)
-		random[i] += time.Duration(rand.Int64N(int64(random[i])))
-	}
-	for name, all := range map[string][]time.Duration{
+	cases := map[string][]time.Duration{
 		"none": nil, "one": {time.Millisecond}, "zero": {0, time.Nanosecond}, "on bounds": {time.Second / 2, time.Second, 2 * time.Second, 5 * time.Millisecond, 100 * time.Millisecond},
-		"far apart": {time.Microsecond, time.Hour}, "many": random,
-	} {
+		"far apart": {time.Microsecond, time.Hour},
+		// The buckets end at 1, 1.09, 1.19, 1.30, 1.41, ...
+		"one empty between": {time.Second, 1150 * time.Millisecond}, "two empty between": {time.Second, 1250 * time.Millisecond}, "three empty between": {time.Second, 1350 * time.Millisecond},
+	}
+	for seed := range uint64(100) {
+		cases[fmt.Sprint("few, seed ", seed)] = randomly(seed, 200)
+		cases[fmt.Sprint("many, seed ", seed)] = randomly(seed, 5000)
+	}
+	for name, all := range cases {
 		d := newDurations(buckets, true)
 		for _, took := range all {
 			d.add(took)
@@ -53,7 +67,7 @@ func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 		}
 		got.SampleSum, got.CreatedTimestamp = want.SampleSum, want.CreatedTimestamp
 		if !proto.Equal(got, want) {
-			t.Errorf("%s: got\n%v\nwant\n%v", name, got, want)
+			t.Fatalf("%s: got\n%v\nwant\n%v", name, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"strings"
 
 	"fairway/internal/record"
 )
@@ -28,13 +29,28 @@ func methodIndex(method string) int {
 var protocols = [...]string{"http", "websocket", "sse"}
 
 func protocolIndex(r *http.Request) int {
-	if upgrade := r.Header["Upgrade"]; len(upgrade) == 1 && upgrade[0] == "websocket" {
+	switch {
+	case lists(r.Header["Upgrade"], "websocket"):
 		return 1
-	}
-	if accept := r.Header["Accept"]; len(accept) == 1 && accept[0] == "text/event-stream" {
+	case lists(r.Header["Accept"], "text/event-stream"):
 		return 2
 	}
 	return 0
+}
+
+// lists tells whether a word is in the lists of a header, whatever its parameters.
+func lists(values []string, word string) bool {
+	for _, rest := range values {
+		for more := true; more; {
+			var item string
+			item, rest, more = strings.Cut(rest, ",")
+			item, _, _ = strings.Cut(item, ";")
+			if strings.EqualFold(strings.TrimSpace(item), word) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func versionName(v uint16) string {

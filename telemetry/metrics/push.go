@@ -31,7 +31,7 @@ type Pusher struct {
 
 const (
 	longestPush = 10 * time.Second
-	longestLast = 5 * time.Second // of the last one, when fairway stops
+	longestLast = 2 * time.Second // of the last one, when fairway stops
 )
 
 // NewPusher makes one for a destination, which the log is told by its name. Nothing is

@@ -19,6 +19,7 @@ func manyRouters(tb testing.TB, n int) *Metrics {
 		for range 10 {
 			m.Observe(exchange(200, func(e *telemetry.Exchange) {
 				e.Record.Router, e.Record.Service = fmt.Sprint("r", i, "@docker"), fmt.Sprint("s", i, "@docker")
+				e.Record.Leaf = e.Record.Service
 				e.Duration = time.Duration(i) * time.Microsecond
 			}))
 		}

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"crypto/tls"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	"fairway/telemetry"
@@ -28,9 +25,7 @@ type family struct {
 	objects sync.Map // objectKey -> *object
 
 	// byHeaders counts requests in place of the cells, where labels are taken from headers.
-	byHeaders *prometheus.CounterVec
-	mu        sync.Mutex
-	seen      map[string]bool // combinations of values of headers
+	byHeaders *byHeaders
 }
 
 func (m *Metrics) newFamily(kind string, headers []string, own ...string) *family {
@@ -44,10 +39,9 @@ func (m *Metrics) newFamily(kind string, headers []string, own ...string) *famil
 		received:  desc("_requests_bytes_total", "Bytes of the bodies of requests.", labels),
 		sent:      desc("_responses_bytes_total", "Bytes of the bodies of responses.", labels),
 		own:       own, buckets: m.config.Buckets, native: m.config.NativeHistograms,
-		seen: map[string]bool{},
 	}
 	if len(headers) > 0 {
-		f.byHeaders = prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.requests.Name, Help: f.requests.Help}, append(slices.Clip(labels), headers...))
+		f.byHeaders = newByHeaders(f.requests, own, headers)
 	}
 	return f
 }
@@ -159,14 +153,20 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 	if m.routers != nil && rec.Router != "" {
 		m.count(m.routers, e, key, objectKey{rec.Router, rec.Service})
 	}
-	if m.services != nil && rec.Service != "" {
-		m.count(m.services, e, key, objectKey{name: rec.Service})
+	if m.services != nil && rec.Leaf != "" {
+		m.count(m.services, e, key, objectKey{name: rec.Leaf})
 	}
-	if rec.Attempts > 1 {
-		m.retried.note(rec.Service)
-		m.retries.WithLabelValues(rec.Service).Add(float64(rec.Attempts - 1))
+	if who := rec.Identity; who != nil && who.Consumer != nil {
+		m.consumers.WithLabelValues(who.Consumer.Name, classes[min(max(e.Status/100, 1), 5)]).Inc()
+	}
+	if rec.Attempts > 1 && rec.Leaf != "" {
+		m.retried.note(rec.Leaf)
+		m.retries.WithLabelValues(rec.Leaf).Add(float64(rec.Attempts - 1))
 	}
 }
+
+// classes of status codes.
+var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, name objectKey) {
 	o := f.object(name)
@@ -182,45 +182,9 @@ func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, name obje
 		c.sent.Add(uint64(e.Written))
 	}
 	if f.byHeaders != nil {
-		f.byHeaders.WithLabelValues(append(ordinaryLabels(key, name), m.headerValues(f, e.Request.Header)...)...).Inc()
+		f.byHeaders.count(key, name, m.headerValues(e.Request.Header))
 	}
 	if state := e.Request.TLS; state != nil {
 		f.secure(o, tlsKey{state.Version, state.CipherSuite}).requests.Add(1)
 	}
-}
-
-const (
-	// mostHeaderValues bounds the combinations of values of headers that have a series.
-	mostHeaderValues = 1000
-	// longestHeaderValue is how many bytes of a header a label may have.
-	longestHeaderValue = 128
-	otherValue         = "other"
-)
-
-// headerValues are the labels that are taken from a request.
-func (m *Metrics) headerValues(f *family, h http.Header) []string {
-	values := make([]string, len(m.headers))
-	for i, label := range m.headers {
-		sent := h[label.header]
-		switch {
-		case len(sent) == 0 || !utf8.ValidString(sent[0]):
-		case len(sent[0]) > longestHeaderValue:
-			values[i] = otherValue
-		default:
-			values[i] = sent[0]
-		}
-	}
-	key := strings.Join(values, "\x00")
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.seen[key] {
-		if len(f.seen) >= mostHeaderValues {
-			for i := range values {
-				values[i] = otherValue
-			}
-			return values
-		}
-		f.seen[strings.Clone(key)] = true
-	}
-	return values
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,8 +30,12 @@ type State struct {
 	// Providers tells how often providers have published something new, when they last did,
 	// and whether they run.
 	Providers func(tell func(name string, updates uint64, last time.Time, up bool))
+	// Refused tells of what entry points have refused before it was a request, by status.
+	Refused func(tell func(entryPoint string, status int, n uint64))
 	// LogDropped are the lines of the access log that were lost.
 	LogDropped func() uint64
+	// OwnLogDropped are the lines of the program's own log that were lost.
+	OwnLogDropped func() uint64
 	// FailedPushes are pushes of metrics that have failed, by where to.
 	FailedPushes func() map[string]uint64
 	// Lost is what could not be sent to a collector, by kind: spans, log.
@@ -43,7 +48,8 @@ type stateCollector struct {
 
 	connections, servers, certificates, problems, objects *prometheus.Desc
 	decisions, circuits, updates, updated, running        *prometheus.Desc
-	logDropped, failedPushes, lost                        *prometheus.Desc
+	refused                                               *prometheus.Desc
+	logDropped, ownLogDropped, failedPushes, lost         *prometheus.Desc
 }
 
 func newStateCollector(prefix string, state State) *stateCollector {
@@ -51,26 +57,28 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
 	}
 	return &stateCollector{
-		state:        state,
-		connections:  desc("open_connections", "Connections of clients that are open.", "entrypoint", "protocol"),
-		servers:      desc("service_server_up", "Whether a server gets requests: 1, or 0.", "service", "url"),
-		certificates: desc("tls_certs_not_after", "When a certificate runs out, in seconds of Unix time.", "cn", "serial", "sans"),
-		problems:     desc("config_problems", "Problems that are there now, as /api/problems has them.", "severity"),
-		objects:      desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
-		decisions:    desc("limit_decisions_total", "Requests that rateLimit and inFlightReq have let pass, and refused.", "kind", "middleware", "decision"),
-		circuits:     desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
-		updates:      desc("provider_updates_total", "How often a provider has told something new.", "provider"),
-		updated:      desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
-		running:      desc("provider_up", "Whether a provider sees what there is: 1, or 0 while it waits to be started again, or tries again by itself.", "provider"),
-		logDropped:   desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow, or the collector away."),
-		failedPushes: desc("metrics_failed_pushes_total", "Pushes of metrics that have failed. By OTLP the next one has what they had; by StatsD it is lost.", "to"),
-		lost:         desc("telemetry_lost_total", "What could not be sent to a collector: spans, and records of the log.", "kind"),
+		state:         state,
+		connections:   desc("open_connections", "Connections of clients that are open.", "entrypoint", "protocol"),
+		servers:       desc("service_server_up", "Whether a server gets requests: 1, or 0.", "service", "url"),
+		certificates:  desc("tls_certs_not_after", "When a certificate runs out, in seconds of Unix time.", "cn", "serial", "sans"),
+		problems:      desc("config_problems", "Problems that are there now, as /api/problems has them.", "severity"),
+		objects:       desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
+		decisions:     desc("limit_decisions_total", "Requests that rateLimit and inFlightReq have let pass, and refused.", "kind", "middleware", "decision"),
+		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
+		updates:       desc("provider_updates_total", "How often a provider has told something new.", "provider"),
+		updated:       desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
+		running:       desc("provider_up", "Whether a provider sees what there is: 1, or 0 while it waits to be started again, or tries again by itself.", "provider"),
+		refused:       desc("entrypoint_refused_total", "Requests that an entry point has refused before they were any, by HTTP/1: against the rules, too long, or too slow. They count in no other metric.", "entrypoint", "status"),
+		logDropped:    desc("accesslog_dropped_lines_total", "Lines of the access log that were lost, because the disk was full or slow, or the collector away."),
+		ownLogDropped: desc("log_dropped_lines_total", "Lines of the log of fairway itself that were lost, because the disk was full or slow, or nobody read them."),
+		failedPushes:  desc("metrics_failed_pushes_total", "Pushes of metrics that have failed. By OTLP the next one has what they had; by StatsD it is lost.", "to"),
+		lost:          desc("telemetry_lost_total", "What could not be sent to a collector: spans, and records of the log.", "kind"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.logDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -107,6 +115,11 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 			gauge(c.objects, float64(n), kind)
 		}
 	}
+	if c.state.Refused != nil {
+		c.state.Refused(func(entryPoint string, status int, n uint64) {
+			to <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), entryPoint, strconv.Itoa(status))
+		})
+	}
 	c.collectMiddlewares(to)
 	c.collectProviders(to)
 	c.collectLosses(func(d *prometheus.Desc, n uint64, labels ...string) {
@@ -118,6 +131,9 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 func (c *stateCollector) collectLosses(counter func(d *prometheus.Desc, n uint64, labels ...string)) {
 	if c.state.LogDropped != nil {
 		counter(c.logDropped, c.state.LogDropped())
+	}
+	if c.state.OwnLogDropped != nil {
+		counter(c.ownLogDropped, c.state.OwnLogDropped())
 	}
 	if c.state.FailedPushes != nil {
 		for destination, n := range c.state.FailedPushes() {

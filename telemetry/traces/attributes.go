@@ -25,34 +25,34 @@ func (x *exchange) ofRequest(e *telemetry.Exchange) []attribute.KeyValue {
 		scheme = "https"
 	}
 	all := append(ofMethod(r),
-		attribute.String("url.scheme", scheme), attribute.String("url.path", r.URL.EscapedPath()),
-		attribute.String("server.address", rec.Host), attribute.String("client.address", clientOf(e)), attribute.String("network.peer.address", rec.Peer),
-		attribute.String("network.protocol.version", strings.TrimSuffix(strings.TrimPrefix(r.Proto, "HTTP/"), ".0")),
+		str("url.scheme", scheme), str("url.path", r.URL.EscapedPath()),
+		str("server.address", rec.Host), str("client.address", clientOf(e)), str("network.peer.address", rec.Peer),
+		str("network.protocol.version", strings.TrimSuffix(strings.TrimPrefix(r.Proto, "HTTP/"), ".0")),
 		attribute.Int("http.response.status_code", e.Status), attribute.Int64("http.request.body.size", e.Received), attribute.Int64("http.response.body.size", e.Written),
-		attribute.String("fairway.entry_point", rec.EntryPoint),
+		str("fairway.entry_point", rec.EntryPoint),
 	)
 	all = appendPort(all, "network.peer.port", portOf(r.RemoteAddr))
 	all = appendPort(all, "server.port", portOf(r.Host))
 	for _, known := range [...]struct{ name, value string }{
 		{"http.route", rec.Rule},
 		{"fairway.router.name", rec.Router},
-		{"fairway.service.name", rec.Service},
+		{"fairway.service.name", rec.Leaf},
 		{"url.query", x.tracer.query(r.URL.RawQuery)},
 		{"user_agent.original", r.Header.Get("User-Agent")},
 		{"error.message", rec.Cause},
 	} {
 		if known.value != "" {
-			all = append(all, attribute.String(known.name, known.value))
+			all = append(all, str(known.name, known.value))
 		}
 	}
 	for _, name := range x.tracer.request {
 		if values := r.Header[name]; len(values) > 0 {
-			all = append(all, attribute.StringSlice("http.request.header."+strings.ToLower(name), values))
+			all = append(all, list("http.request.header."+strings.ToLower(name), values))
 		}
 	}
 	for _, name := range x.tracer.response {
 		if value := e.Response.Get(name); value != "" {
-			all = append(all, attribute.StringSlice("http.response.header."+strings.ToLower(name), []string{value}))
+			all = append(all, list("http.response.header."+strings.ToLower(name), []string{value}))
 		}
 	}
 	return all
@@ -78,7 +78,7 @@ func (x *exchange) ofAttempt(r *http.Request, server string) []attribute.KeyValu
 	if query := x.tracer.query(r.URL.RawQuery); query != "" {
 		full += "?" + query
 	}
-	all := append(ofMethod(r), attribute.String("url.full", full))
+	all := append(ofMethod(r), str("url.full", full))
 	u, err := url.Parse(server)
 	if err != nil {
 		return all
@@ -90,17 +90,17 @@ func (x *exchange) ofAttempt(r *http.Request, server string) []attribute.KeyValu
 	case port == "":
 		port = "80"
 	}
-	return appendPort(append(all, attribute.String("server.address", u.Hostname())), "server.port", port)
+	return appendPort(append(all, str("server.address", u.Hostname())), "server.port", port)
 }
 
 // ofPart are those of a part of the gateway.
 func (x *exchange) ofPart(p *record.Part) []attribute.KeyValue {
-	all := []attribute.KeyValue{attribute.String("fairway."+p.Kind+".name", p.Name)}
+	all := []attribute.KeyValue{str("fairway."+p.Kind+".name", p.Name)}
 	if p.Type != "" {
-		all = append(all, attribute.String("fairway."+p.Kind+".type", p.Type))
+		all = append(all, str("fairway."+p.Kind+".type", p.Type))
 	}
 	if p.Kind == "router" && x.rec.Rule != "" {
-		all = append(all, attribute.String("http.route", x.rec.Rule))
+		all = append(all, str("http.route", x.rec.Rule))
 	}
 	return all
 }
@@ -118,16 +118,16 @@ func known(method string) bool {
 // methodName is what spans are named by.
 func methodName(r *http.Request) string {
 	if known(r.Method) {
-		return r.Method
+		return strings.Clone(r.Method)
 	}
 	return "HTTP"
 }
 
 func ofMethod(r *http.Request) []attribute.KeyValue {
 	if known(r.Method) {
-		return []attribute.KeyValue{attribute.String("http.request.method", r.Method)}
+		return []attribute.KeyValue{str("http.request.method", r.Method)}
 	}
-	return []attribute.KeyValue{attribute.String("http.request.method", "_OTHER"), attribute.String("http.request.method_original", r.Method)}
+	return []attribute.KeyValue{str("http.request.method", "_OTHER"), str("http.request.method_original", r.Method)}
 }
 
 // portOf is the port of an address, or "".
@@ -147,16 +147,23 @@ func appendPort(all []attribute.KeyValue, name, port string) []attribute.KeyValu
 	return append(all, attribute.Int(name, n))
 }
 
-// query shows the names of parameters, and the values of those that are safe.
+// query shows the names of parameters, and the values of those that are safe. A parameter
+// ends at "&", and at ";" for the servers that take it for one.
 func (t *Tracer) query(raw string) string {
 	if raw == "" {
 		return ""
 	}
-	parts := strings.Split(raw, "&")
-	for i, part := range parts {
-		if name, _, has := strings.Cut(part, "="); has && !slices.Contains(t.safe, name) {
-			parts[i] = name + "=REDACTED"
+	var shown strings.Builder
+	for raw != "" {
+		part, separator := raw, ""
+		if end := strings.IndexAny(raw, "&;"); end >= 0 {
+			part, separator = raw[:end], raw[end:end+1]
 		}
+		raw = raw[len(part)+len(separator):]
+		if name, _, has := strings.Cut(part, "="); has && !slices.Contains(t.safe, name) {
+			part = name + "=REDACTED"
+		}
+		shown.WriteString(part + separator)
 	}
-	return strings.Join(parts, "&")
+	return shown.String()
 }

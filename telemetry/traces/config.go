@@ -104,8 +104,10 @@ func (t *Tracer) propagate(names string) error {
 			all = append(all, propagation.Baggage{})
 		case "b3":
 			all, t.b3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3SingleHeader))), true
+			t.flags = append(t.flags, "B3")
 		case "b3multi":
 			all, t.b3 = append(all, b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader))), true
+			t.flags = append(t.flags, "X-B3-Sampled")
 		case "none":
 		default:
 			known := []string{"tracecontext", "baggage", "b3", "b3multi", "none"}
@@ -121,6 +123,11 @@ func (t *Tracer) propagate(names string) error {
 	}
 	if t.b3 {
 		t.telling = append(t.telling, headersOfB3[:]...)
+	}
+	t.untell = func(h http.Header) {
+		for _, name := range t.telling {
+			delete(h, name)
+		}
 	}
 	t.propagator = propagation.NewCompositeTextMapPropagator(all...)
 	return nil

@@ -31,7 +31,7 @@ type exchange struct {
 
 func (t *Tracer) begin(r *http.Request, rec *record.Record) *exchange {
 	x := &exchange{tracer: t, rec: rec, came: http.Header{}}
-	ctx := sampledContext(t.propagator.Extract(context.Background(), propagation.HeaderCarrier(r.Header)))
+	ctx := sampledContext(t.propagator.Extract(context.Background(), carrierOf(r.Header)))
 	x.ctx, x.span = t.tracer.Start(ctx, methodName(r), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(rec.Start))
 	for _, name := range t.telling {
 		if values, told := r.Header[name]; told {
@@ -94,11 +94,11 @@ func (x *exchange) Enter(r *http.Request, p *record.Part) (inside *http.Request,
 			cause = x.rec.Cause
 		}
 		if cause != "" {
-			span.SetAttributes(attribute.String("error.message", cause))
+			span.SetAttributes(str("error.message", cause))
 		}
 		if broken && status != answer.StatusClientClosedRequest || status >= http.StatusInternalServerError {
-			span.SetAttributes(attribute.String("error.type", x.errorType(status)))
-			span.SetStatus(codes.Error, cause)
+			span.SetAttributes(str("error.type", x.errorType(status)))
+			span.SetStatus(codes.Error, own(cause))
 		}
 		span.End()
 	}
@@ -150,10 +150,10 @@ func (x *exchange) ask(r *http.Request, attributes []attribute.KeyValue) record.
 			if class == "" {
 				class = otherError
 			}
-			span.SetStatus(codes.Error, err.Error())
+			span.SetStatus(codes.Error, own(err.Error()))
 		}
 		if class != "" {
-			span.SetAttributes(attribute.String("error.type", class))
+			span.SetAttributes(str("error.type", class))
 		}
 		span.End()
 	}
@@ -166,8 +166,8 @@ func (x *exchange) end(e *telemetry.Exchange) {
 	}
 	x.span.SetAttributes(x.ofRequest(e)...)
 	if failed(e) {
-		x.span.SetAttributes(attribute.String("error.type", x.errorType(e.Status)))
-		x.span.SetStatus(codes.Error, e.Record.Cause)
+		x.span.SetAttributes(str("error.type", x.errorType(e.Status)))
+		x.span.SetStatus(codes.Error, own(e.Record.Cause))
 	}
 	x.span.End(trace.WithTimestamp(e.Record.Start.Add(e.Duration)))
 }

@@ -10,8 +10,15 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// queueLength is how many spans wait for the collector. Further ones are lost.
-const queueLength = 2048
+const (
+	// queueLength is how many spans wait for the collector. Further ones are lost.
+	queueLength = 2048
+	// queueBytes is how many bytes they may have together.
+	queueBytes = 16 << 20
+	// mostBytes are sent at once: collectors take messages of 4 MiB by gRPC, and refuse
+	// larger ones as a whole.
+	mostBytes = 2 << 20
+)
 
 // exporter sends spans, and knows how many are waiting and how many were lost. Of these it
 // says once a minute at most.
@@ -19,21 +26,45 @@ type exporter struct {
 	sdktrace.SpanExporter
 	log     logrus.FieldLogger
 	waiting atomic.Int64
+	bytes   atomic.Int64 // of those that are waiting
 	lost    atomic.Uint64
 	told    atomic.Int64 // when the loss was told, in seconds of Unix time; 0: there is none
 }
 
 // ExportSpans implements sdktrace.SpanExporter. Who is traced does not wait for it.
 func (x *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	x.waiting.Add(-int64(len(spans)))
+	for len(spans) > 0 {
+		n, size := 0, 0
+		for n < len(spans) {
+			one := sizeOf(spans[n])
+			if n > 0 && size+one > mostBytes {
+				break
+			}
+			n, size = n+1, size+one
+		}
+		x.waiting.Add(-int64(n))
+		x.bytes.Add(-int64(size))
+		x.export(ctx, spans[:n])
+		spans = spans[n:]
+	}
+	return nil // what goes wrong is said already
+}
+
+func sizeOf(s sdktrace.ReadOnlySpan) int {
+	if s, ok := s.(*sized); ok {
+		return s.size
+	}
+	return 0
+}
+
+func (x *exporter) export(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
 	if err := x.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		x.lose(len(spans), err)
-		return nil // said already
+		return
 	}
 	if x.told.Swap(0) != 0 {
 		x.log.WithField("lost", x.lost.Load()).Info("spans are sent to the collector again")
 	}
-	return nil
 }
 
 func (x *exporter) lose(n int, reason error) {
@@ -54,12 +85,15 @@ type queue struct {
 
 // OnEnd implements sdktrace.SpanProcessor. It never waits.
 func (q *queue) OnEnd(s sdktrace.ReadOnlySpan) {
-	if q.exporter.waiting.Add(1) > queueLength {
-		q.exporter.waiting.Add(-1)
-		q.exporter.lose(1, errQueueFull)
+	x, span := q.exporter, measure(s)
+	size := int64(span.size)
+	if n, bytes := x.waiting.Add(1), x.bytes.Add(size); n > queueLength || bytes > queueBytes {
+		x.waiting.Add(-1)
+		x.bytes.Add(-size)
+		x.lose(1, errQueueFull)
 		return
 	}
-	q.SpanProcessor.OnEnd(s)
+	q.SpanProcessor.OnEnd(span)
 }
 
 // Lost are the spans that could not be sent.

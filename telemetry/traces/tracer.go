@@ -3,6 +3,7 @@ package traces
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -21,17 +22,22 @@ type Tracer struct {
 	safe              []string
 	propagator        propagation.TextMapPropagator
 	telling           []string // headers that tell of a trace
+	flags             []string // of B3, that tell of a request that is not followed
+	parents           sync.Pool
+	untell            func(http.Header) // takes back what tellUnsampled says
 	exporter          *exporter
 	provider          *sdktrace.TracerProvider
 	tracer            trace.Tracer
 }
 
 // Begin follows a request, if it is one to be followed: the record gets its span, and the
-// headers of the request tell of it from then on.
+// headers of the request tell of it from then on. They tell as well that one is not.
 func (t *Tracer) Begin(r *http.Request, rec *record.Record) {
 	if t.sampled(r.Header) {
 		rec.Trace = t.begin(r, rec)
+		return
 	}
+	t.tellUnsampled(r, rec)
 }
 
 // Observe implements telemetry.Observer: the span of a request ends.

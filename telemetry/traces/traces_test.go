@@ -59,13 +59,13 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 				cfg.ResourceAttributes = map[string]string{"region": "north"}
 				cfg.CapturedRequestHeaders, cfg.CapturedResponseHeaders, cfg.SafeQueryParams = []string{"x-one"}, []string{"x-two"}, []string{"page"}
 			})
-			r := httptest.NewRequest("GET", "/shop?page=2&token=secret&flag", nil)
+			r := httptest.NewRequest("GET", "/shop?page=2&token=secret;key=x&flag", nil)
 			r.Header.Set("Traceparent", parent)
 			r.Header.Set("X-One", "1")
 			r.Header.Set("User-Agent", "curl")
 			r.Header.Set("X-Forwarded-For", "203.0.113.9, 10.0.0.7") // of somebody who is trusted
 			r.Host, r.RemoteAddr = "A.test:8443", "10.0.0.1:1234"
-			rec := &record.Record{Start: time.Now(), EntryPoint: "web", Host: "a.test", Router: "shop@docker", Service: "s@docker", Peer: "10.0.0.1"}
+			rec := &record.Record{Start: time.Now(), EntryPoint: "web", Host: "a.test", Router: "shop@docker", Service: "s@docker", Leaf: "s@docker", Peer: "10.0.0.1"}
 			tr.Begin(r, rec)
 			server := r.Header.Get("Traceparent")
 			done := rec.Trace.Attempt(r, "http://10.0.0.2:8080")
@@ -88,7 +88,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			}
 			got := attributesOf(of)
 			for key, want := range map[string]any{
-				"http.request.method": "GET", "url.path": "/shop", "url.query": "page=2&token=REDACTED&flag", "http.response.status_code": int64(502),
+				"http.request.method": "GET", "url.path": "/shop", "url.query": "page=2&token=REDACTED;key=REDACTED&flag", "http.response.status_code": int64(502),
 				"server.address": "a.test", "client.address": "203.0.113.9", "network.peer.address": "10.0.0.1", "network.peer.port": int64(1234), "network.protocol.version": "1.1",
 				"user_agent.original": "curl", "server.port": int64(8443), "fairway.router.name": "shop@docker", "http.route": "PathPrefix(`/shop`)", "error.type": "connection_refused", "error.message": "refused", "http.response.body.size": int64(11),
 			} {
@@ -107,7 +107,7 @@ func TestTracer_FollowsARequestToTheCollector(t *testing.T) {
 			}
 			attempts := c.all(v1.Span_SPAN_KIND_CLIENT)
 			for i, want := range []map[string]any{
-				{"server.address": "10.0.0.2", "server.port": int64(8080), "http.response.status_code": int64(503), "error.type": "503", "url.full": "http://10.0.0.2:8080/shop?page=2&token=REDACTED&flag"},
+				{"server.address": "10.0.0.2", "server.port": int64(8080), "http.response.status_code": int64(503), "error.type": "503", "url.full": "http://10.0.0.2:8080/shop?page=2&token=REDACTED;key=REDACTED&flag"},
 				{"server.address": "10.0.0.3", "server.port": int64(80), "error.type": "connection_refused", "http.request.resend_count": int64(1)},
 			} {
 				if string(attempts[i].ParentSpanId) != string(of.SpanId) || attempts[i].Status.GetCode() != v1.Status_STATUS_CODE_ERROR {
@@ -179,7 +179,7 @@ func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
 		rate         float64
 		field, value string
 	}{
-		"by lot": {0, "X-Other", "1"}, "by W3C": {1, "Traceparent", parent[:53] + "00"}, "by B3": {1, "B3", traceID + "-b7ad6b7169203331-0"}, "by B3 in several": {1, "X-B3-Sampled", "0"},
+		"by W3C": {1, "Traceparent", parent[:53] + "00"}, "by B3": {1, "B3", traceID + "-b7ad6b7169203331-0"}, "by B3 in several": {1, "X-B3-Sampled", "0"},
 	} {
 		tr := build(t, func(c *Config) { c.SampleRate = tt.rate })
 		r := httptest.NewRequest("GET", "/", nil)
@@ -191,6 +191,36 @@ func TestTracer_WhoIsNotFollowedCostsNothing(t *testing.T) {
 		if got := r.Header.Get(tt.field); got != tt.value || len(r.Header) != 1 || rec.Trace != nil {
 			t.Errorf("%s: the request is changed: %v", name, r.Header)
 		}
+	}
+}
+
+func TestTracer_ToTellOfItCostsNothingEither(t *testing.T) {
+	t.Setenv("OTEL_PROPAGATORS", "tracecontext,b3")
+	tr := build(t, func(c *Config) { c.SampleRate = 0 })
+	r, rec := httptest.NewRequest("GET", "/", nil), &record.Record{}
+	if n := testing.AllocsPerRun(1000, func() {
+		*rec = record.Record{}
+		tr.Begin(r, rec)
+		rec.Untell(r.Header)
+	}); n != 0 || len(r.Header) != 0 || rec.Trace != nil {
+		t.Errorf("%v allocations, the request has %v", n, r.Header)
+	}
+}
+
+func BenchmarkBegin_NotSampled(b *testing.B) {
+	c := &Config{}
+	c.SetDefaults()
+	c.SampleRate = 0
+	tr, err := c.New(logrus.New())
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, rec := httptest.NewRequest("GET", "/", nil), &record.Record{}
+	b.ReportAllocs()
+	for b.Loop() {
+		*rec = record.Record{}
+		tr.Begin(r, rec)
+		rec.Untell(r.Header)
 	}
 }
 

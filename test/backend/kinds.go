@@ -12,7 +12,11 @@ import (
 func kinds(mux *http.ServeMux) {
 	mux.HandleFunc("/auth", auth)
 	mux.HandleFunc("/introspect", func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, `{"active":%v,"sub":"17"}`, clientIn(r) && r.PostFormValue("token") == "good")
+		if clientIn(r) && r.PostFormValue("token") == "good" {
+			_, _ = fmt.Fprint(w, `{"active":true,"sub":"17"}`)
+			return
+		}
+		_, _ = fmt.Fprint(w, `{"active":false}`)
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
 		if !clientIn(r) {

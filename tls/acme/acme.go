@@ -11,6 +11,7 @@ package acme
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,6 +60,8 @@ type Status struct {
 	Error    string    `json:"error,omitempty"`
 	Since    time.Time `json:"since,omitzero"`
 	Ordering bool      `json:"ordering,omitempty"`
+
+	Leaf *x509.Certificate `json:"-"` // nil: there is none yet
 }
 
 // pace is how often things are done. Tests are in a hurry; everybody else has normalPace.
@@ -244,6 +247,7 @@ func (r *Resolver) status(e *entry, held holds) Status {
 	}
 	if cert != nil {
 		leaf := cert.Leaf
+		s.Leaf = leaf
 		s.NotBefore, s.NotAfter = leaf.NotBefore, leaf.NotAfter
 		s.Issuer, s.Serial = leaf.Issuer.String(), leaf.SerialNumber.Text(16)
 	}

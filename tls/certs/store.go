@@ -442,6 +442,8 @@ type Info struct {
 	Default   bool      `json:"default,omitempty"`
 	Error     string    `json:"error,omitempty"`  // why it cannot be used as it is now
 	Staple    string    `json:"staple,omitempty"` // why an answer of its issuer, which it demands, cannot be had
+
+	Leaf *x509.Certificate `json:"-"` // nil: there is none yet
 }
 
 // List has the certificates of the operator.
@@ -469,6 +471,7 @@ func (p *pair) info() Info {
 	}
 	if p.cert != nil {
 		leaf := p.cert.Leaf
+		i.Leaf = leaf
 		i.Names, i.Issuer, i.Serial, i.NotBefore, i.NotAfter = namesOf(leaf), leaf.Issuer.String(), fmt.Sprintf("%x", leaf.SerialNumber), leaf.NotBefore, leaf.NotAfter
 	}
 	return i

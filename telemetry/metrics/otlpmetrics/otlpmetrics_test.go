@@ -2,6 +2,8 @@ package otlpmetrics
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -119,6 +121,50 @@ func TestMetrics_ExponentialHistogramsHaveTheDurations(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || base > 1.1 {
 		t.Errorf("base %v: %s", base, diff)
+	}
+}
+
+// Collectors refuse messages above 4 MiB.
+func TestMetrics_OfManyServicesGoInParts(t *testing.T) {
+	const services = 10_000
+	protocol := protocols()["gRPC"]
+	for name, exponential := range map[string]bool{"with boundaries": false, "exponential": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCollector(t, protocol, listen(t, "127.0.0.1:0"))
+			cfg := configured(func(cfg *Config) {
+				protocol.to(cfg, c.address)
+				cfg.ExponentialHistograms = exponential
+			})
+			_, m := build(t, cfg, logrus.New())
+			for i := range services {
+				e := request(time.Duration(i) * time.Microsecond)
+				e.Record.Leaf = fmt.Sprint("a-service-with-a-name-of-some-length-", i, "@docker")
+				m.Observe(e)
+			}
+			families, err := m.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, err := (&otlp.Collector{GRPC: cfg.GRPC}).Client("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := newSender(client, otlp.Resource("fairway", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(s.Send(t.Context(), families), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			for _, metric := range []string{"fairway_service_requests_total", "fairway_service_request_duration_seconds", "fairway_service_responses_bytes_total"} {
+				if c.points[metric] != services {
+					t.Errorf("%s: %d series have come", metric, c.points[metric])
+				}
+			}
+			if c.points["fairway_config_reloads_total"] != 1 || c.largest > mostBytes || c.largest < mostBytes/2 {
+				t.Errorf("the largest of %d messages has %d bytes, %d are on all of the gateway", c.pushes, c.largest, c.points["fairway_config_reloads_total"])
+			}
+		})
 	}
 }
 

@@ -57,15 +57,22 @@ func (s *sender) Send(ctx context.Context, families []*dto.MetricFamily) error {
 	if err != nil {
 		return err
 	}
-	for i := range scopes {
-		scopes[i].Scope = instrumentation.Scope{Name: "fairway"}
-		for _, m := range scopes[i].Metrics {
+	all := &parts{}
+	for _, scope := range scopes {
+		for _, m := range scope.Metrics {
 			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
 				identify(h.DataPoints)
 			}
+			all.add(m)
 		}
 	}
-	return s.exporter.Export(ctx, &metricdata.ResourceMetrics{Resource: s.resource, ScopeMetrics: scopes})
+	for _, part := range all.list {
+		scope := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: "fairway"}, Metrics: part}
+		if err := s.exporter.Export(ctx, &metricdata.ResourceMetrics{Resource: s.resource, ScopeMetrics: []metricdata.ScopeMetrics{scope}}); err != nil {
+			return err // the next push has what is missing
+		}
+	}
+	return nil
 }
 
 // identify gives exemplars the identifiers of their traces in binary. The bridge leaves them

@@ -32,7 +32,9 @@ type collector struct {
 	pushes   int
 	metrics  map[string]*v1.Metric // of the last push
 	resource map[string]string
-	token    string // X-Token of the last push
+	token    string         // X-Token of the last push
+	points   map[string]int // series that have come, by metric, over all pushes
+	largest  int            // bytes of the largest push
 }
 
 // protocol is one of the two ways to a collector.
@@ -82,7 +84,7 @@ func listen(t *testing.T, address string) (l net.Listener) {
 // newCollector starts one at an address.
 func newCollector(t *testing.T, p protocol, l net.Listener) *collector {
 	t.Helper()
-	c := &collector{address: l.Addr().String()}
+	c := &collector{address: l.Addr().String(), points: map[string]int{}}
 	t.Cleanup(p.serve(c, l))
 	return c
 }
@@ -102,6 +104,7 @@ func (c *collector) Export(ctx context.Context, r *colmetrics.ExportMetricsServi
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pushes++
+	c.largest = max(c.largest, proto.Size(r))
 	c.metrics, c.resource = map[string]*v1.Metric{}, map[string]string{}
 	if token := metadata.ValueFromIncomingContext(ctx, "x-token"); len(token) == 1 {
 		c.token = token[0]
@@ -113,6 +116,7 @@ func (c *collector) Export(ctx context.Context, r *colmetrics.ExportMetricsServi
 		for _, scope := range resource.ScopeMetrics {
 			for _, m := range scope.Metrics {
 				c.metrics[m.Name] = m
+				c.points[m.Name] += len(m.GetSum().GetDataPoints()) + len(m.GetHistogram().GetDataPoints()) + len(m.GetExponentialHistogram().GetDataPoints())
 			}
 		}
 	}
@@ -169,7 +173,7 @@ func pushOnce(t *testing.T, p *metrics.Pusher) {
 
 func request(took time.Duration) *telemetry.Exchange {
 	return &telemetry.Exchange{
-		Record:  &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker"},
+		Record:  &record.Record{EntryPoint: "web", Router: "shop@docker", Service: "shop-svc@docker", Leaf: "shop-svc@docker"},
 		Request: httptest.NewRequest(http.MethodGet, "/", nil), Duration: took, Status: 200, Received: 3, Written: 5,
 	}
 }

@@ -119,13 +119,18 @@ func TestLines_ServicesThatComeBack(t *testing.T) {
 	if got := total(); got != "" {
 		t.Errorf("it went: got %s", got)
 	}
+	keep := func(all bool) {
+		m.Keep(func(string, string) bool { return all }, func(string) bool { return all })
+	}
+	keep(true)
 	for range 3 {
 		m.Observe(request("a", 0))
 	}
 	if got := total(); got != "service.request.total:3|c" {
 		t.Errorf("it came back: got %s", got)
 	}
-	m.Keep(func(string, string) bool { return false }, func(string) bool { return false })
+	keep(false)
+	keep(true)
 	m.Observe(request("a", 0))
 	if got := total(); got != "service.request.total:1|c" {
 		t.Errorf("it went and came back between two pushes: got %s", got)

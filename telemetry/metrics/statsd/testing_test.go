@@ -77,7 +77,7 @@ func receive(t *testing.T, l net.PacketConn) string {
 
 func request(service string, took time.Duration) *telemetry.Exchange {
 	return &telemetry.Exchange{
-		Record:  &record.Record{EntryPoint: "web", Router: service, Service: service, Attempts: 2},
+		Record:  &record.Record{EntryPoint: "web", Router: service, Service: service, Leaf: service, Attempts: 2},
 		Request: httptest.NewRequest(http.MethodGet, "/", nil), Duration: took, Status: 200, Received: 3, Written: 5,
 	}
 }

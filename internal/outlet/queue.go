@@ -1,4 +1,4 @@
-package accesslog
+package outlet
 
 import (
 	"bytes"
@@ -6,9 +6,11 @@ import (
 )
 
 const (
-	chunkSize = 64 << 10
-	mostBytes = 4 << 20 // that may wait for one output
-	mostFree  = 8       // chunks that are kept for later
+	// ChunkSize is how many bytes are worth writing.
+	ChunkSize = 64 << 10
+	// MostBytes may wait for one output.
+	MostBytes = 4 << 20
+	mostFree  = 8 // chunks that are kept for later
 )
 
 // queue has the lines that wait to be written, in chunks that are written as a whole. Its
@@ -28,7 +30,7 @@ type queue struct {
 func (q *queue) put(line []byte) (lines int, filled, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.bytes+len(line) > mostBytes {
+	if q.closed || q.bytes+len(line) > MostBytes {
 		return 0, false, false
 	}
 	if len(q.tail)+len(line) > cap(q.tail) {
@@ -44,12 +46,12 @@ func (q *queue) put(line []byte) (lines int, filled, ok bool) {
 }
 
 func (q *queue) chunk(least int) []byte {
-	if n := len(q.free); n > 0 && least <= chunkSize {
+	if n := len(q.free); n > 0 && least <= ChunkSize {
 		c := q.free[n-1]
 		q.free = q.free[:n-1]
 		return c
 	}
-	return make([]byte, 0, max(chunkSize, least))
+	return make([]byte, 0, max(ChunkSize, least))
 }
 
 // take moves all that waits into an empty list.
@@ -71,7 +73,7 @@ func (q *queue) give(chunk []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.bytes -= len(chunk)
-	if cap(chunk) == chunkSize && len(q.free) < mostFree {
+	if cap(chunk) == ChunkSize && len(q.free) < mostFree {
 		q.free = append(q.free, chunk[:0])
 	}
 }

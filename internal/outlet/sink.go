@@ -1,4 +1,7 @@
-package accesslog
+// Package outlet brings lines of text to an output that may be slow, full or away. Who has a
+// line puts it into a queue and goes on; a goroutine writes. What finds no room is counted,
+// and told to the log: it costs the line, and never holds up who has it.
+package outlet
 
 import (
 	"bytes"
@@ -7,13 +10,14 @@ import (
 	"time"
 )
 
-// sink brings lines to one output. Requests put them into its queue; its goroutine writes
-// what is there when the interval is over, or when it is much. While the output fails the
-// same chunks are tried again and again, and the queue fills up behind them.
-type sink struct {
+// Sink brings lines to one output. Those who have lines put them into its queue; its
+// goroutine writes what is there when the interval is over, or when it is much. While the
+// output fails the same chunks are tried again and again, and the queue fills up behind
+// them.
+type Sink struct {
 	name     string
-	out      *output
-	many     int // lines that are written at once; 0: a chunk of them
+	out      *Output
+	many     int // lines that are worth writing; 0: a chunk of them
 	interval time.Duration
 
 	queue     queue
@@ -30,9 +34,12 @@ type sink struct {
 	failing bool
 }
 
-// newSink makes a sink that signals trouble there when that begins or ends.
-func newSink(name string, o *output, many int, interval time.Duration, trouble chan struct{}) *sink {
-	return &sink{
+// New makes a sink for an output, which the log is told by its name. It writes when there
+// are as many lines, which may be 0 for a chunk of them, and when an interval is over.
+// Trouble is a channel with room for one, where it is signalled when that begins or ends:
+// see Run.
+func New(name string, o *Output, many int, interval time.Duration, trouble chan struct{}) *Sink {
+	return &Sink{
 		name: name, out: o, many: many, interval: interval, trouble: trouble,
 		some: make(chan struct{}, 1), much: make(chan struct{}, 1), reopened: make(chan struct{}, 1),
 	}
@@ -46,8 +53,23 @@ func signal(c chan struct{}) {
 	}
 }
 
-// put adds a line, or counts it as lost. It does not wait for the output.
-func (s *sink) put(line []byte) {
+// Name is that of the output.
+func (s *Sink) Name() string { return s.name }
+
+// Dropped is the number of lines that were lost.
+func (s *Sink) Dropped() uint64 { return s.dropped.Load() }
+
+// Troubled tells whether lines are lost, or cannot be written.
+func (s *Sink) Troubled() bool { return s.troubled.Load() }
+
+// Write implements io.Writer, for lines that come one by one.
+func (s *Sink) Write(line []byte) (int, error) {
+	s.Put(line)
+	return len(line), nil
+}
+
+// Put adds a line, or counts it as lost. It does not wait for the output.
+func (s *Sink) Put(line []byte) {
 	lines, filled, ok := s.queue.put(line)
 	if !ok {
 		s.dropped.Add(1)
@@ -64,14 +86,16 @@ func (s *sink) put(line []byte) {
 	}
 }
 
-func (s *sink) reopen() error {
+// Reopen opens the output anew, after its file was renamed. If that fails the old one
+// stays.
+func (s *Sink) Reopen() error {
 	err := s.out.reopen()
 	signal(s.reopened)
 	return err
 }
 
 // run writes until ctx ends, and then what is left.
-func (s *sink) run(ctx context.Context) {
+func (s *Sink) run(ctx context.Context) {
 	timer := time.NewTimer(s.interval)
 	defer timer.Stop()
 	for {
@@ -91,14 +115,15 @@ func (s *sink) run(ctx context.Context) {
 		case <-s.reopened:
 		case <-timer.C:
 		}
-		if !s.flush() {
+		if !s.Flush() {
 			timer.Reset(s.interval)
 		}
 	}
 }
 
-// flush writes what was taken before, else all that waits. It tells whether that worked.
-func (s *sink) flush() bool {
+// Flush writes what was taken before, else all that waits. It tells whether that worked.
+// It is for who does not Run the sink.
+func (s *Sink) Flush() bool {
 	if s.out.turn() && s.written > 0 { // the line that was cut off begins anew in the new file
 		s.written = bytes.LastIndexByte(s.pending[0][:s.written], '\n') + 1
 	}
@@ -120,7 +145,7 @@ func (s *sink) flush() bool {
 	}
 	s.pending, s.failing = nil, false
 	if again {
-		return s.flush() // what has come meanwhile
+		return s.Flush() // what has come meanwhile
 	}
 	if s.troubled.Swap(false) {
 		s.lastError.Store(nil)
@@ -129,7 +154,7 @@ func (s *sink) flush() bool {
 	return true
 }
 
-func (s *sink) fail(err error) {
+func (s *Sink) fail(err error) {
 	s.failing = true
 	s.lastError.Store(&err)
 	s.troubled.Store(true)
@@ -137,9 +162,9 @@ func (s *sink) fail(err error) {
 }
 
 // end lets nothing in any more, writes what is left, and counts what cannot be written.
-func (s *sink) end() {
+func (s *Sink) end() {
 	s.queue.close()
-	if !s.flush() {
+	if !s.Flush() {
 		lost := s.pending
 		lost[0] = lost[0][s.written:]
 		for _, chunk := range s.queue.take(lost) {

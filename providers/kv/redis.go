@@ -1,0 +1,201 @@
+package kv
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sirupsen/logrus"
+
+	"fairway/internal/secret"
+	"fairway/providers"
+	"fairway/tls/certs"
+)
+
+// Redis is the provider for the keys and values of Redis.
+type Redis struct {
+	// Endpoints are servers, as host:port. Several are the sentinels of a master, if sentinel is
+	// given, else the nodes of a cluster. Default: 127.0.0.1:6379.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// RootKey is what keys begin with, in place of traefik. Those that begin with fairway are
+	// read in any case, and go first. Default: traefik.
+	RootKey string `json:"rootKey,omitempty"`
+	// Username of the login.
+	Username string `json:"username,omitempty"`
+	// Password of the login.
+	Password secret.String `json:"password,omitempty"`
+	// DB is the number of the database. Default: 0.
+	DB int `json:"db,omitempty"`
+	// TLS protects the connection.
+	TLS *TLS `json:"tls,omitempty"`
+	// Sentinel finds the master.
+	Sentinel *Sentinel `json:"sentinel,omitempty"`
+}
+
+// Sentinel says how the master is found.
+type Sentinel struct {
+	// MasterName is the name of the master at the sentinels. Required.
+	MasterName string `json:"masterName,omitempty"`
+	// Username of the login at the sentinels.
+	Username string `json:"username,omitempty"`
+	// Password of the login at the sentinels.
+	Password secret.String `json:"password,omitempty"`
+}
+
+const (
+	defaultRedis = "127.0.0.1:6379"
+	nameRedis    = "redis"
+	// quiet is how often keys are read although nobody has told of a change: servers tell of
+	// changes only if notify-keyspace-events says so.
+	quiet = 5 * time.Second
+	// gather is how long changes are collected, so that what is written together is read
+	// together.
+	gather = 50 * time.Millisecond
+)
+
+// SetDefaults implements the defaults documented at the fields.
+func (c *Redis) SetDefaults() { c.Endpoints, c.RootKey = []string{defaultRedis}, defaultRoot }
+
+// New implements providers.Config.
+func (c *Redis) New(log logrus.FieldLogger) (providers.Provider, error) {
+	root := strings.Trim(c.RootKey, "/")
+	switch {
+	case len(c.Endpoints) == 0:
+		return nil, errors.New("endpoints: none is given")
+	case root == "" || strings.ContainsAny(root, "*?[]\\"):
+		return nil, fmt.Errorf("rootKey: %q cannot be one", c.RootKey)
+	case c.Sentinel != nil && c.Sentinel.MasterName == "":
+		return nil, errors.New("sentinel: masterName is required")
+	}
+	o := &redis.UniversalOptions{Addrs: c.Endpoints, Username: c.Username, Password: c.Password.Reveal(), DB: c.DB, MaxRetries: -1}
+	if c.Sentinel != nil {
+		o.MasterName, o.SentinelUsername, o.SentinelPassword = c.Sentinel.MasterName, c.Sentinel.Username, c.Sentinel.Password.Reveal()
+	}
+	if c.TLS != nil {
+		var err error
+		if o.TLSConfig, err = c.TLS.settings(); err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+	}
+	return &provider{name: nameRedis, address: strings.Join(c.Endpoints, ","), store: &redisStore{root: root, options: o, db: c.DB}, log: log}, nil
+}
+
+func (t *TLS) settings() (*tls.Config, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // if the operator wants it
+	if t.CA != "" {
+		raw, err := certs.PEM(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(raw) {
+			return nil, errors.New("ca: has no certificate")
+		}
+	}
+	if t.Cert == "" {
+		return out, nil
+	}
+	cert, err := certs.PEM(t.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("cert: %w", err)
+	}
+	key, err := certs.PEM(t.Key.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("cert: %w", err)
+	}
+	out.Certificates = []tls.Certificate{pair}
+	return out, nil
+}
+
+// redisStore reads all keys by one script, which is one moment of the server.
+type redisStore struct {
+	root    string
+	options *redis.UniversalOptions
+	db      int
+}
+
+// all returns keys and values, one behind the other. It is a script, for nothing changes while
+// one runs.
+var all = redis.NewScript(`
+local out = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '/*')) do
+	if redis.call('TYPE', key).ok == 'string' then
+		out[#out + 1] = key
+		out[#out + 1] = redis.call('GET', key)
+	end
+end
+return out`)
+
+func (s *redisStore) watch(ctx context.Context, tell func(pairs)) error {
+	client := redis.NewUniversalClient(s.options)
+	defer func() { _ = client.Close() }()
+	roots := rootsOf(s.root)
+	patterns := make([]string, len(roots))
+	for i, root := range roots {
+		patterns[i] = fmt.Sprintf("__keyspace@%d__:%s/*", s.db, root)
+	}
+	changes := client.PSubscribe(ctx, patterns...)
+	defer func() { _ = changes.Close() }()
+	if _, err := changes.Receive(ctx); err != nil { // what changes from now on is told
+		return fmt.Errorf("ask to be told of changes: %w", err)
+	}
+	told := changes.Channel()
+	for {
+		now, err := s.read(ctx, client, roots)
+		if err != nil {
+			return err
+		}
+		tell(now)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-told:
+			settle(ctx, told)
+		case <-time.After(quiet):
+		}
+	}
+}
+
+// settle waits until changes that came together have come.
+func settle[T any](ctx context.Context, told <-chan T) {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	for {
+		select {
+		case <-told:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *redisStore) read(ctx context.Context, client redis.UniversalClient, roots []string) (pairs, error) {
+	out := pairs{}
+	for _, root := range roots {
+		list, err := all.Run(ctx, client, nil, root).StringSlice()
+		if err != nil {
+			return nil, fmt.Errorf("read the keys below %s: %w", root, err)
+		}
+		if len(list)/2+len(out) > mostKeys {
+			return nil, fmt.Errorf("there are more than %d keys", mostKeys)
+		}
+		for i := 0; i+1 < len(list); i += 2 {
+			key, ok := below(list[i], root)
+			if _, had := out[key]; ok && !had {
+				out[key] = value{list[i+1], root}
+			}
+		}
+	}
+	return out, nil
+}
