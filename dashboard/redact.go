@@ -47,7 +47,7 @@ func withoutCredentials(m *dynamic.Middleware) *dynamic.Middleware {
 // isAddress tells by its name whether an option is a URL, or is made one of. Other texts stay
 // as they are: a regular expression may look like a URL, and would not be one any more.
 func isAddress(option string) bool {
-	for _, word := range []string{"URL", "Address", "Endpoint", "Replacement", "Query"} {
+	for _, word := range []string{"URL", "Address", "Endpoint", "Replacement", "Query", "Issuer", "Redirect"} {
 		if strings.HasSuffix(option, word) {
 			return true
 		}

@@ -54,6 +54,11 @@ var entries = []specimen{
 	{name: "oauth2client", options: []string{"oauth2client.tokenurl=http://AUTH/token", "oauth2client.clientid=gateway", "oauth2client.clientsecret=s3cret", "oauth2client.header=X-User"}, visits: []visit{
 		{url: "/", with: forged, status: 200, by: "mw", seen: map[string]string{"X-User": "t0ken", "X_user": "", "X.user": ""}},
 	}},
+	{name: "oidc", options: []string{"oidc.issuer=http://AUTH/nobody", "oidc.clientid=shop", "oidc.skippaths=/public", "oidc.forwardheaders.X-User=sub"}, visits: []visit{
+		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Cookie realm="fairway"`}},
+		{url: "/", with: []string{"Accept: text/html"}, status: 503},
+		{url: "/public", with: append([]string{"Cookie: a=b"}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "", "X_user": "", "Cookie": "a=b"}},
+	}},
 	{name: "policy", options: []string{"policy.allow=request.method == \"GET\" && inNetwork(request.ip, \"127.0.0.0/8\")"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"},
 		{method: "DELETE", url: "/", status: 403},

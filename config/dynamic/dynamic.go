@@ -32,6 +32,7 @@ import (
 	"fairway/middlewares/ldapauth"
 	"fairway/middlewares/mtls"
 	"fairway/middlewares/oauth2client"
+	"fairway/middlewares/oidc"
 	"fairway/middlewares/passtlsclientcert"
 	"fairway/middlewares/policy"
 	"fairway/middlewares/ratelimit"
@@ -237,6 +238,7 @@ type Middleware struct {
 	LDAPAuth          *ldapauth.Config          `json:"ldapAuth,omitempty"`
 	MTLS              *mtls.Config              `json:"mtls,omitempty"`
 	OAuth2Client      *oauth2client.Config      `json:"oauth2Client,omitempty"`
+	OIDC              *oidc.Config              `json:"oidc,omitempty"`
 	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
 	Policy            *policy.Config            `json:"policy,omitempty"`
 	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`

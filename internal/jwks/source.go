@@ -167,6 +167,14 @@ type Metadata struct {
 	Issuer                string `json:"issuer"`
 	JWKSURI               string `json:"jwks_uri"`
 	IntrospectionEndpoint string `json:"introspection_endpoint"`
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint"`
+	EndSessionEndpoint    string `json:"end_session_endpoint"`
+	// TokenEndpointAuthMethods are how clients may show their password; none told: by basic.
+	TokenEndpointAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	// IssParameter tells that answers to the browser name the issuer (RFC 9207).
+	IssParameter bool `json:"authorization_response_iss_parameter_supported"`
 }
 
 // Discover gets the metadata of an issuer: where OpenID Connect has them, else where RFC 8414

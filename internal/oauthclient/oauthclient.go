@@ -23,21 +23,16 @@ import (
 // Client is who asks.
 type Client struct {
 	id        string
-	secret    func() string
-	form      bool // credentials go into the form, not into a header
+	secret    func() string // nil: it has none
+	form      bool          // credentials go into the form, not into a header
 	http      *http.Client
 	transport *http.Transport
 }
 
-// New returns a Client, whose connections are closed when ctx ends. style is "basic" (RFC 6749, section 2.3.1), the default, or "post".
+// New returns a Client, whose connections are closed when ctx ends. style is "basic" (RFC 6749,
+// section 2.3.1), the default, or "post".
 func New(ctx context.Context, id string, password secret.String, file, style string, log logrus.FieldLogger) (*Client, error) {
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 16,
-	}
-	context.AfterFunc(ctx, transport.CloseIdleConnections)
-	c := &Client{id: id, transport: transport, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // what is asked here has credentials with it
-	}}}
+	c := NewPublic(ctx, id)
 	switch {
 	case id == "":
 		return nil, errors.New("clientID is required")
@@ -68,6 +63,25 @@ func New(ctx context.Context, id string, password secret.String, file, style str
 // is asked. nil changes nothing.
 func (c *Client) Trust(settings *tls.Config) { c.transport.TLSClientConfig = settings }
 
+// NewPublic returns a Client without a password (RFC 6749, section 2.1), which only names
+// itself.
+func NewPublic(ctx context.Context, id string) *Client {
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 16,
+	}
+	context.AfterFunc(ctx, transport.CloseIdleConnections)
+	return &Client{id: id, transport: transport, http: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // what is asked here has credentials with it
+	}}}
+}
+
+// InForm returns the same client, which sends its credentials in the form.
+func (c *Client) InForm() *Client {
+	other := *c
+	other.form = true
+	return &other
+}
+
 func trimmed(text []byte) (string, error) {
 	if s := strings.TrimRight(string(text), "\r\n"); s != "" {
 		return s, nil
@@ -76,15 +90,22 @@ func trimmed(text []byte) (string, error) {
 }
 
 // Version is another text when the credentials are others.
-func (c *Client) Version() string { return c.secret() }
+func (c *Client) Version() string {
+	if c.secret == nil {
+		return ""
+	}
+	return c.secret()
+}
 
 const mostBytes = 1 << 20
 
 // Post sends a form to an endpoint and reads the object that it answers. The errors of RFC
 // 6749, section 5.2, are told by their name.
 func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, into any) error {
-	if c.form {
+	if c.form || c.secret == nil {
 		form.Set("client_id", c.id)
+	}
+	if c.form && c.secret != nil {
 		form.Set("client_secret", c.secret())
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -93,7 +114,7 @@ func (c *Client) Post(ctx context.Context, endpoint string, form url.Values, int
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	if !c.form {
+	if !c.form && c.secret != nil {
 		req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret()))
 	}
 	res, err := c.http.Do(req)

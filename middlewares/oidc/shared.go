@@ -1,0 +1,55 @@
+package oidc
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/singleflight"
+
+	"fairway/internal/remember"
+	"fairway/internal/tokencache"
+)
+
+// shared is what all instances of a middleware have in common, over routes and reloads.
+type shared struct {
+	secret     []byte // of the gateway's own
+	refreshing singleflight.Group
+	latest     *tokencache.Cache[*session] // refreshed sessions by their ids, for requests with a cookie from before
+	used       *remember.Cache[struct{}]   // what is of use once
+	ended      *endings                    // sessions that the provider, or the user, has ended
+	framed     *endings                    // those that a frame has ended: anybody can send one
+	mu         sync.Mutex
+	providers  map[string]*provider // by issuer
+	pools      pools
+}
+
+const (
+	latestBytes = 8 << 20
+	mostUsed    = 1 << 16
+	mostEnded   = 1 << 16
+)
+
+func newShared() *shared {
+	s := &shared{
+		secret: make([]byte, 32), latest: tokencache.New[*session](latestBytes), used: remember.New[struct{}](mostUsed),
+		ended: newEndings(mostEnded), framed: newEndings(mostEnded / 4), providers: map[string]*provider{},
+	}
+	_, _ = rand.Read(s.secret) // never fails
+	return s
+}
+
+func (s *shared) providerOf(issuer string, log logrus.FieldLogger) *provider {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.providers[issuer] == nil {
+		s.providers[issuer] = newProvider(issuer, log)
+	}
+	return s.providers[issuer]
+}
+
+// once tells whether something is used for the first time within a while.
+func (s *shared) once(what, id string, within time.Duration) bool {
+	return s.used.Claim(s.used.Key(what, id), struct{}{}, within)
+}
