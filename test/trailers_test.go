@@ -34,7 +34,7 @@ func merging(t *testing.T) string {
 	return s.URL
 }
 
-const forgingHosts = "jwt acl basic digest ldap client buffered none"
+const forgingHosts = "jwt oidc acl basic digest ldap client buffered none"
 
 func TestMiddlewares_NobodyIsForgedByTrailers(t *testing.T) {
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -46,6 +46,7 @@ func TestMiddlewares_NobodyIsForgedByTrailers(t *testing.T) {
   consumers: {ann: {apiKeys: ['` + annHashed + `']}}
   middlewares:
     jwt: {jwt: {secret: ` + hsSecret + `, optional: true, forwardHeaders: {X-User: sub}}}
+    oidc: {oidc: {issuer: 'http://127.0.0.1:1', clientID: g, optional: true, forwardHeaders: {X-User: sub}}}
     keys: {apiKey: {}}
     acl: {acl: {forwardHeaders: {X-User: consumer.name}}}
     basic: {basicAuth: {users: ['x:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='], optional: true, headerField: X-User}}

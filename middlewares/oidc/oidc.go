@@ -137,8 +137,10 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, v *view) {
 		v = &none
 	}
 	undo = h.headers.Put(r.Header, v.values, undo)
+	out := h.headers.Clean(r)
 	if h.authorization != nil {
 		undo = h.authorization.Put(r.Header, v.bearer, undo)
+		out = h.authorization.Clean(out)
 	}
 	if lines := r.Header["Cookie"]; len(lines) > 0 {
 		switch rest, changed := h.jar.others(lines); {
@@ -150,10 +152,10 @@ func (h *handler) pass(w http.ResponseWriter, r *http.Request, v *view) {
 	}
 	if w.Header()["Set-Cookie"] != nil {
 		own := responsehead.New(w, responsehead.Edit(forOne))
-		h.next.ServeHTTP(own, r)
+		h.next.ServeHTTP(own, out)
 		own.Finish()
 	} else {
-		h.next.ServeHTTP(w, r)
+		h.next.ServeHTTP(w, out)
 	}
 	for _, f := range slices.Backward(undo) {
 		f.PutBack()
