@@ -18,7 +18,10 @@ func BenchmarkJWT(b *testing.B) {
 		method jwt.SigningMethod
 		with   any
 	}{"ES256": {publicPEM(&ours.PublicKey), jwt.SigningMethodES256, ours}, "RS256": {publicPEM(&oursRSA.PublicKey), jwt.SigningMethodRS256, oursRSA}} {
-		c := config(func(c *Config) { c.PublicKeys = []string{tt.key}; c.ForwardHeaders = map[string]string{"X-User": "sub"} })
+		c := config(func(c *Config) {
+			c.PublicKeys = []string{tt.key}
+			c.ForwardHeaders = map[string]string{"X-User": "sub"}
+		})
 		made, err := c.New(b.Context(), middlewarestest.Env("jwt"), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		if err != nil {
 			b.Fatal(err)
