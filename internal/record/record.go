@@ -114,6 +114,13 @@ func (rec *Record) SetAuth(passed bool) {
 	}
 }
 
+// NotAsked notes that it does not matter who the client is. It accepts a nil Record.
+func (rec *Record) NotAsked() {
+	if rec != nil {
+		rec.Auth = ""
+	}
+}
+
 // SetLimit notes whether the request was within a limit. It accepts a nil Record.
 func (rec *Record) SetLimit(passed bool) {
 	if rec != nil {

@@ -96,6 +96,15 @@ func (c *Cache[V]) put(key Key, value V, ttl time.Duration) {
 	c.values[key] = c.order.PushBack(&entry[V]{key, value, c.now().Add(ttl)})
 }
 
+// Drop forgets the value of a key.
+func (c *Cache[V]) Drop(key Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.values[key]; ok {
+		c.remove(at)
+	}
+}
+
 // Limit changes how many values are kept.
 func (c *Cache[V]) Limit(most int) {
 	c.mu.Lock()

@@ -79,10 +79,7 @@ func (h *handler) keepAttempt(w http.ResponseWriter, r *http.Request, a *attempt
 		began time.Time
 	}
 	var others []other
-	for _, name := range cookieNames(r) {
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
+	for _, name := range cookieNames(r, func(n string) bool { return strings.HasPrefix(n, prefix) }) {
 		o := other{name: name}
 		if value, ok := cookieValue(r.Header["Cookie"], name); ok {
 			if known, err := h.openAttempt(value); err == nil {

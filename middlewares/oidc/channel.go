@@ -33,7 +33,7 @@ func (h *handler) backChannel(w http.ResponseWriter, r *http.Request) {
 		middlewares.Refuse(w, r, http.StatusBadRequest, "oidc: there is no logout token")
 		return
 	}
-	sub, sid, err := h.verifyLogout(r, r.PostForm.Get("logout_token"))
+	sub, sid, jti, err := h.verifyLogout(r, r.PostForm.Get("logout_token"))
 	var away *awayError
 	switch {
 	case errors.As(err, &away):
@@ -44,6 +44,7 @@ func (h *handler) backChannel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.endAll(r.Context(), sub, sid); err != nil {
+		_ = h.again(r.Context(), "jti", jti) // the provider may send it once more
 		h.unavailable(w, r, err)
 		return
 	}
@@ -51,37 +52,37 @@ func (h *handler) backChannel(w http.ResponseWriter, r *http.Request) {
 }
 
 // verifyLogout tells whose sessions a logout token ends (section 2.6).
-func (h *handler) verifyLogout(r *http.Request, token string) (sub, sid string, err error) {
+func (h *handler) verifyLogout(r *http.Request, token string) (sub, sid, jti string, err error) {
 	said, _, err := h.verify(r.Context(), token, 0)
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	events, _ := said["events"].(map[string]any)
 	if _, ok := events[logoutEvent].(map[string]any); !ok {
-		return "", "", errors.New("it is about no logout")
+		return "", "", "", errors.New("it is about no logout")
 	}
 	if _, is := said["nonce"]; is {
-		return "", "", errors.New("it has a nonce, as ID tokens have")
+		return "", "", "", errors.New("it has a nonce, as ID tokens have")
 	}
 	n, ok := said["iat"].(json.Number)
 	iat, _ := n.Float64()
 	if age := h.now().Sub(time.Unix(int64(iat), 0)); !ok || age > logoutFresh+leeway {
-		return "", "", errors.New("it does not say when it was made, or that was long ago")
+		return "", "", "", errors.New("it does not say when it was made, or that was long ago")
 	}
 	sub, _ = said["sub"].(string)
 	sid, _ = said["sid"].(string)
-	jti, _ := said["jti"].(string)
+	jti, _ = said["jti"].(string)
 	switch {
 	case sub == "" && sid == "":
-		return "", "", errors.New("it says of nobody that he has logged out")
+		return "", "", "", errors.New("it says of nobody that he has logged out")
 	case jti == "":
-		return "", "", errors.New("it has no jti, so that it could be sent twice")
+		return "", "", "", errors.New("it has no jti, so that it could be sent twice")
 	}
 	first, err := h.once(r.Context(), "jti", jti, logoutFresh+2*leeway)
 	if err == nil && !first {
 		err = errors.New("it was sent before")
 	}
-	return sub, sid, err
+	return sub, sid, jti, err
 }
 
 // frontChannel takes what a frame says. Cookies do not come with it, for it is on a page of

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -162,13 +163,22 @@ func (j *jar) drop(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// keeps tells whether browsers keep the cookie for the host of a request (RFC 6265, section
+// 5.3).
+func (j *jar) keeps(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host, domain := strings.ToLower(host), strings.ToLower(strings.TrimPrefix(j.domain, "."))
+	return domain == "" || host == domain || strings.HasSuffix(host, "."+domain)
+}
+
 // chunks are the names of those that the browser has sent.
 func (j *jar) chunks(r *http.Request) map[string]bool {
 	name, found := j.session(r), map[string]bool{}
-	for _, n := range cookieNames(r) {
-		if j.isChunk(n, name) {
-			found[n] = true
-		}
+	for _, n := range cookieNames(r, func(n string) bool { return j.isChunk(n, name) }) {
+		found[n] = true
 	}
 	return found
 }
@@ -221,13 +231,20 @@ func (j *jar) others(lines []string) (rest []string, changed bool) {
 	return rest, changed
 }
 
-// cookieNames are those that a browser has sent, each once.
-func cookieNames(r *http.Request) (names []string) {
+// mostNames bounds the cookies of this middleware's own that are looked at in a request: a head
+// has room for thousands.
+const mostNames = 16
+
+// cookieNames are those that a browser has sent of one kind, each once.
+func cookieNames(r *http.Request, is func(name string) bool) (names []string) {
 	for _, line := range r.Header["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
 			n, _, _ := strings.Cut(part, "=")
-			if n = strings.TrimSpace(n); n != "" && !slices.Contains(names, n) {
-				names = append(names, n)
+			if n = strings.TrimSpace(n); n == "" || !is(n) || slices.Contains(names, n) {
+				continue
+			}
+			if names = append(names, n); len(names) == mostNames {
+				return names
 			}
 		}
 	}

@@ -64,9 +64,12 @@ func (e *endings) has(issuer string, s *session) bool {
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if e.at[ending{byID, issuer, s.id}] != nil || s.sid != "" && e.at[ending{bySID, issuer, s.sid}] != nil {
-		return true
-	}
-	at := e.at[ending{bySub, issuer, s.sub}]
-	return at != nil && !s.began.After(at.Value.(*ended).at)
+	return e.at[ending{byID, issuer, s.id}] != nil || s.sid != "" && e.before(ending{bySID, issuer, s.sid}, s.began) || e.before(ending{bySub, issuer, s.sub}, s.began)
+}
+
+// before tells whether something has ended that a session which began then was part of: one
+// that began later is of another login, though a provider may go on with its name.
+func (e *endings) before(what ending, began time.Time) bool {
+	at := e.at[what]
+	return at != nil && !began.After(at.Value.(*ended).at)
 }

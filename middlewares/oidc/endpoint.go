@@ -43,6 +43,11 @@ func (h *handler) clientFor(m *jwks.Metadata) *oauthclient.Client {
 
 // exchange gets tokens for a code (OpenID Connect Core, section 3.1.3).
 func (h *handler) exchange(ctx context.Context, m *jwks.Metadata, a *attempt, code string) (*tokens, error) {
+	leave, ok := h.provider.enter()
+	if !ok {
+		return nil, errBusy
+	}
+	defer leave()
 	return h.tokens(ctx, m, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.redirect}, "code_verifier": {a.verifier}}, a.nonce)
 }
 
@@ -68,14 +73,34 @@ func (g *given) check(withID bool) error {
 	return nil
 }
 
+// refusesGrant tells whether an error is about the code or the refresh token, and not about the
+// gateway: a secret that has changed, or too many questions, is nothing that users can mend (RFC
+// 6749, section 5.2).
+func refusesGrant(err error) bool {
+	refused, ok := errors.AsType[*oauthclient.RefusedError](err)
+	switch {
+	case !ok || refused.Status < 400 || refused.Status > 499 || refused.Status == http.StatusTooManyRequests:
+		return false
+	case refused.Code == "invalid_grant":
+		return true
+	}
+	return refused.Status == http.StatusBadRequest && refused.Code != "invalid_client" && refused.Code != "unauthorized_client"
+}
+
+// silent tells whether a provider does not answer at all, or has enough to do: then it is left
+// alone for a while.
+func silent(err error) bool {
+	refused, answered := errors.AsType[*oauthclient.RefusedError](err)
+	return !answered || refused.Status >= 500 || refused.Status == http.StatusTooManyRequests
+}
+
 // tokens asks the token endpoint, and verifies what it answers. With a nonce there has to be an
 // ID token.
 func (h *handler) tokens(ctx context.Context, m *jwks.Metadata, form url.Values, nonce string) (*tokens, error) {
 	var got given
 	err := h.clientFor(m).Post(ctx, m.TokenEndpoint, form, &got)
-	var refused *oauthclient.RefusedError
 	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
+	case refusesGrant(err):
 		return nil, err
 	case err != nil: // it does not answer, or not to this gateway
 		return nil, &awayError{err}

@@ -20,6 +20,10 @@ import (
 
 // login sends a browser to the provider, by the code flow with PKCE (RFC 9700, section 2.1.1).
 func (h *handler) login(w http.ResponseWriter, r *http.Request, back string) {
+	if !h.jar.keeps(r) { // a login that is over would begin anew, for ever
+		answer.Text(w, r, http.StatusInternalServerError, fmt.Sprintf("oidc: the host %.100q is not below the option cookieDomain, so that browsers keep no session", r.Host), saysLater)
+		return
+	}
 	m, err := h.provider.metadata(r.Context())
 	if err != nil {
 		h.unavailable(w, r, err)

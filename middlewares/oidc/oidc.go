@@ -62,6 +62,7 @@ type view struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case h.paths.callback:
+		h.hide(r, "code", "state")
 		h.callback(w, r)
 	case h.paths.login:
 		h.begin(w, r)
@@ -70,9 +71,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.paths.backChannel:
 		h.backChannel(w, r)
 	case h.paths.frontChannel:
+		h.hide(r, "sid")
 		h.frontChannel(w, r)
 	default:
 		h.serve(w, r)
+	}
+}
+
+// hide keeps what a provider sends by the browser out of the access log.
+func (h *handler) hide(r *http.Request, names ...string) {
+	for _, name := range names {
+		record.From(r.Context()).Hide(name)
 	}
 }
 
@@ -98,7 +107,12 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := h.viewOf(s)
-	if v.denied != "" && !skipped {
+	if v.denied != "" && skipped { // whoever may not see the rest is nobody here
+		rec.NotAsked()
+		h.pass(w, r, nil)
+		return
+	}
+	if v.denied != "" {
 		answer.Text(w, r, http.StatusForbidden, "oidc: "+v.denied, "You are logged in, but may not see this.")
 		return
 	}

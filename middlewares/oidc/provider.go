@@ -24,6 +24,7 @@ type provider struct {
 	keys   *jwks.Source
 	log    logrus.FieldLogger
 	known  atomic.Pointer[metadata]
+	logins atomic.Int64 // whose codes are exchanged at the moment
 	rest   atomic.Int64 // until then its token endpoint is not asked again; nanoseconds since the epoch
 
 	mu     sync.Mutex
@@ -161,5 +162,20 @@ func (p *provider) resting(now time.Time) bool { return now.UnixNano() < p.rest.
 
 // failed has the token endpoint rest for a while.
 func (p *provider) failed(now time.Time) { p.rest.Store(now.Add(retryAfter).UnixNano()) }
+
+// mostLogins bounds the codes that are exchanged at the same time: anybody can send one that is
+// made up.
+const mostLogins = 32
+
+var errBusy = &awayError{fmt.Errorf("%d logins are under way already", mostLogins)}
+
+// enter begins with the exchange of a code; leave ends it.
+func (p *provider) enter() (leave func(), ok bool) {
+	if p.logins.Add(1) > mostLogins {
+		p.logins.Add(-1)
+		return nil, false
+	}
+	return func() { p.logins.Add(-1) }, true
+}
 
 var errResting = &awayError{errors.New("the provider did not answer a moment ago")}

@@ -209,6 +209,10 @@ func (v *vault) once(ctx context.Context, what, id string, within time.Duration)
 	return first, nil
 }
 
+func (v *vault) again(ctx context.Context, what, id string) error {
+	return v.client.Del(ctx, v.name("once", what+" "+id)).Err()
+}
+
 // unlock takes a lock away that is still one's own.
 var unlock = redis.NewScript(`if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0`)
 

@@ -137,7 +137,7 @@ func (h *handler) refresh(ctx context.Context, s *session) (*session, error) {
 		}
 	}
 	if err != nil {
-		if errors.As(err, &away) {
+		if errors.As(err, &away) && silent(err) {
 			h.provider.failed(h.now())
 		}
 		h.log.Debugf("oidc: the tokens of a session cannot be refreshed: %v", err)

@@ -99,7 +99,7 @@ func (s *session) write() []byte {
 	for _, token := range []string{s.idToken, s.access, s.refresh} {
 		out = appendToken(out, token)
 	}
-	return appendText(out, s.more)
+	return appendText(appendText(out, s.more), s.sid)
 }
 
 func milliseconds(t time.Time) uint64 {
@@ -152,11 +152,15 @@ func readSession(raw []byte) (*session, error) {
 	s.turn, s.id = r.number(), r.text()
 	s.idToken, s.access, s.refresh = r.token(), r.token(), r.token()
 	s.more = r.text()
+	sid := r.text()
 	if r.bad || len(r.rest) > 0 {
 		return nil, errors.New("it is cut off, or goes on behind its end")
 	}
 	if err := s.understand(); err != nil {
 		return nil, err
+	}
+	if s.sid == "" {
+		s.sid = sid
 	}
 	return s, nil
 }
@@ -225,7 +229,13 @@ func (s *session) with(t *tokens) (*session, error) {
 	if t.more != "" {
 		next.more = t.more
 	}
-	return next, next.understand()
+	if err := next.understand(); err != nil {
+		return nil, err
+	}
+	if next.sid == "" { // a logout names what the login was told
+		next.sid = s.sid
+	}
+	return next, nil
 }
 
 // renewed is the same session, seen now.

@@ -162,3 +162,12 @@ func (h *handler) once(ctx context.Context, what, id string, within time.Duratio
 	}
 	return h.shared.once(what, id, within), nil
 }
+
+// again undoes once.
+func (h *handler) again(ctx context.Context, what, id string) error {
+	if h.vault != nil {
+		return h.vault.again(ctx, what, id)
+	}
+	h.shared.used.Drop(h.shared.used.Key(what, id))
+	return nil
+}
