@@ -31,8 +31,10 @@ import (
 	"fairway/internal/headername"
 	"fairway/internal/oauthclient"
 	"fairway/internal/secret"
+	"fairway/internal/sharing"
 	"fairway/internal/tokencache"
 	"fairway/middlewares"
+	"fairway/tls/certs"
 )
 
 // Config is the oidc middleware.
@@ -124,6 +126,11 @@ type Config struct {
 	// Redis keeps the sessions, in the place of cookies. Several gateways need sessionSecrets
 	// nevertheless, for logins under way. Default: none.
 	Redis *Redis `json:"redis,omitempty"`
+	// CAFiles are the authorities of the provider's certificate, as PEM files or PEM text.
+	// Default: those of the system.
+	CAFiles []string `json:"caFiles,omitempty"`
+	// InsecureSkipVerify takes every certificate of the provider for good. Default: false.
+	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 }
 
 const (
@@ -152,6 +159,11 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if h.client, err = c.client(ctx, env); err != nil {
 		return nil, err
 	}
+	trusted, err := certs.Servers(c.CAFiles, c.InsecureSkipVerify)
+	if err != nil {
+		return nil, err
+	}
+	h.client.Trust(trusted)
 	if h.headers, err = claims.NewHeaders(c.ForwardHeaders); err != nil {
 		return nil, fmt.Errorf("forwardHeaders: %w", err)
 	}
@@ -172,7 +184,7 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 	}
-	h.provider = h.shared.providerOf(c.Issuer, env.Log)
+	h.provider = h.shared.providerOf(c.Issuer, sharing.Options([]any{c.CAFiles, c.InsecureSkipVerify}), trusted, env.Log)
 	env.Start(h.provider.warm)
 	return h, nil
 }

@@ -154,7 +154,7 @@ func (h *handler) userInfo(ctx context.Context, m *jwks.Metadata, access, sub st
 	}
 	req.Header.Set("Authorization", "Bearer "+access)
 	req.Header.Set("Accept", "application/json")
-	res, err := client.Do(req)
+	res, err := h.provider.client.Do(req)
 	if err != nil {
 		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err

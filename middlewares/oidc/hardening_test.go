@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"fairway/internal/oauthclient"
 	"fairway/internal/record"
+	"fairway/middlewares/middlewarestest"
 )
 
 func TestCookies_OfWhichThereAreThousands(t *testing.T) {
@@ -42,10 +44,18 @@ func TestRefusals_OfTheGrantAreToldFromThoseOfTheGateway(t *testing.T) {
 		err           error
 		grant, silent bool
 	}{
-		{refused(400, "invalid_grant"), true, false}, {refused(403, "invalid_grant"), true, false}, {refused(401, "invalid_grant"), true, false},
-		{refused(400, "invalid_request"), true, false}, {refused(400, ""), true, false},
-		{refused(400, "invalid_client"), false, false}, {refused(401, "invalid_client"), false, false}, {refused(400, "unauthorized_client"), false, false},
-		{refused(429, ""), false, true}, {refused(503, "invalid_grant"), false, true}, {refused(403, ""), false, false}, {errors.New("dial"), false, true},
+		{refused(400, "invalid_grant"), true, false},
+		{refused(403, "invalid_grant"), true, false},
+		{refused(401, "invalid_grant"), true, false},
+		{refused(400, "invalid_request"), true, false},
+		{refused(400, ""), true, false},
+		{refused(400, "invalid_client"), false, false},
+		{refused(401, "invalid_client"), false, false},
+		{refused(400, "unauthorized_client"), false, false},
+		{refused(429, ""), false, true},
+		{refused(503, "invalid_grant"), false, true},
+		{refused(403, ""), false, false},
+		{errors.New("dial"), false, true},
 	} {
 		if got := refusesGrant(tt.err); got != tt.grant {
 			t.Errorf("%v: about the grant: %v", tt.err, got)
@@ -125,6 +135,36 @@ func TestOIDC_WhatTheProviderSendsIsHidden(t *testing.T) {
 	for path, want := range map[string]string{"/oauth2/callback?code=a&state=b": "[code state]", "/oauth2/frontchannel-logout?iss=x&sid=y": "[sid]", "/?code=a": "[]"} {
 		if got := fmt.Sprint(g.browser().get(path).rec.Hidden); got != want {
 			t.Errorf("%s: got %s", path, got)
+		}
+	}
+}
+
+func TestOIDC_ProvidersOfAuthoritiesOfOnesOwn(t *testing.T) {
+	var s *httptest.Server
+	s = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"%[1]s/keys","authorization_endpoint":"%[1]s/authorize","token_endpoint":"%[1]s/token"}`, s.URL)
+	}))
+	t.Cleanup(s.Close)
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	env := middlewarestest.Env("login")
+	kept := newShared()
+	env.Keep = func(func() any) any { return kept }
+	for name, tt := range map[string]struct {
+		change func(c *Config)
+		known  bool
+	}{
+		"those of the system": {func(*Config) {}, false}, "its own": {func(c *Config) { c.CAFiles = []string{ca} }, true}, "whoever it is": {func(c *Config) { c.InsecureSkipVerify = true }, true},
+	} {
+		c := &Config{}
+		c.SetDefaults()
+		c.Issuer, c.ClientID = s.URL, "shop"
+		tt.change(c)
+		made, err := c.New(t.Context(), env, http.NotFoundHandler())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := made.(*handler).provider.metadata(t.Context()); (err == nil) != tt.known {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

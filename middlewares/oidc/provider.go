@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 // answer, what was known stays.
 type provider struct {
 	issuer string
+	client *http.Client
 	keys   *jwks.Source
 	log    logrus.FieldLogger
 	known  atomic.Pointer[metadata]
@@ -44,10 +46,19 @@ const (
 	askTime    = 10 * time.Second
 )
 
-var client = &http.Client{Timeout: askTime}
+// clientOf asks those whose certificates are of authorities that are trusted.
+func clientOf(trusted *tls.Config) *http.Client {
+	c := &http.Client{Timeout: askTime}
+	if trusted != nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = trusted.Clone()
+		c.Transport = transport
+	}
+	return c
+}
 
-func newProvider(issuer string, log logrus.FieldLogger) *provider {
-	return &provider{issuer: issuer, log: log, keys: &jwks.Source{Issuer: issuer, Client: client, Failed: func(err error) {
+func newProvider(issuer string, client *http.Client, log logrus.FieldLogger) *provider {
+	return &provider{issuer: issuer, log: log, client: client, keys: &jwks.Source{Issuer: issuer, Client: client, Failed: func(err error) {
 		log.Warnf("oidc: the keys of the issuer cannot be had, those that are known stay: %v", err)
 	}}}
 }
@@ -112,7 +123,7 @@ func (p *provider) ask() chan struct{} {
 func (p *provider) answer(over chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
-	m, err := jwks.Discover(ctx, client, p.issuer)
+	m, err := jwks.Discover(ctx, p.client, p.issuer)
 	if err == nil {
 		err = usable(m, strings.HasPrefix(p.issuer, "https://"))
 	}

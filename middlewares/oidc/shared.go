@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type shared struct {
 	ended      *endings                    // sessions that the provider, or the user, has ended
 	framed     *endings                    // those that a frame has ended: anybody can send one
 	mu         sync.Mutex
-	providers  map[string]*provider // by issuer
+	providers  map[[2]string]*provider // by issuer
 	pools      pools
 }
 
@@ -34,19 +35,22 @@ const (
 func newShared() *shared {
 	s := &shared{
 		secret: make([]byte, 32), latest: tokencache.New[*session](latestBytes), used: remember.New[struct{}](mostUsed),
-		ended: newEndings(mostEnded), framed: newEndings(mostEnded / 4), providers: map[string]*provider{},
+		ended: newEndings(mostEnded), framed: newEndings(mostEnded / 4), providers: map[[2]string]*provider{},
 	}
 	_, _ = rand.Read(s.secret) // never fails
 	return s
 }
 
-func (s *shared) providerOf(issuer string, log logrus.FieldLogger) *provider {
+// providerOf is what is known of an issuer, as those know it who trust the same authorities;
+// nil: those of the system.
+func (s *shared) providerOf(issuer, trusts string, trusted *tls.Config, log logrus.FieldLogger) *provider {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.providers[issuer] == nil {
-		s.providers[issuer] = newProvider(issuer, log)
+	key := [2]string{issuer, trusts}
+	if s.providers[key] == nil {
+		s.providers[key] = newProvider(issuer, clientOf(trusted), log)
 	}
-	return s.providers[issuer]
+	return s.providers[key]
 }
 
 // once tells whether something is used for the first time within a while.
