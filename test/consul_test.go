@@ -48,8 +48,9 @@ func (f *fairway) says(host, want string) func() bool {
 	return func() bool { a := f.get(host, "/"); return a.status == 200 && a.text == want }
 }
 
-// untouched asks for a route all the time until the test ends, and fails if it fails.
-func (f *fairway) untouched(host string) {
+// untouched asks for a route all the time until the test ends, or it is told to stop, and
+// fails if it fails.
+func (f *fairway) untouched(host string) (stop func()) {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var asked atomic.Int64
@@ -68,11 +69,13 @@ func (f *fairway) untouched(host string) {
 			}
 		}
 	})
-	f.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		done.Wait()
 		f.t.Logf("the untouched route was asked %d times", asked.Load())
 	})
+	f.t.Cleanup(stop)
+	return stop
 }
 
 func consulFairway(t *testing.T, c *consul, more ...string) *fairway {

@@ -68,7 +68,7 @@ func TestRedis_KeysAndValues(t *testing.T) {
 			r.do(route("traefik", "still", named(t, "still"))...)
 			f := startFairway(t, "--providers.redis.endpoints=127.0.0.1:"+r.port, "--providers.redis.password=s3cret")
 			f.await("the first keys", f.says("still.test", "still"))
-			f.untouched("still.test")
+			stop := f.untouched("still.test")
 			one, two := named(t, "one"), named(t, "two")
 			r.do(route("fairway", "shop", one)...)
 			f.await("keys below fairway", f.says("shop.test", "one"))
@@ -87,6 +87,7 @@ func TestRedis_KeysAndValues(t *testing.T) {
 			if got := f.get("still.test", "/"); got.text != "still" {
 				t.Errorf("while the store is away: %d %q", got.status, got.text)
 			}
+			stop()
 			r.start() // empty
 			f.awaitStatus("still.test", 404)
 			if strings.Contains(f.text(), "s3cret") {

@@ -35,6 +35,9 @@ const (
 	defaultEtcd = "127.0.0.1:2379"
 	nameEtcd    = "etcd"
 	etcdTimeout = 5 * time.Second
+	// etcdAlive is how often it is asked whether somebody is there: the client waits for
+	// changes without a word when its connection is lost.
+	etcdAlive = 3 * time.Second
 )
 
 // SetDefaults implements the defaults documented at the fields.
@@ -95,6 +98,11 @@ func (s *etcdStore) watch(ctx context.Context, tell func(pairs)) error {
 			return err
 		case <-changed:
 			settle(ctx, changed)
+		case <-time.After(etcdAlive):
+			if err := s.alive(ctx, client); err != nil {
+				return err
+			}
+			continue
 		}
 		if now, _, err = s.read(ctx, client); err != nil {
 			return err
@@ -122,6 +130,15 @@ func follow(events clientv3.WatchChan, changed chan<- struct{}, failed chan<- er
 	case failed <- errors.New("the stream of changes has ended"):
 	default:
 	}
+}
+
+func (s *etcdStore) alive(ctx context.Context, client *clientv3.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, etcdTimeout)
+	defer cancel()
+	if _, err := client.Get(ctx, s.root+"/", clientv3.WithPrefix(), clientv3.WithCountOnly()); err != nil {
+		return fmt.Errorf("ask whether it is there: %w", err)
+	}
+	return nil
 }
 
 func (s *etcdStore) read(ctx context.Context, client *clientv3.Client) (out pairs, revision int64, err error) {
