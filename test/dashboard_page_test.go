@@ -136,7 +136,7 @@ func TestDashboard_PagesThatNobodySeesHaveNoStream(t *testing.T) {
 	b.watchStreams()
 	b.open(f.page(""))
 	b.await("a second", `document.querySelector(".connection.on") && streams.length === 1 && streams[0].url.includes("since=0")`)
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // until a second is known, which no element shows
 	b.see(false)
 	b.await("the stream to end", `streams.every((s) => s.readyState === EventSource.CLOSED)`)
 	b.see(true)
@@ -155,7 +155,7 @@ func TestDashboard_AsksNoFasterThanTheStream(t *testing.T) {
 		b.await("the stream", `document.querySelector(".connection.on")`)
 		b.evaluate(`performance.clearResourceTimings()`, nil)
 		const seconds = 6
-		time.Sleep(seconds * time.Second)
+		time.Sleep(seconds * time.Second) // what is asked for in that time is what is counted
 		var most, open int
 		b.evaluate(`{ const n = {}; for (const e of performance.getEntriesByType("resource")) n[e.name] = (n[e.name] ?? 0) + 1; Math.max(0, ...Object.values(n)); }`, &most)
 		b.evaluate(`streams.filter((s) => s.readyState !== EventSource.CLOSED).length`, &open)

@@ -202,6 +202,18 @@ func needDocker(t *testing.T) *engine {
 	return docker
 }
 
+// needProgram skips a test where a program is not installed. In CI that is a failure.
+func needProgram(t *testing.T, name string) {
+	t.Helper()
+	_, err := exec.LookPath(name)
+	switch {
+	case err != nil && os.Getenv("CI") != "":
+		t.Fatal(err)
+	case err != nil:
+		t.Skip(err)
+	}
+}
+
 // do runs a docker command that must succeed.
 func (e *engine) do(t *testing.T, args ...string) string {
 	t.Helper()

@@ -20,9 +20,7 @@ type etcdServer struct {
 
 func startEtcd(t *testing.T) *etcdServer {
 	t.Helper()
-	if _, err := exec.LookPath("etcd"); err != nil {
-		t.Skipf("no etcd: %s", err)
-	}
+	needProgram(t, "etcd")
 	client, peer := "http://127.0.0.1:"+freePort(t), "http://127.0.0.1:"+freePort(t)
 	e := &etcdServer{t: t, url: client, args: []string{
 		"--data-dir", t.TempDir(), "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,

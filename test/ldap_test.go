@@ -92,9 +92,7 @@ member: uid=ann,ou=people,dc=example,dc=com
 
 func startDirectory(t *testing.T, a *certtest.Authority) *directory {
 	t.Helper()
-	if _, err := exec.LookPath("slapd"); err != nil {
-		t.Skipf("no slapd: %s", err)
-	}
+	needProgram(t, "slapd")
 	d := &directory{port: freePort(t), dir: t.TempDir()}
 	cert, key := a.Files(time.Now().Add(time.Hour), "localhost")
 	conf := `include /etc/ldap/schema/core.schema

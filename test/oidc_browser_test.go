@@ -131,7 +131,7 @@ func (b *shopper) refreshes(t *testing.T) {
 	b.at(b.shop + "/short") // the provider knows the browser
 	asked := b.p.Asked("/token")
 	before := tokenIn(b.text())
-	time.Sleep(2100 * time.Millisecond)
+	time.Sleep(2100 * time.Millisecond) // until the tokens of the real provider are over; whoever asked would refresh them
 	var same bool
 	b.run(chromedp.Evaluate(`Promise.all([...Array(12)].map((_, i) => fetch("/part/" + i).then(async r => r.status + /Bearer [^"]*/.exec(await r.text())[0]))).then(all => new Set(all).size === 1 && all[0].startsWith("200"))`, &same, awaitPromise))
 	status, text := b.fetch("/after")

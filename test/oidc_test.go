@@ -87,7 +87,7 @@ func TestOIDC_ExpiredSessionsAndTheProviderAway(t *testing.T) {
 	if got := newVisitor(t, f).get("/"); got.status != 502 || got.url.Host == "localhost" { // the answer of the provider
 		t.Errorf("who comes: got %d at %s", got.status, got.url)
 	}
-	time.Sleep(time.Until(began.Add(5 * time.Second)))
+	time.Sleep(time.Until(began.Add(5 * time.Second))) // the lifetime of the session
 	p.Change(func(o *oidctest.Options) { o.Away = false; o.Passwords = nil })
 	p.Forget()
 	if got := ann.get("/"); got.is("ann") || !strings.Contains(got.text, "Log in at the provider") {

@@ -20,9 +20,7 @@ type redisServer struct {
 
 func startRedis(t *testing.T, more ...string) *redisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skipf("no redis-server: %s", err)
-	}
+	needProgram(t, "redis-server")
 	port := freePort(t)
 	r := &redisServer{t: t, port: port, args: append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", "s3cret"}, more...)}
 	r.start()

@@ -121,7 +121,7 @@ func TestBackChannel_EndsSessions(t *testing.T) {
 			t.Errorf("bob: got %v", got)
 		}
 	}
-	time.Sleep(2 * time.Millisecond)
+	g.later(time.Second)
 	if got := bob.login("/", "bob"); got.status != 200 {
 		t.Errorf("bob, once more: got %v", got)
 	}

@@ -233,12 +233,12 @@ func TestRedis_SessionsThatAreNotUsedEnd(t *testing.T) {
 	b := g.browser()
 	b.login("/", "ann")
 	for range 4 {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // the time of the real Redis is what is tested
 		if got := b.get("/"); got.status != 200 {
 			t.Errorf("in use: got %v", got)
 		}
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // whoever asked meanwhile would use it
 	if got := b.get("/"); got.status != 302 {
 		t.Errorf("not in use: got %v", got)
 	}
