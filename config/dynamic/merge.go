@@ -32,21 +32,6 @@ func ProviderOf(qualified string) string {
 	return qualified[strings.LastIndexByte(qualified, '@')+1:]
 }
 
-// Joined returns the qualified names that a name with several providers stands for, as
-// shop@docker,consulcatalog for shop@docker and shop@consulcatalog; nil: it has one provider.
-func Joined(qualified string) (names []string) {
-	name, providers, _ := strings.Cut(qualified, "@")
-	if !strings.Contains(providers, ",") {
-		return nil
-	}
-	for provider := range strings.SplitSeq(providers, ",") {
-		if provider = strings.TrimSpace(provider); provider != "" {
-			names = append(names, name+"@"+provider)
-		}
-	}
-	return names
-}
-
 // Qualified returns the configuration of one provider with its objects under
 // their qualified names. What the objects say of each other stays as written.
 func (c *Configuration) Qualified(provider string) *Configuration {
