@@ -40,7 +40,7 @@ type step struct {
 	want   Decision
 }
 
-func storeAt(t *testing.T, address ...string) *store {
+func storeAt(t testing.TB, address ...string) *store {
 	t.Helper()
 	c := &redisclient.Config{Endpoints: address, Password: redistest.Password}
 	client, err := c.Open(t.Context())
