@@ -117,13 +117,21 @@ func (t *Table) restore(source Source, c *counted, now time.Time) {
 
 // write is what Load reads; false: nothing has changed since the last time.
 func (t *Table) write(now time.Time) (text []byte, changed bool) {
-	var b bytes.Buffer
-	to := json.NewEncoder(&b)
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
 		changed = changed || s.changed
 		s.changed = false
+		s.mu.Unlock()
+	}
+	if !changed {
+		return nil, false
+	}
+	var b bytes.Buffer
+	to := json.NewEncoder(&b)
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
 		for source, c := range s.tallies {
 			if !now.Before(c.ends) {
 				delete(s.tallies, source)
@@ -139,7 +147,7 @@ func (t *Table) write(now time.Time) (text []byte, changed bool) {
 		}
 		s.mu.Unlock()
 	}
-	return b.Bytes(), changed
+	return b.Bytes(), true
 }
 
 // Save has the file be what the table is, if that has changed.

@@ -10,6 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
+	"github.com/traefik/paerser/types"
+
 	"fairway/internal/redisclient"
 	"fairway/internal/redistest"
 )
@@ -181,4 +184,41 @@ func TestScripts_UseTheClockOfTheServer(t *testing.T) {
 		redistest.Await(t, "there to be some again", take)
 	}
 	redistest.Await(t, "all to be forgotten", func() bool { return s.Do("DBSIZE").(int64) == 0 })
+}
+
+// TestShared_FollowsTheMaster counts on when a replica has taken over.
+func TestShared_FollowsTheMaster(t *testing.T) {
+	master, _, sentinels := redistest.NewSentinels(t)
+	c := &Redis{}
+	c.SetDefaults()
+	c.Endpoints, c.Password, c.Sentinel = sentinels, redistest.Password, &redisclient.Sentinel{MasterName: "main", Password: redistest.SentinelPassword}
+	c.WhenAway, c.Timeout = whenClosed, types.Duration(10*time.Second)
+	log, _ := quiet(t)
+	k := NewKept()
+	s, err := k.Open(t.Context(), c, "test", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Calendar(10, Month, time.UTC)
+	for range 4 {
+		if d, ok := s.take(t.Context(), Source{}, r, 1, false); !ok || !d.OK {
+			t.Fatalf("got %+v, %v: %s", d, ok, k.Trouble())
+		}
+	}
+	redistest.Await(t, "the replica to have it", func() bool {
+		n, _ := redis.Int(master.Do("WAIT", 1, 1000), nil)
+		return n == 1
+	})
+	master.Stop()
+	var d Decision
+	redistest.Await(t, "the replica to take over", func() (ok bool) {
+		d, ok = s.take(t.Context(), Source{}, r, 1, false)
+		return ok
+	})
+	if d.Left > 5 || d.Left < 4 { // a command whose answer was lost counts, too
+		t.Errorf("the new master has %d left, want 5", d.Left)
+	}
+	if k.Trouble() != "" {
+		t.Errorf("all is well, and yet: %s", k.Trouble())
+	}
 }

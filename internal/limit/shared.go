@@ -130,6 +130,14 @@ func (o *Outages) failed(log logrus.FieldLogger, address, then string, err error
 	}
 }
 
+// over forgets what was wrong.
+func (o *Outages) over() {
+	o.next.Store(0)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.cause = ""
+}
+
 func (o *Outages) well(log logrus.FieldLogger, address string) {
 	if o.next.Load() == 0 {
 		return
