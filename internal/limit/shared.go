@@ -89,15 +89,20 @@ func (c *Redis) config() *redisclient.Config {
 }
 
 // Outages are those of a middleware's Redis: what was known of it last, and how many decisions
-// had to be made without.
+// had to be made without. It is away when it has failed three times in a row: one decision that
+// was too slow is nothing yet.
 type Outages struct {
 	missed atomic.Uint64
-	next   atomic.Int64 // when to try again, in nanoseconds since start; 0: it is there
+	row    atomic.Int32 // failures since it was there
+	next   atomic.Int64 // when to try again, in nanoseconds since start; 0: at once
 	start  time.Time
 
 	mu    sync.Mutex
 	cause string
 }
+
+// patience is the number of failures in a row that one is not yet away by.
+const patience = 2
 
 // Missed are the decisions that were made without the Redis.
 func (o *Outages) Missed() uint64 { return o.missed.Load() }
@@ -121,6 +126,9 @@ func (o *Outages) may() bool {
 }
 
 func (o *Outages) failed(log logrus.FieldLogger, address, then string, err error) {
+	if o.row.Add(1) <= patience {
+		return
+	}
 	o.next.Store(int64(time.Since(o.start)) + int64(again))
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -130,25 +138,24 @@ func (o *Outages) failed(log logrus.FieldLogger, address, then string, err error
 	}
 }
 
-// over forgets what was wrong.
-func (o *Outages) over() {
-	o.next.Store(0)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.cause = ""
-}
-
 func (o *Outages) well(log logrus.FieldLogger, address string) {
-	if o.next.Load() == 0 {
+	if o.row.Load() == 0 {
 		return
 	}
+	if o.over() {
+		log.WithField("redis", address).Info("the Redis with the counts is back")
+	}
+}
+
+// over forgets what was wrong, and tells whether anything was.
+func (o *Outages) over() bool {
+	o.row.Store(0)
 	o.next.Store(0)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.cause != "" {
-		o.cause = ""
-		log.WithField("redis", address).Info("the Redis with the counts is back")
-	}
+	was := o.cause != ""
+	o.cause = ""
+	return was
 }
 
 // Shared counts in Redis.
