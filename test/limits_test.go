@@ -4,6 +4,7 @@ package test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -194,6 +195,29 @@ func TestQuota_SurvivesARestart(t *testing.T) {
 	}
 	if total != 7 {
 		t.Errorf("%d pass, want 7", total)
+	}
+}
+
+func TestQuota_SurvivesACrash(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "counts")
+	routes := limitedBy(t, "quota: {amount: 5, per: month, rolling: true, file: '"+file+"'}", "")
+	f := startFairway(t, routes)
+	f.await("the routes", func() bool { return len(f.routers()) > 0 })
+	for range 3 {
+		f.get("a.test", "/")
+	}
+	f.await("the counts to be written", func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(text), `"c":[3`)
+	})
+	_ = f.cmd.Process.Kill()
+	f.wait()
+	f = startFairway(t, routes)
+	f.await("the routes", func() bool { return len(f.routers()) > 0 })
+	for i, want := range []int{200, 200, 429} {
+		if got := f.get("a.test", "/"); got.status != want {
+			t.Errorf("request %d after the crash: got %d, want %d", i, got.status, want)
+		}
 	}
 }
 

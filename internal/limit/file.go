@@ -24,7 +24,7 @@ const flushEvery = 5 * time.Second
 
 // files are those of a table: one, but for the time of a reload.
 type files struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // held while one is read or written
 	loaded map[string]bool
 }
 
@@ -37,33 +37,59 @@ type line struct {
 	Counts []int64   `json:"c"` // the newest is the first
 }
 
-// Load reads a file, once. What cannot be read is set aside, and nothing is known.
-func (k *Kept) Load(path string, log logrus.FieldLogger) error {
-	k.files.mu.Lock()
-	defer k.files.mu.Unlock()
-	if k.files.loaded[path] {
-		return nil
+// File keeps a table over restarts. It is read when it is needed, and not when it is configured: nobody
+// may be going to ask.
+type File struct {
+	kept *Kept
+	path string
+	log  logrus.FieldLogger
+	once sync.Once
+}
+
+// OpenFile returns the file at a path; an empty one is none.
+func (k *Kept) OpenFile(path string, log logrus.FieldLogger) (*File, error) {
+	if path == "" {
+		return nil, nil
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("file: there is no folder %s", filepath.Dir(path))
+		return nil, fmt.Errorf("file: there is no folder %s", filepath.Dir(path))
 	}
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("file: %w", err)
-	default:
-		if bad := k.read(text, time.Now()); bad > 0 {
-			aside := path + ".bad"
-			log.WithField("file", path).WithField("lines", bad).Warn("some of the kept counts cannot be read, and are forgotten; the file is kept as " + aside)
-			_ = os.WriteFile(aside, text, 0o600)
+	switch f, err := os.Open(path); {
+	case err == nil:
+		_ = f.Close()
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("file: %w", err)
+	}
+	return &File{kept: k, path: path, log: log}, nil
+}
+
+// ready has what the file says be known.
+func (f *File) ready() { f.once.Do(f.load) }
+
+// load reads the file, if no other instance has. What cannot be read is set aside, and forgotten.
+func (f *File) load() {
+	files := &f.kept.files
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	if files.loaded[f.path] {
+		return
+	}
+	if files.loaded == nil {
+		files.loaded = map[string]bool{}
+	}
+	files.loaded[f.path] = true
+	text, err := os.ReadFile(f.path)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.log.WithError(err).Error("the kept counts cannot be read, and are forgotten")
 		}
+		return
 	}
-	if k.files.loaded == nil {
-		k.files.loaded = map[string]bool{}
+	if bad := f.kept.read(text, time.Now()); bad > 0 {
+		aside := f.path + ".bad"
+		f.log.WithField("file", f.path).WithField("lines", bad).Warn("some of the kept counts cannot be read, and are forgotten; the file is kept as " + aside)
+		_ = os.WriteFile(aside, text, 0o600)
 	}
-	k.files.loaded[path] = true
-	return nil
 }
 
 // read takes over what is in a file and still counts. It returns the number of lines that are of no
@@ -115,7 +141,7 @@ func (t *Table) restore(source Source, c *counted, now time.Time) {
 	}
 }
 
-// write is what Load reads; false: nothing has changed since the last time.
+// write is what read reads; false: nothing has changed since the last time.
 func (t *Table) write(now time.Time) (text []byte, changed bool) {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -150,21 +176,22 @@ func (t *Table) write(now time.Time) (text []byte, changed bool) {
 	return b.Bytes(), true
 }
 
-// Save has the file be what the table is, if that has changed.
-func (k *Kept) Save(path string) error {
+// save has the file be what the table is, if that has changed.
+func (f *File) save() error {
+	k := f.kept
 	k.files.mu.Lock()
 	defer k.files.mu.Unlock()
 	text, changed := k.write(time.Now())
 	if !changed {
 		return nil
 	}
-	if err := replace(path, text); err != nil {
+	if err := replace(f.path, text); err != nil {
 		for i := range k.shards { // to be written the next time
 			k.shards[i].mu.Lock()
 			k.shards[i].changed = true
 			k.shards[i].mu.Unlock()
 		}
-		return fmt.Errorf("keep the counts in %s: %w", path, err)
+		return fmt.Errorf("keep the counts in %s: %w", f.path, err)
 	}
 	return nil
 }
@@ -192,15 +219,16 @@ func replace(path string, text []byte) error {
 }
 
 // Keep saves the table from time to time, and when ctx ends.
-func (k *Kept) Keep(ctx context.Context, path string, log logrus.FieldLogger) {
+func (f *File) Keep(ctx context.Context) {
+	f.ready()
 	for failed := false; ; {
 		select {
 		case <-ctx.Done():
 		case <-time.After(flushEvery):
 		}
-		err := k.Save(path)
+		err := f.save()
 		if err != nil && !failed {
-			log.WithError(err).Error("counts are not kept: they are forgotten with the next start")
+			f.log.WithError(err).Error("counts are not kept: they are forgotten with the next start")
 		}
 		failed = err != nil
 		if ctx.Err() != nil {

@@ -23,10 +23,7 @@ func TestKept_IsThereAgainAfterARestart(t *testing.T) {
 	log, _ := quiet(t)
 	rules := []*Rule{Calendar(100, Month, time.UTC), Sliding(100, 24*time.Hour)}
 	for life := range 5 {
-		k := NewKept()
-		if err := k.Load(path, log); err != nil {
-			t.Fatal(err)
-		}
+		k, file := keptIn(t, path, log)
 		for i, r := range rules {
 			for turn := range 20 {
 				if d := k.Take(number(i), r, 1); !d.OK || d.Left != int64(99-20*life-turn) {
@@ -36,12 +33,9 @@ func TestKept_IsThereAgainAfterARestart(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		k.Keep(ctx, path, log) // the last time
+		file.Keep(ctx) // the last time
 	}
-	k := NewKept()
-	if err := k.Load(path, log); err != nil {
-		t.Fatal(err)
-	}
+	k, _ := keptIn(t, path, log)
 	for i, r := range rules {
 		if d := k.Take(number(i), r, 1); d.OK {
 			t.Errorf("more than there is: %+v", d)
@@ -55,10 +49,10 @@ func TestKept_IsThereAgainAfterARestart(t *testing.T) {
 func TestKept_FilesThatCannotBeReadAreSetAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "counts")
 	log, hook := quiet(t)
-	k := NewKept()
+	k, file := keptIn(t, path, log)
 	r := Calendar(10, Month, time.UTC)
 	k.Take(number(1), r, 4)
-	if err := k.Save(path); err != nil {
+	if err := file.save(); err != nil {
 		t.Fatal(err)
 	}
 	good, err := os.ReadFile(path)
@@ -68,10 +62,7 @@ func TestKept_FilesThatCannotBeReadAreSetAside(t *testing.T) {
 	if err := os.WriteFile(path, append([]byte("{\"s\":\"00\"}\nnonsense\n"), good...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k = NewKept()
-	if err := k.Load(path, log); err != nil {
-		t.Fatal(err)
-	}
+	k, _ = keptIn(t, path, log)
 	if d := k.Take(number(1), r, 1); d.Left != 5 {
 		t.Errorf("what is good is not known: %+v", d)
 	}
@@ -84,24 +75,50 @@ func TestKept_FilesThatCannotBeReadAreSetAside(t *testing.T) {
 }
 
 func TestKept_SavesWhatHasChangedOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "counts")
-	k := NewKept()
-	if err := k.Save(path); err != nil {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "folder", "counts")
+	log, _ := quiet(t)
+	if _, err := NewKept().OpenFile(path, log); err == nil {
+		t.Error("there is no such folder")
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k, file := keptIn(t, path, log)
+	if err := file.save(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err == nil {
-		t.Error("nothing was written")
+		t.Error("nothing has changed, and it was written")
 	}
 	k.Take(number(1), Sliding(5, time.Hour), 1)
-	if err := k.Save(filepath.Join(path, "none")); err == nil {
-		t.Error("there is no such folder")
+	if err := os.Rename(filepath.Dir(path), filepath.Join(dir, "away")); err != nil {
+		t.Fatal(err)
 	}
-	if err := k.Save(path); err != nil {
+	if err := file.save(); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the folder is gone: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "away"), filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.save(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("after a failure: %v", err)
 	}
+}
+
+// keptIn is what is known at a start, with a file.
+func keptIn(t *testing.T, path string, log logrus.FieldLogger) (*Kept, *File) {
+	t.Helper()
+	k := NewKept()
+	f, err := k.OpenFile(path, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.ready()
+	return k, f
 }
 
 func FuzzRead(f *testing.F) {

@@ -17,6 +17,7 @@ type Handler struct {
 	Source func(*http.Request) Source
 	Table  *Table
 	Shared *Shared // nil: the table counts
+	File   *File   // with what the table was before; nil: there is none
 	Next   http.Handler
 
 	Cost       int64  // of a request; 0: 1
@@ -37,6 +38,9 @@ type charge struct {
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.File != nil {
+		h.File.ready()
+	}
 	c := charge{source: h.Source(r), n: max(h.Cost, 1)}
 	h.take(r.Context(), &c)
 	if rec := record.From(r.Context()); !h.DryRun || rec == nil || rec.Limit != record.Refused { // what one of several would refuse is refused

@@ -41,7 +41,7 @@ func (t *tally) take(s span, most, n int64) Decision {
 		return Decision{Wait: t.wait(s, t.sum+n-most), Left: max(most-t.sum, 0), Reset: t.wait(s, t.sum)}
 	}
 	t.add(s, n)
-	return Decision{OK: true, Left: most - t.sum, Reset: t.wait(s, t.sum)}
+	return Decision{OK: true, Left: most - t.sum, Reset: s.over(t.newest)}
 }
 
 func (t *tally) add(s span, n int64) {
@@ -52,6 +52,11 @@ func (t *tally) add(s span, n int64) {
 	t.sum += n
 }
 
+// over is the time until a part counts no more.
+func (s span) over(number int64) time.Duration {
+	return s.until + time.Duration(number+s.parts-1-s.number)*s.length
+}
+
 // wait is the time until so much counts no more.
 func (t *tally) wait(s span, much int64) time.Duration {
 	for back := s.parts - 1; back >= 0 && much > 0; back-- {
@@ -60,7 +65,7 @@ func (t *tally) wait(s span, much int64) time.Duration {
 			continue
 		}
 		if much -= t.counts[number%s.parts]; much <= 0 {
-			return s.until + time.Duration(number+s.parts-1-s.number)*s.length
+			return s.over(number)
 		}
 	}
 	if much <= 0 {

@@ -65,6 +65,7 @@ type handler struct {
 	source   func(*http.Request) limit.Source
 	kept     *limit.Kept
 	shared   *limit.Shared
+	file     *limit.File
 	next     http.Handler
 
 	built atomic.Pointer[chains]
@@ -93,14 +94,15 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if err != nil {
 		return nil, err
 	}
-	if c.File != "" {
-		if err := kept.Load(c.File, env.Log); err != nil {
-			return nil, err
-		}
-		env.Start(func(ctx context.Context) { kept.Keep(ctx, c.File, env.Log) })
+	file, err := kept.OpenFile(c.File, env.Log)
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		env.Start(file.Keep)
 	}
 	_, provider, _ := strings.Cut(env.Name, "@")
-	return &handler{config: c, provider: provider, live: env.Plans, source: source, kept: kept, shared: shared, next: next}, nil
+	return &handler{config: c, provider: provider, live: env.Plans, source: source, kept: kept, shared: shared, file: file, next: next}, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +155,7 @@ func (h *handler) chain(p *plans.Plan) http.Handler {
 		}
 		name, _, _ := strings.Cut(p.Name, "@")
 		next = &limit.Handler{
-			What: "plan " + p.Name + ": " + one.kind, Rule: one.rule, Source: h.source, Table: h.kept.Table, Shared: h.shared, Next: next,
+			What: "plan " + p.Name + ": " + one.kind, Rule: one.rule, Source: h.source, Table: h.kept.Table, Shared: h.shared, File: h.file, Next: next,
 			CostHeader: http.CanonicalHeaderKey(h.config.CostHeader), DryRun: h.config.DryRun,
 			Exactly: one.kind == "rateLimit", Inner: one.kind == "quota" && p.Rate != nil,
 			Fields: limit.Fields{Standard: h.config.Headers, Legacy: h.config.LegacyHeaders, Name: name + "-" + one.kind},

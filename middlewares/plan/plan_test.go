@@ -72,8 +72,12 @@ func TestPlan_IsThatOfTheConsumer(t *testing.T) {
 		consumer, plan string
 		want, last     int
 	}{
-		{"ann@file", "gold", 5, 429}, {"bob@docker", "gold@file", 5, 429}, {"eve@file", "slow", 2, 429},
-		{"dan@file", "", 1, 429}, {"", "", 1, 429}, {"joe@docker", "gold", 0, 403},
+		{"ann@file", "gold", 5, 429},
+		{"bob@docker", "gold@file", 5, 429},
+		{"eve@file", "slow", 2, 429},
+		{"dan@file", "", 1, 429},
+		{"", "", 1, 429},
+		{"joe@docker", "gold", 0, 403},
 	} {
 		if n, last := g.passed(tt.consumer, tt.plan, 7); n != tt.want || last != tt.last {
 			t.Errorf("%s with %q: %d pass, the last is %d, want %d and %d", tt.consumer, tt.plan, n, last, tt.want, tt.last)

@@ -83,15 +83,16 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if err != nil {
 		return nil, err
 	}
-	if c.File != "" {
-		if err := kept.Load(c.File, env.Log); err != nil {
-			return nil, err
-		}
-		env.Start(func(ctx context.Context) { kept.Keep(ctx, c.File, env.Log) })
+	file, err := kept.OpenFile(c.File, env.Log)
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		env.Start(file.Keep)
 	}
 	name, _, _ := strings.Cut(env.Name, "@")
 	return &limit.Handler{
-		What: "quota", Rule: rule, Source: source, Table: kept.Table, Shared: shared, Next: next,
+		What: "quota", Rule: rule, Source: source, Table: kept.Table, Shared: shared, File: file, Next: next,
 		Cost: c.Cost, CostHeader: http.CanonicalHeaderKey(c.CostHeader), DryRun: c.DryRun,
 		Fields: limit.Fields{Standard: c.Headers, Legacy: c.LegacyHeaders, Name: name},
 	}, nil
