@@ -134,6 +134,12 @@ var specimens = []specimen{
 	{name: "passtlsclientcert", options: []string{"passtlsclientcert.pem=true", "passtlsclientcert.info.subject.commonname=true"}, visits: []visit{
 		{url: "/", with: []string{"X-Forwarded-Tls-Client-Cert: forged", "X-Forwarded-Tls-Client-Cert-Info: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Forwarded-Tls-Client-Cert": "", "X-Forwarded-Tls-Client-Cert-Info": ""}},
 	}},
+	{name: "plan", options: []string{"plan.default=small"}, more: []string{"plans.small.ratelimit.average=1", "plans.small.ratelimit.period=1h", "plans.small.ratelimit.burst=2", "plans.small.quota.amount=10", "plans.small.quota.per=month"}, visits: []visit{
+		{url: "/", status: 200, by: "mw"}, {url: "/", status: 200, by: "mw"}, {url: "/", status: 429},
+	}},
+	{name: "quota", options: []string{"quota.amount=2", "quota.per=month", "quota.sourcecriterion.requestpath=true"}, visits: []visit{
+		{url: "/a", status: 200, by: "mw"}, {url: "/a", status: 200, by: "mw"}, {url: "/a", status: 429}, {url: "/b", status: 200, by: "mw"},
+	}},
 	{name: "ratelimit", options: []string{"ratelimit.average=1", "ratelimit.period=1h", "ratelimit.burst=2", "ratelimit.sourcecriterion.requesthost=true"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"}, {url: "/", status: 200, by: "mw"}, {url: "/", status: 429},
 	}},

@@ -6,6 +6,7 @@ package dynamic
 import (
 	"fairway/internal/consumers"
 	"fairway/internal/oneof"
+	"fairway/internal/plans"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/middlewares/acl"
@@ -38,7 +39,9 @@ import (
 	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/oidc"
 	"fairway/middlewares/passtlsclientcert"
+	"fairway/middlewares/plan"
 	"fairway/middlewares/policy"
+	"fairway/middlewares/quota"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
@@ -89,6 +92,8 @@ type HTTP struct {
 	// Consumers are who uses the services, by name: people and programs that middlewares
 	// know by their credentials.
 	Consumers map[string]*consumers.Config `json:"consumers,omitempty"`
+	// Plans are what consumers can book, by name: limits, which the middleware plan applies.
+	Plans map[string]*plans.Config `json:"plans,omitempty"`
 }
 
 // Router chooses requests by a rule and hands them through middlewares to a
@@ -250,7 +255,9 @@ type Middleware struct {
 	OAuth2Client        *oauth2client.Config        `json:"oauth2Client,omitempty"`
 	OIDC                *oidc.Config                `json:"oidc,omitempty"`
 	PassTLSClientCert   *passtlsclientcert.Config   `json:"passTLSClientCert,omitempty"`
+	Plan                *plan.Config                `json:"plan,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Policy              *policy.Config              `json:"policy,omitempty"`
+	Quota               *quota.Config               `json:"quota,omitempty"`
 	RateLimit           *ratelimit.Config           `json:"rateLimit,omitempty"`
 	RedirectRegex       *redirectregex.Config       `json:"redirectRegex,omitempty"`
 	RedirectScheme      *redirectscheme.Config      `json:"redirectScheme,omitempty"`

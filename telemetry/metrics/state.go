@@ -25,6 +25,8 @@ type State struct {
 	// Decisions tells how many requests middlewares that limit have let pass and refused, by
 	// kind and name.
 	Decisions func(tell func(kind, middleware string, passed, refused uint64))
+	// Missed tells how many decisions such middlewares made without what they depend on.
+	Missed func(tell func(kind, middleware string, n uint64))
 	// Circuits tells in which state circuit breakers are, by middleware and service.
 	Circuits func(tell func(middleware, service, state string))
 	// Providers tells how often providers have published something new, when they last did,
@@ -46,10 +48,10 @@ type State struct {
 type stateCollector struct {
 	state State
 
-	connections, servers, certificates, problems, objects *prometheus.Desc
-	decisions, circuits, updates, updated, running        *prometheus.Desc
-	refused                                               *prometheus.Desc
-	logDropped, ownLogDropped, failedPushes, lost         *prometheus.Desc
+	connections, servers, certificates, problems, objects  *prometheus.Desc
+	decisions, missed, circuits, updates, updated, running *prometheus.Desc
+	refused                                                *prometheus.Desc
+	logDropped, ownLogDropped, failedPushes, lost          *prometheus.Desc
 }
 
 func newStateCollector(prefix string, state State) *stateCollector {
@@ -63,7 +65,8 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		certificates:  desc("tls_certs_not_after", "When a certificate runs out, in seconds of Unix time.", "cn", "serial", "sans"),
 		problems:      desc("config_problems", "Problems that are there now, as /api/problems has them.", "severity"),
 		objects:       desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
-		decisions:     desc("limit_decisions_total", "Requests that rateLimit and inFlightReq have let pass, and refused.", "kind", "middleware", "decision"),
+		decisions:     desc("limit_decisions_total", "Requests that middlewares with a limit have let pass, and refused.", "kind", "middleware", "decision"),
+		missed:        desc("limit_missed_total", "Decisions about limits that were made while the Redis with the counts was away.", "kind", "middleware"),
 		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
 		updates:       desc("provider_updates_total", "How often a provider has told something new.", "provider"),
 		updated:       desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
@@ -78,7 +81,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.circuits, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -153,6 +156,11 @@ func (c *stateCollector) collectMiddlewares(to chan<- prometheus.Metric) {
 		c.state.Decisions(func(kind, middleware string, passed, refused uint64) {
 			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(passed), kind, middleware, string(record.Passed))
 			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(refused), kind, middleware, string(record.Refused))
+		})
+	}
+	if c.state.Missed != nil {
+		c.state.Missed(func(kind, middleware string, n uint64) {
+			to <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(n), kind, middleware)
 		})
 	}
 	if c.state.Circuits != nil {
