@@ -68,20 +68,20 @@ func TestRedis_IsAway(t *testing.T) {
 	} {
 		for _, how := range []string{"cut", "slow", "halted"} {
 			t.Run(mode+", "+how, func(t *testing.T) {
+				t.Parallel() // they wait, mostly
 				s := redistest.New(t)
 				line := redistest.NewLine(t, s.Address)
 				env := keeping()
 				c := shared(line.Address, mode)
-				c.Redis.Timeout = types.Duration(100 * time.Millisecond)
+				c.Redis.Timeout = types.Duration(time.Second)
 				h := build(t, c, env)
-				// The first decision connects, which on a busy machine may take longer.
 				redistest.Await(t, "a decision by redis", func() bool { return send(h, "192.0.2.9").Code == 200 && kept(env).Trouble() == "" })
 				mend := func() { line.Cut(false) }
 				switch how {
 				case "cut":
 					line.Cut(true)
 				case "slow":
-					line.Delay(time.Second)
+					line.Delay(3 * time.Second)
 					mend = func() {
 						line.Delay(0)
 						line.Cut(true)
