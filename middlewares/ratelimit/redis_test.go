@@ -214,6 +214,23 @@ func TestHeaders_DoNotLoosenWhatTheServiceSays(t *testing.T) {
 	}
 }
 
+func TestHeaders_TellWhichLimitARefusalIsAbout(t *testing.T) {
+	c := every(1, time.Hour, 1)
+	c.Headers = true
+	h := build(t, c, keeping())
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "application/json")
+	var w *httptest.ResponseRecorder
+	for range 2 {
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+	}
+	want := `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Request cannot be satisfied as assigned quota has been exceeded","status":429,"violated-policies":["test"]}` + "\n"
+	if w.Code != 429 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d, %v, %s", w.Code, w.Header(), w.Body)
+	}
+}
+
 func TestDryRun_LetsAllPassAndCounts(t *testing.T) {
 	env := keeping()
 	c := every(1, time.Hour, 2)
