@@ -36,6 +36,7 @@ type Record struct {
 	Limit      Verdict            // of the last middleware that counts requests
 	Hidden     []string           // parameters of the query whose values are nobody's business: credentials
 	Attempts   int                // of the middleware retry; 0 without it
+	Connect    time.Duration      // the longest time for connecting to a server; 0: as that says
 	Classes    bool               // the client is told the class of a failure
 	// Origin is what the server that was tried last has answered, where that is watched.
 	Origin Origin
