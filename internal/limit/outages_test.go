@@ -47,7 +47,7 @@ func TestOutages_OneAtATimeTriesAgain(t *testing.T) {
 			t.Fatal("nobody asks")
 		}
 		o.well(log, "redis:6379")
-		if !o.may() || !o.may() || o.Trouble() != "" || len(hook.Entries) != 2 {
+		if first, second := o.may(), o.may(); !first || !second || o.Trouble() != "" || len(hook.Entries) != 2 {
 			t.Errorf("when it is back: %q, with %d lines in the log", o.Trouble(), len(hook.Entries))
 		}
 	})
