@@ -165,30 +165,46 @@ var shop = services{
 
 func TestAggregate_Answers(t *testing.T) {
 	for _, tt := range []struct{ name, config, url, want, partial string }{
-		{"side by side", `parts: {user: {service: users}, orders: {service: orders, pick: .total}}`, "/",
-			`{user: {id: 12345678901234567890, name: Ann, address: {city: Ulm}}, orders: 1.5}`, ""},
+		{
+			"side by side", `parts: {user: {service: users}, orders: {service: orders, pick: .total}}`, "/",
+			`{user: {id: 12345678901234567890, name: Ann, address: {city: Ulm}}, orders: 1.5}`, "",
+		},
 		{"at targets", `parts: {user: {service: users, pick: .name, target: head.user}, orders: {service: orders, pick: .total, target: head.sum}}`, "/", `{head: {user: Ann, sum: 1.5}}`, ""},
 		{"among the others", `parts: {user: {service: users, pick: 'del(.id)', target: .}, orders: {service: orders, pick: '{total}', target: .}}`, "/", `{name: Ann, address: {city: Ulm}, total: 1.5}`, ""},
 		{"a list", `{merge: array, parts: {b: {service: users, pick: .name}, a: {service: orders, pick: .total}}}`, "/", `[1.5, Ann]`, ""},
-		{"by an expression", `{result: '{who: .parts.user.name, page: .request.query.page, id: .request.path.id, gone: [.partial[].part]}', path: '/u/{id}', parts: {user: {service: users}, broken: {service: broken, required: false}}}`,
-			"/u/7%2F8?page=2", `{who: Ann, page: "2", id: 7/8, gone: [broken]}`, `broken;status=503;cause="status";ms=0`},
-		{"what has failed is said", `parts: {user: {service: users, pick: .name}, stars: {service: broken, required: false, fallback: '[]'}, more: {service: missing, required: false}}`, "/",
-			`{user: Ann, stars: [], partial: [{part: more, status: 404, cause: status, ms: 0}, {part: stars, status: 503, cause: status, ms: 0}]}`, `more;status=404;cause="status";ms=0`},
+		{
+			"by an expression", `{result: '{who: .parts.user.name, page: .request.query.page, id: .request.path.id, gone: [.partial[].part]}', path: '/u/{id}', parts: {user: {service: users}, broken: {service: broken, required: false}}}`,
+			"/u/7%2F8?page=2", `{who: Ann, page: "2", id: 7/8, gone: [broken]}`, `broken;status=503;cause="status";ms=0`,
+		},
+		{
+			"what has failed is said", `parts: {user: {service: users, pick: .name}, stars: {service: broken, required: false, fallback: '[]'}, more: {service: missing, required: false}}`, "/",
+			`{user: Ann, stars: [], partial: [{part: more, status: 404, cause: status, ms: 0}, {part: stars, status: 503, cause: status, ms: 0}]}`, `more;status=404;cause="status";ms=0`,
+		},
 		{"which can be left out", `{partialField: '', parts: {user: {service: users, pick: .name}, stars: {service: broken, required: false}}}`, "/", `{user: Ann}`, `stars;status=503;cause="status";ms=0`},
-		{"without a service", `parts: {user: {service: users, pick: .name}, stars: {service: gone, required: false, fallback: '[]'}}`, "/",
-			`{user: Ann, stars: [], partial: [{part: stars, cause: its service does not exist, ms: 0}]}`, `stars;cause="its service does not exist";ms=0`},
+		{
+			"without a service", `parts: {user: {service: users, pick: .name}, stars: {service: gone, required: false, fallback: '[]'}}`, "/",
+			`{user: Ann, stars: [], partial: [{part: stars, cause: its service does not exist, ms: 0}]}`, `stars;cause="its service does not exist";ms=0`,
+		},
 		{"no content", `parts: {a: {service: nothing}}`, "/", `{a: null}`, ""},
 		{"another status is fine", `parts: {a: {service: missing, status: [404], as: text}}`, "/", `{a: no such thing}`, ""},
 		{"text and bytes", `parts: {a: {service: text, as: text}, b: {service: bytes, as: base64}}`, "/", `{a: just text, b: /wA=}`, ""},
-		{"for each item", `parts: {orders: {service: orders, pick: .items}, items: {service: items, query: {sku: '{item.sku}'}, pick: .title, each: {of: '.parts.orders'}}}`, "/",
-			`{orders: [{sku: a, n: 1}, {sku: b, n: 2}, {sku: a, n: 3}], items: [Item a, Item b, Item a]}`, ""},
-		{"some of each fail", `parts: {items: {service: items, query: {sku: '{item}'}, pick: .title, required: false, fallback: '"?"', each: {of: '["a", "bad", "b"]'}}}`, "/",
-			`{items: [Item a, '?', Item b], partial: [{part: items, status: 500, cause: status, ms: 0, items: 1}]}`, `items;status=500;cause="status";ms=0`},
-		{"in batches", `parts: {items: {service: batch, query: {skus: '{items}'}, each: {of: '["a", "b", "c"]', batch: 2, by: sku}}}`, "/",
-			`{items: [{sku: a, title: Item a}, {sku: b, title: Item b}, {sku: c, title: Item c}]}`, ""},
+		{
+			"for each item", `parts: {orders: {service: orders, pick: .items}, items: {service: items, query: {sku: '{item.sku}'}, pick: .title, each: {of: '.parts.orders'}}}`, "/",
+			`{orders: [{sku: a, n: 1}, {sku: b, n: 2}, {sku: a, n: 3}], items: [Item a, Item b, Item a]}`, "",
+		},
+		{
+			"some of each fail", `parts: {items: {service: items, query: {sku: '{item}'}, pick: .title, required: false, fallback: '"?"', each: {of: '["a", "bad", "b"]'}}}`, "/",
+			`{items: [Item a, '?', Item b], partial: [{part: items, status: 500, cause: status, ms: 0, items: 1}]}`, `items;status=500;cause="status";ms=0`,
+		},
+		{
+			"in batches", `parts: {items: {service: batch, query: {skus: '{items}'}, each: {of: '["a", "b", "c"]', batch: 2, by: sku}}}`, "/",
+			`{items: [{sku: a, title: Item a}, {sku: b, title: Item b}, {sku: c, title: Item c}]}`, "",
+		},
 		{"each of nothing", `parts: {items: {service: items, each: {of: 'null'}}}`, "/", `{items: []}`, ""},
-		{"what is between fails", `parts: {a: {service: broken, required: false}, b: {service: echo, query: {x: '{parts.a.x}'}, required: false, fallback: '1'}}`, "/",
-			`{b: 1, partial: [{part: a, status: 503, cause: status, ms: 0}, {part: b, cause: 'it needs a, which has failed', ms: 0}]}`, `a;status=503;cause="status";ms=0`},
+		{
+			"what is between fails", `parts: {a: {service: broken, required: false}, b: {service: echo, query: {x: '{parts.a.x}'}, required: false, fallback: '1'}}`, "/",
+			`{b: 1, partial: [{part: a, status: 503, cause: status, ms: 0}, {part: b, cause: 'it needs a, which has failed', ms: 0}]}`, `a;status=503;cause="status";ms=0`,
+		},
 		{"last", `{collision: last, parts: {a: {service: users, pick: '{x: 1}', target: .}, b: {service: users, pick: '{x: 2}', target: .}}}`, "/", `{x: 2}`, ""},
 		{"first", `{collision: first, parts: {a: {service: users, pick: '{x: 1}', target: .}, b: {service: users, pick: '{x: 2}', target: .}}}`, "/", `{x: 1}`, ""},
 	} {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -210,9 +211,7 @@ func (s *service) place(out map[string]any, p *part, v any) error {
 			inner = map[string]any{}
 		} else {
 			copied := make(map[string]any, len(inner)+1) // it may be the answer of a part
-			for k, v := range inner {
-				copied[k] = v
-			}
+			maps.Copy(copied, inner)
 			inner = copied
 		}
 		out[name] = inner

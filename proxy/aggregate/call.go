@@ -49,9 +49,8 @@ func (o *outgoing) key() string {
 // prepare makes the request to the part.
 func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *failure) {
 	fails := func(of string, err error) *failure {
-		var nothing errNothing
 		cause := of + " cannot be made"
-		if errors.As(err, &nothing) {
+		if _, nothing := errors.AsType[errNothing](err); nothing {
 			cause = of + ": " + err.Error()
 		}
 		return &failure{Cause: cause, detail: of + ": " + err.Error()}

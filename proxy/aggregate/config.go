@@ -145,9 +145,9 @@ func (c *Config) SetDefaults() {
 }
 
 // SetDefaults implements the defaults documented at the fields.
-func (p *Part) SetDefaults() {
+func (c *Part) SetDefaults() {
 	required := true
-	p.Method, p.Path, p.Timeout, p.Required, p.As = http.MethodGet, "/", types.Duration(partTimeout), &required, "json"
+	c.Method, c.Path, c.Timeout, c.Required, c.As = http.MethodGet, "/", types.Duration(partTimeout), &required, "json"
 }
 
 // SetDefaults implements the defaults documented at the fields.

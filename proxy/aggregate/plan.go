@@ -42,7 +42,7 @@ func (p *part) named() (all []string) {
 	note := func(name string) { all = append(all, name) }
 	p.path.needs(note)
 	for _, f := range slices.Concat(p.query, p.headers) {
-		f.template.needs(note)
+		f.needs(note)
 	}
 	for _, e := range []*expression{p.body, p.each.list()} {
 		if e != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -46,10 +47,8 @@ func newTemplate(text string) (t template, err error) {
 }
 
 func (p piece) check() error {
-	for _, name := range p.value {
-		if name == "" {
-			return errors.New("a name is empty")
-		}
+	if slices.Contains(p.value, "") {
+		return errors.New("a name is empty")
 	}
 	switch first := p.value[0]; {
 	case !sources[first]:
