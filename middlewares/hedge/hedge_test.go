@@ -161,6 +161,30 @@ func TestHedge_WhatBreaksOffBreaksOff(t *testing.T) {
 	})
 }
 
+func TestHedgeable(t *testing.T) {
+	for _, tt := range []struct {
+		method, name, value string
+		want                bool
+	}{
+		{"GET", "Authorization", "Bearer x", true},
+		{"HEAD", "Accept", "*/*", true},
+		{"OPTIONS", "Accept", "*/*", true},
+		{"DELETE", "Accept", "*/*", false},
+		{"GET", "Upgrade", "websocket", false},
+		{"GET", "Authorization", "NTLM TlRMTVNTUAAB", false},
+		{"GET", "Authorization", "negotiate YII", false},
+	} {
+		r := httptest.NewRequest(tt.method, "/", nil)
+		r.Header.Set(tt.name, tt.value)
+		if got := hedgeable(r); got != tt.want {
+			t.Errorf("%s with %s: %s: got %v", tt.method, tt.name, tt.value, got)
+		}
+	}
+	if hedgeable(httptest.NewRequest(http.MethodGet, "/", strings.NewReader("body"))) {
+		t.Error("a request with a body")
+	}
+}
+
 func TestHedge_LearnsHowLongAnswersTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var slow atomic.Bool
