@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -299,6 +300,23 @@ func TestHedge_AttemptsHaveHeadersOfTheirOwn(t *testing.T) {
 		ask(h, "GET")
 		if len(seen) != 2 || seen[0]+seen[1] != "" {
 			t.Errorf("got %q", seen)
+		}
+	})
+}
+
+func TestMemory_ForgetsServicesThatAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		kept := m.of("kept")
+		for i := range 10 * many {
+			m.of(strconv.Itoa(i)).add(time.Millisecond)
+			m.of("kept").add(time.Millisecond)
+			time.Sleep(time.Minute) // on the clock of the bubble
+		}
+		left := 0
+		m.services.Range(func(any, any) bool { left++; return true })
+		if left > many || m.of("kept") != kept {
+			t.Errorf("%d are left", left)
 		}
 	})
 }
