@@ -244,7 +244,7 @@ func (c *conn) finish(x *turn, returned bool) fate {
 		_ = form.RemoveAll()
 	}
 	reusable := complete && x.writer.reusable() && !c.expired.Load()
-	if reusable && x.writer.deadlines {
+	if reusable && x.writer.deadlines.Load() {
 		_ = c.rwc.SetDeadline(time.Time{})
 	}
 	c.limitWrite(0)

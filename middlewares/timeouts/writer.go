@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"fairway/internal/giveup"
 	"fairway/internal/responsehead"
 )
 
@@ -41,7 +42,7 @@ func (w *writer) begin() {
 	switch {
 	case w.idle == 0:
 	case w.pause == nil:
-		w.pause = after(w.idle, w.cancel, "timeouts: no more of the response has come within idle")
+		w.pause = time.AfterFunc(w.idle, func() { w.cancel(giveup.TooLong("timeouts: no more of the response has come within idle")) })
 	default:
 		w.pause.Reset(w.idle)
 	}
