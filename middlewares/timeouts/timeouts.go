@@ -34,7 +34,8 @@ type Config struct {
 	// FirstByte is the longest time to the head of the response, from when the request gets
 	// here. The time that its body takes to come is part of it. Default 0s: any.
 	FirstByte types.Duration `json:"firstByte,omitempty"`
-	// Idle is the longest time between two pieces of the response's body. Default 0s: any.
+	// Idle is the longest time between two pieces of the response's body, as the service sends them.
+	// Default 0s: any.
 	Idle types.Duration `json:"idle,omitempty"`
 	// Total is the longest time to the end of the response. Default 0s: any.
 	Total types.Duration `json:"total,omitempty"`
