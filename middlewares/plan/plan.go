@@ -118,7 +118,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.config.DryRun {
-		h.next.ServeHTTP(w, r)
+		limit.Without(http.CanonicalHeaderKey(h.config.CostHeader), h.next).ServeHTTP(w, r)
 		return
 	}
 	cause := "plan: the client has none, and there is none by default"
@@ -147,6 +147,9 @@ func (h *handler) of(name string) http.Handler {
 // chain has the rate in front: what is refused by it takes nothing of the quota.
 func (h *handler) chain(p *plans.Plan) http.Handler {
 	next := h.next
+	if p.Quota == nil && p.Rate == nil {
+		return limit.Without(http.CanonicalHeaderKey(h.config.CostHeader), next)
+	}
 	for _, one := range []struct {
 		kind string
 		rule *limit.Rule

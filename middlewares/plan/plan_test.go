@@ -133,6 +133,21 @@ func TestPlan_RateAndQuotaAreCountedApart(t *testing.T) {
 	}
 }
 
+func TestPlan_CostsDoNotReachTheClient(t *testing.T) {
+	g := newGate(t, &Config{CostHeader: "x-cost", DryRun: true})
+	g.offer(t, map[string]*plans.Config{"gold@file": monthly(100), "both@file": {RateLimit: &limit.Rate{Average: 9}, Quota: monthly(9).Quota}, "endless@file": {RateLimit: &limit.Rate{}}})
+	for _, plan := range []string{"gold", "both", "endless", "none"} {
+		rec := &record.Record{}
+		rec.SetIdentity((&identity.Consumer{Name: "ann@file", Plan: plan}).Of("apiKey", ""))
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		g.ServeHTTP(w, r.WithContext(record.With(r.Context(), rec)))
+		if got := w.Header().Get("X-Cost"); got != "" || w.Code != http.StatusOK {
+			t.Errorf("%s: got %d, %q", plan, w.Code, got)
+		}
+	}
+}
+
 func TestPlan_DryRun(t *testing.T) {
 	g := newGate(t, &Config{DryRun: true})
 	g.offer(t, map[string]*plans.Config{"gold@file": monthly(1)})
