@@ -83,8 +83,11 @@ type Quota struct {
 
 // Rule is what it says.
 func (c *Quota) Rule() (*Rule, error) {
-	if c.Amount < 1 || c.Amount > mostAverage {
+	if c.Amount < 1 {
 		return nil, errors.New("amount is required, and at least 1")
+	}
+	if c.Amount > mostAverage {
+		return nil, fmt.Errorf("amount: is more than %d", int64(mostAverage))
 	}
 	if c.Per == "" {
 		return nil, errors.New("per is required: hour, day, week or month")

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"encoding/binary"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -219,6 +220,14 @@ func TestTable_OtherPeriodsBeginAnew(t *testing.T) {
 		}
 		if d := table.Take(Source{}, r, 1); d.OK {
 			t.Errorf("%+v: the second: %+v", r, d)
+		}
+	}
+}
+
+func TestQuota_AmountsOutOfBounds(t *testing.T) {
+	for amount, want := range map[int64]string{0: "at least 1", -1: "at least 1", mostAverage + 1: "is more than"} {
+		if _, err := (&Quota{Amount: amount, Per: "day"}).Rule(); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "amount") {
+			t.Errorf("%d: got %v", amount, err)
 		}
 	}
 }
