@@ -1,11 +1,16 @@
 package limit
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairway/internal/redisclient"
+	"fairway/internal/redistest"
 )
 
 func TestOutages_OneAtATimeTriesAgain(t *testing.T) {
@@ -51,4 +56,34 @@ func TestOutages_OneAtATimeTriesAgain(t *testing.T) {
 			t.Errorf("when it is back: %q, with %d lines in the log", o.Trouble(), len(hook.Entries))
 		}
 	})
+}
+
+// Requests that are under way when the options of the Redis change have a client that ends. That must not
+// be taken for an outage of the Redis which others ask.
+func TestShared_AReloadIsNoOutage(t *testing.T) {
+	log, hook := quiet(t)
+	k := NewKept()
+	ctx, retire := context.WithCancel(t.Context())
+	c := &Redis{}
+	c.SetDefaults()
+	c.Endpoints, c.Password = []string{redistest.New(t).Address}, redistest.Password
+	before, err := k.Open(ctx, c, "limit@file", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := before.take(t.Context(), Source{1}, Sliding(5, time.Minute), 1, false); !ok {
+		t.Fatal("the Redis does not count")
+	}
+	retire()
+	for err = nil; !errors.Is(err, redisclient.ErrEnded); runtime.Gosched() { // the client ends aside
+		_, err = before.store.client.Do(t.Context(), "GET", "a")
+	}
+	for range 2 * patience {
+		if _, ok := before.take(t.Context(), Source{1}, Sliding(5, time.Minute), 1, false); ok {
+			t.Error("a client that has ended counts")
+		}
+	}
+	if k.Trouble() != "" || !k.may() || len(hook.Entries) != 0 {
+		t.Errorf("the Redis is taken for away: %q", k.Trouble())
+	}
 }

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -210,6 +211,9 @@ func (s *Shared) take(ctx context.Context, source Source, r *Rule, n int64, forc
 	d, err := s.store.take(within, source, r, n, forced)
 	if err != nil {
 		s.outages.missed.Add(1)
+		if errors.Is(err, redisclient.ErrEnded) {
+			return d, false // a request from before a reload: the outages are those of who came after it, too
+		}
 		s.outages.failed(s.log, s.store.client.Address(), fates[s.mode], err)
 		return d, false
 	}

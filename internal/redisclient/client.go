@@ -173,7 +173,8 @@ func broken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
-var errEnded = errors.New("the client has ended")
+// ErrEnded is why nothing is asked by a client that has ended: it says nothing of the servers.
+var ErrEnded = errors.New("the client has ended")
 
 // node is that of an address.
 func (c *Client) node(address string) *node {

@@ -138,7 +138,7 @@ func (n *node) dial(ctx context.Context, until time.Time) (redis.Conn, error) {
 	ended := n.ended
 	n.mu.Unlock()
 	if ended {
-		return nil, errEnded
+		return nil, ErrEnded
 	}
 	ctx, cancel := context.WithDeadline(ctx, earlier(until, time.Now().Add(n.settings.dial)))
 	defer cancel()

@@ -153,7 +153,7 @@ func TestClient_EndsWithItsContext(t *testing.T) {
 		text, _ := redis.String(s.Do("CLIENT", "LIST"), nil)
 		return strings.Count(text, "\n") == 1
 	})
-	if _, err := c.Do(t.Context(), "GET", "a"); !errors.Is(err, errEnded) {
+	if _, err := c.Do(t.Context(), "GET", "a"); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func (s *search) begin(c *Client, run func(ctx context.Context) error) *finding 
 		close(f.done)
 	})
 	if !started {
-		f.err = errEnded
+		f.err = ErrEnded
 		close(f.done)
 		return f
 	}
