@@ -61,6 +61,7 @@ import (
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
+	"fairway/proxy/respond"
 	"fairway/proxy/weighted"
 	"fairway/tls/certs"
 )
@@ -192,6 +193,7 @@ type Service struct {
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
+	Respond             *respond.Config             `json:"respond,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Weighted            *weighted.Config            `json:"weighted,omitempty"`
 }
 
