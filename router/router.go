@@ -12,6 +12,7 @@ import (
 	"fairway/config/dynamic"
 	"fairway/internal/consumers"
 	"fairway/internal/record"
+	"fairway/internal/sharing"
 	"fairway/proxy"
 	"fairway/router/rule"
 )
@@ -42,6 +43,8 @@ type Env struct {
 	Traced bool
 	// Consumers are told to the middlewares; the Router keeps them up to date.
 	Consumers *consumers.Live
+	// Shared is what middlewares have in common; the Router makes it.
+	Shared *sharing.ByOptions[any]
 }
 
 // Router holds the table in force.
@@ -55,6 +58,9 @@ type Router struct {
 func New(env Env) *Router {
 	if env.Consumers == nil {
 		env.Consumers = &consumers.Live{}
+	}
+	if env.Shared == nil {
+		env.Shared = &sharing.ByOptions[any]{}
 	}
 	r := &Router{env: env}
 	r.table.Store(Build(&dynamic.Configuration{}, nil, env))

@@ -13,6 +13,7 @@ import (
 	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
+	"fairway/middlewares/cache"
 	"fairway/middlewares/chain"
 	"fairway/middlewares/circuitbreaker"
 	"fairway/middlewares/compress"
@@ -218,6 +219,7 @@ type Middleware struct {
 	APIKey            *apikey.Config            `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
 	Buffering         *buffering.Config         `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Cache             *cache.Config             `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain             *chain.Config             `json:"chain,omitempty"`
 	CircuitBreaker    *circuitbreaker.Config    `json:"circuitBreaker,omitempty"`
 	Compress          *compress.Config          `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
