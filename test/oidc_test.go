@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fairway/internal/oidctest"
+	"fairway/internal/redistest"
 )
 
 const sessionSecret = "sessionSecrets: [made-by-openssl-rand-base64-32-0]"
@@ -143,8 +144,8 @@ func TestOIDC_KeysChangeWhileRequestsFlow(t *testing.T) {
 
 func TestOIDC_SessionsInRedisAreThoseOfAllGateways(t *testing.T) {
 	p := oidctest.New(t)
-	address, stop := startRedisServer(t)
-	routes := oidcRoutes(t, p.URL, sessionSecret+", redis: {address: '"+address+"', password: s3cret}")
+	store := redistest.New(t)
+	routes := oidcRoutes(t, p.URL, sessionSecret+", redis: {address: '"+store.Address+"', password: "+redistest.Password+"}")
 	port := freePort(t)
 	first := startFairway(t, "--entrypoints.websecure.address=127.0.0.1:0", "--entrypoints.web.address=127.0.0.1:"+port, routes)
 	second := startFairway(t, "--entrypoints.websecure.address=127.0.0.1:0", routes)
@@ -186,7 +187,7 @@ func TestOIDC_SessionsInRedisAreThoseOfAllGateways(t *testing.T) {
 		t.Errorf("after a logout at the other one, %d: got %d", res.StatusCode, got.status)
 	}
 	ann.login("/", "ann")
-	stop()
+	store.Stop()
 	if got := ann.get("/"); got.status != 503 {
 		t.Errorf("while Redis is away: got %d", got.status)
 	}

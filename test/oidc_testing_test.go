@@ -10,10 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -135,37 +132,4 @@ func (v *visitor) hold(until string, f func()) (address string) {
 	defer func() { v.client.CheckRedirect = nil }()
 	f()
 	return address
-}
-
-// startRedisServer starts a real one.
-func startRedisServer(t *testing.T) (address string, stop func()) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("no redis-server: %s", err)
-	}
-	port := freePort(t)
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", "s3cret", "--dir", t.TempDir(), "--loglevel", "warning")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	t.Cleanup(stop)
-	address = "127.0.0.1:" + port
-	await(t, "redis-server to listen", func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-	return address, stop
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,13 +72,22 @@ func (a *Authority) Pool() *x509.CertPool {
 	return p
 }
 
-// Issue makes a certificate for names, for servers and clients, that is valid until a
+// Issue makes a certificate for names and addresses, for servers and clients, that is valid until a
 // time. It returns the PEM texts of the certificate and its key.
 func (a *Authority) Issue(until time.Time, names ...string) (cert, key string) {
 	a.tb.Helper()
 	own := newKey(a.tb)
+	var hosts []string
+	var addresses []net.IP
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			addresses = append(addresses, ip)
+			continue
+		}
+		hosts = append(hosts, name)
+	}
 	template := &x509.Certificate{
-		SerialNumber: number(a.tb), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
+		SerialNumber: number(a.tb), DNSNames: hosts, IPAddresses: addresses, NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, own.Public(), a.key)

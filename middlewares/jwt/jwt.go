@@ -57,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bearer.Ambiguous(w, r, "jwt: more than one token was sent, or one that is not written as such")
 		return
 	}
-	v, err := h.verified(r.Context(), token, time.Now())
+	v, err := h.verified(r.Context(), token, began(rec))
 	var away *unavailableError
 	switch {
 	case errors.As(err, &away) && r.Context().Err() != nil:
@@ -83,6 +83,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec.SetAuth(true)
 	rec.SetIdentity(v.who)
 	h.pass(w, r, v.values)
+}
+
+// began is when a request came, which is known already.
+func began(rec *record.Record) time.Time {
+	if rec == nil || rec.Start.IsZero() {
+		return time.Now()
+	}
+	return rec.Start
 }
 
 // letIn asks the list of tokens that are let in no more.

@@ -180,7 +180,7 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	}
 	h.jar = newJar(c.cookieName(h.binding), c.CookieDomain, c.Scheme)
 	if c.Redis != nil {
-		if h.vault, err = c.Redis.open(ctx, &h.shared.pools, h.binding); err != nil {
+		if h.vault, err = c.Redis.open(ctx, &h.shared.clients, h.binding); err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 	}

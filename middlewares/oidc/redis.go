@@ -4,19 +4,18 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
+	"net"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/gomodule/redigo/redis"
+	"github.com/traefik/paerser/types"
 
+	"fairway/internal/redisclient"
 	"fairway/internal/secret"
+	"fairway/internal/sharing"
 )
 
 // Redis says where sessions are kept, if not in cookies: sessions of any size, for several
@@ -53,47 +52,35 @@ func (r *Redis) SetDefaults() { r.Prefix = "fairway:oidc:" }
 //	sid:NAME   the names of sessions that the provider has a name for; sub:NAME those of a user
 //	once:NAME  what is of use once
 type vault struct {
-	client  *redis.Client
+	client  *redisclient.Client
 	prefix  string
 	binding string
 }
 
-// open returns a vault. It does not dial.
-func (r *Redis) open(done context.Context, pools *pools, binding string) (*vault, error) {
+// answerTime is how long the server has for each step of a command.
+const answerTime = types.Duration(2 * time.Second)
+
+// open returns a vault. It does not dial. Instances with the same options have their connections
+// in common.
+func (r *Redis) open(done context.Context, clients *sharing.ByOptions[*redisclient.Client], binding string) (*vault, error) {
 	if r.Address == "" {
 		return nil, errors.New("address is required")
 	}
-	options := &redis.Options{
-		Addr: r.Address, Username: r.Username, Password: r.Password.Reveal(), DB: r.DB, Protocol: 2, DisableIdentity: true,
-		DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second, PoolTimeout: 2 * time.Second, MaxRetries: 1, DialerRetries: 1, PoolSize: 16, MaxIdleConns: 4,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	config := &redisclient.Config{
+		Endpoints: []string{r.Address}, Username: r.Username, Password: r.Password, PasswordFile: r.PasswordFile, DB: r.DB,
+		PoolSize: 16, MinIdleConns: 4, DialTimeout: answerTime, ReadTimeout: answerTime, WriteTimeout: answerTime,
 	}
-	if r.PasswordFile != "" {
-		if r.Password != "" {
-			return nil, errors.New("only one of password and passwordFile can be given")
-		}
-		text, err := os.ReadFile(r.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("passwordFile: %w", err)
-		}
-		options.Password = strings.TrimRight(string(text), "\r\n")
+	if _, _, err := net.SplitHostPort(r.Address); err != nil {
+		return nil, fmt.Errorf("address: %q is no host:port", r.Address)
 	}
 	if r.TLS || r.CAFile != "" {
-		config := &tls.Config{MinVersion: tls.VersionTLS12}
-		if r.CAFile != "" {
-			text, err := os.ReadFile(r.CAFile)
-			if err != nil {
-				return nil, fmt.Errorf("caFile: %w", err)
-			}
-			config.RootCAs = x509.NewCertPool()
-			if !config.RootCAs.AppendCertsFromPEM(text) {
-				return nil, errors.New("caFile: has no certificate")
-			}
-		}
-		options.TLSConfig = config
+		config.TLS = &redisclient.TLS{CA: r.CAFile}
 	}
-	key := fmt.Sprintf("%q %q %q %q %d %v %q", r.Address, r.Username, options.Password, r.CAFile, r.DB, r.TLS, binding)
-	return &vault{client: pools.take(done, key, options), prefix: r.Prefix, binding: binding}, nil
+	client, err := clients.Use(done, sharing.Options(config, r.Password), config.Open)
+	if err != nil {
+		return nil, err
+	}
+	return &vault{client: client, prefix: r.Prefix, binding: binding}, nil
 }
 
 func (v *vault) name(kind, of string) string {
@@ -103,7 +90,7 @@ func (v *vault) name(kind, of string) string {
 
 // away says who does not answer.
 func (v *vault) away(err error) error {
-	return &awayError{fmt.Errorf("ask the Redis at %s: %w", v.client.Options().Addr, err)}
+	return &awayError{fmt.Errorf("ask the Redis at %s: %w", v.client.Address(), err)}
 }
 
 // sealerOf has the key of a session, which only its browser has.
@@ -117,13 +104,13 @@ func (v *vault) sealerOf(id string) *sealer {
 
 // get returns the text of a session; empty: there is none. It is kept for another while.
 func (v *vault) get(ctx context.Context, id string, idle time.Duration) (string, error) {
-	get := v.client.Get
+	command, args := "GET", []any(nil)
 	if idle > 0 {
-		get = func(ctx context.Context, name string) *redis.StringCmd { return v.client.GetEx(ctx, name, idle) }
+		command, args = "GETEX", []any{"PX", idle.Milliseconds()}
 	}
-	text, err := get(ctx, v.name("s", id)).Result()
+	text, err := redis.String(v.client.Do(ctx, command, v.name("s", id), args...))
 	switch {
-	case errors.Is(err, redis.Nil):
+	case errors.Is(err, redis.ErrNil):
 		return "", nil
 	case err != nil:
 		return "", v.away(err)
@@ -134,15 +121,11 @@ func (v *vault) get(ctx context.Context, id string, idle time.Duration) (string,
 // add keeps a session that is new, and notes whose it is.
 func (v *vault) add(ctx context.Context, s *session, lasts, lifetime time.Duration) error {
 	name := v.name("s", s.id)
-	_, err := v.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Set(ctx, name, v.sealerOf(s.id).seal(forSession, s.write()), lasts)
-		for _, list := range v.lists(s.sub, s.sid) {
-			p.SAdd(ctx, list, name)
-			p.Expire(ctx, list, lifetime)
-		}
-		return nil
-	})
-	if err != nil {
+	all := []redisclient.Command{{Name: "SET", Args: []any{name, v.sealerOf(s.id).seal(forSession, s.write()), "PX", lasts.Milliseconds()}}}
+	for _, list := range v.lists(s.sub, s.sid) {
+		all = append(all, redisclient.Command{Name: "SADD", Args: []any{list, name}}, redisclient.Command{Name: "PEXPIRE", Args: []any{list, lifetime.Milliseconds()}})
+	}
+	if _, err := v.client.Transaction(ctx, all...); err != nil {
 		return v.away(err)
 	}
 	return nil
@@ -161,11 +144,11 @@ var errGone = errors.New("the session was ended meanwhile")
 
 // replace keeps what a session has become, if it is still there.
 func (v *vault) replace(ctx context.Context, s *session, lasts time.Duration) error {
-	set, err := v.client.SetXX(ctx, v.name("s", s.id), v.sealerOf(s.id).seal(forSession, s.write()), lasts).Result()
+	set, err := v.client.Do(ctx, "SET", v.name("s", s.id), v.sealerOf(s.id).seal(forSession, s.write()), "PX", lasts.Milliseconds(), "XX")
 	switch {
 	case err != nil:
 		return v.away(err)
-	case !set:
+	case set == nil:
 		return errGone
 	}
 	return nil
@@ -174,14 +157,11 @@ func (v *vault) replace(ctx context.Context, s *session, lasts time.Duration) er
 // remove ends a session.
 func (v *vault) remove(ctx context.Context, s *session) error {
 	name := v.name("s", s.id)
-	_, err := v.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, name)
-		for _, list := range v.lists(s.sub, s.sid) {
-			p.SRem(ctx, list, name)
-		}
-		return nil
-	})
-	if err != nil {
+	all := []redisclient.Command{{Name: "DEL", Args: []any{name}}}
+	for _, list := range v.lists(s.sub, s.sid) {
+		all = append(all, redisclient.Command{Name: "SREM", Args: []any{list, name}})
+	}
+	if _, err := v.client.Transaction(ctx, all...); err != nil {
 		return v.away(err)
 	}
 	return nil
@@ -190,9 +170,13 @@ func (v *vault) remove(ctx context.Context, s *session) error {
 // removeAll ends the sessions on a list.
 func (v *vault) removeAll(ctx context.Context, kind, name string) error {
 	list := v.name(kind, name)
-	names, err := v.client.SMembers(ctx, list).Result()
+	names, err := redis.Strings(v.client.Do(ctx, "SMEMBERS", list))
 	if err == nil {
-		err = v.client.Del(ctx, append(names, list)...).Err()
+		all := make([]any, len(names))
+		for i, name := range names {
+			all[i] = name
+		}
+		_, err = v.client.Do(ctx, "DEL", list, all...)
 	}
 	if err != nil {
 		return v.away(err)
@@ -202,33 +186,34 @@ func (v *vault) removeAll(ctx context.Context, kind, name string) error {
 
 // once tells whether something is used for the first time within a while.
 func (v *vault) once(ctx context.Context, what, id string, within time.Duration) (bool, error) {
-	first, err := v.client.SetNX(ctx, v.name("once", what+" "+id), "1", within).Result()
+	first, err := v.client.Do(ctx, "SET", v.name("once", what+" "+id), "1", "PX", within.Milliseconds(), "NX")
 	if err != nil {
 		return false, v.away(err)
 	}
-	return first, nil
+	return first != nil, nil
 }
 
 func (v *vault) again(ctx context.Context, what, id string) error {
-	return v.client.Del(ctx, v.name("once", what+" "+id)).Err()
+	_, err := v.client.Do(ctx, "DEL", v.name("once", what+" "+id))
+	return err
 }
 
 // unlock takes a lock away that is still one's own.
-var unlock = redis.NewScript(`if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0`)
+var unlock = redisclient.NewScript(`if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0`)
 
 // lock keeps other gateways from refreshing a session. taken is true while another one does.
 func (v *vault) lock(ctx context.Context, id string) (release func(), taken bool, err error) {
 	name, mine := v.name("lock", id), newID()
-	got, err := v.client.SetNX(ctx, name, mine, refreshTime+5*time.Second).Result()
+	got, err := v.client.Do(ctx, "SET", name, mine, "PX", (refreshTime + 5*time.Second).Milliseconds(), "NX")
 	switch {
 	case err != nil:
 		return nil, false, v.away(err)
-	case !got:
+	case got == nil:
 		return nil, true, nil
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		_ = unlock.Run(ctx, v.client, []string{name}, mine).Err() // else it ends by itself
+		_, _ = v.client.Eval(ctx, unlock, []string{name}, mine) // else it ends by itself
 	}, false, nil
 }

@@ -3,62 +3,20 @@ package oidc
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/oidctest"
+	"fairway/internal/redistest"
 	"fairway/internal/secret"
 	"fairway/middlewares/middlewarestest"
 )
-
-// startRedis starts a real one, with a password.
-func startRedis(t *testing.T) (address string, stop func()) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("no redis-server: %s", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", "s3cret", "--dir", t.TempDir(), "--loglevel", "warning")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	t.Cleanup(stop)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			return address, stop
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("redis-server does not listen")
-		}
-	}
-}
 
 // redisGates are two gateways with one Redis.
 func redisGates(t *testing.T, address string, change func(c *Config)) (*gate, *gate) {
@@ -67,7 +25,7 @@ func redisGates(t *testing.T, address string, change func(c *Config)) (*gate, *g
 	with := func(c *Config) {
 		c.Redis = &Redis{}
 		c.Redis.SetDefaults()
-		c.Redis.Address, c.Redis.Password, c.Redis.DB = address, "s3cret", 2
+		c.Redis.Address, c.Redis.Password, c.Redis.DB = address, redistest.Password, 2
 		c.SessionSecrets = []secret.String{secret.String(strings.Repeat("s", 32))}
 		c.ForwardAccessToken = true
 		if change != nil {
@@ -80,20 +38,20 @@ func redisGates(t *testing.T, address string, change func(c *Config)) (*gate, *g
 	return a, b
 }
 
-func keysOfRedis(t *testing.T, address string) map[string]string {
+func keysOfRedis(t *testing.T, s *redistest.Server) map[string]string {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: address, Password: "s3cret", DB: 2, Protocol: 2})
-	defer func() { _ = c.Close() }()
+	c := s.Dial(2)
 	all := map[string]string{}
-	for _, name := range c.Keys(t.Context(), "*").Val() {
-		all[name], _ = c.Get(t.Context(), name).Result()
+	names, _ := redis.Strings(c.Do("KEYS", "*"))
+	for _, name := range names {
+		all[name], _ = redis.String(c.Do("GET", name))
 	}
 	return all
 }
 
 func TestRedis_HasTheSessionsOfSeveralGateways(t *testing.T) {
-	address, _ := startRedis(t)
-	first, second := redisGates(t, address, nil)
+	s := redistest.New(t)
+	first, second := redisGates(t, s.Address, nil)
 	first.p.Change(func(o *oidctest.Options) { o.Claims = map[string]any{"groups": strings.Repeat("a-long-one ", 1000)} })
 	b := first.browser()
 	sent := b.get("/cart")
@@ -109,7 +67,7 @@ func TestRedis_HasTheSessionsOfSeveralGateways(t *testing.T) {
 	if text := b.session(); len(text) != idLength {
 		t.Errorf("the browser has %q", text)
 	}
-	for name, value := range keysOfRedis(t, address) {
+	for name, value := range keysOfRedis(t, s) {
 		raw, _ := base64.RawURLEncoding.DecodeString(value)
 		said := name + value + string(raw)
 		if !strings.HasPrefix(name, "fairway:oidc:") || strings.Contains(said, b.session()) || strings.Contains(said, "ann@example.com") || strings.Contains(said, "preferred_username") {
@@ -124,8 +82,8 @@ func TestRedis_HasTheSessionsOfSeveralGateways(t *testing.T) {
 }
 
 func TestRedis_OneGatewayRefreshes(t *testing.T) {
-	address, _ := startRedis(t)
-	first, second := redisGates(t, address, nil)
+	s := redistest.New(t)
+	first, second := redisGates(t, s.Address, nil)
 	b := first.browser()
 	b.login("/", "ann")
 	for turn := range 3 {
@@ -165,8 +123,8 @@ func TestRedis_OneGatewayRefreshes(t *testing.T) {
 }
 
 func TestRedis_ALogoutIsOneForAllGateways(t *testing.T) {
-	address, _ := startRedis(t)
-	first, second := redisGates(t, address, nil)
+	s := redistest.New(t)
+	first, second := redisGates(t, s.Address, nil)
 	b := first.browser()
 	for name, out := range map[string]func(){
 		"by the user": func() {
@@ -208,14 +166,14 @@ func TestRedis_ALogoutIsOneForAllGateways(t *testing.T) {
 }
 
 func TestRedis_IsAway(t *testing.T) {
-	address, stop := startRedis(t)
-	g, _ := redisGates(t, address, func(c *Config) { c.IdleTimeout, c.SkipPaths = types.Duration(time.Hour), []string{"/free"} })
+	s := redistest.New(t)
+	g, _ := redisGates(t, s.Address, func(c *Config) { c.IdleTimeout, c.SkipPaths = types.Duration(time.Hour), []string{"/free"} })
 	b := g.browser()
 	b.login("/", "ann")
 	if got := b.get("/"); got.status != 200 {
 		t.Fatalf("got %v", got)
 	}
-	stop()
+	s.Stop()
 	if got := b.get("/"); got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.rec.Cause, "ask the Redis at") {
 		t.Errorf("got %v", got)
 	}
@@ -228,8 +186,8 @@ func TestRedis_IsAway(t *testing.T) {
 }
 
 func TestRedis_SessionsThatAreNotUsedEnd(t *testing.T) {
-	address, _ := startRedis(t)
-	g, _ := redisGates(t, address, func(c *Config) { c.IdleTimeout = types.Duration(1500 * time.Millisecond) })
+	s := redistest.New(t)
+	g, _ := redisGates(t, s.Address, func(c *Config) { c.IdleTimeout = types.Duration(1500 * time.Millisecond) })
 	b := g.browser()
 	b.login("/", "ann")
 	for range 4 {

@@ -9,7 +9,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/singleflight"
 
+	"fairway/internal/redisclient"
 	"fairway/internal/remember"
+	"fairway/internal/sharing"
 	"fairway/internal/tokencache"
 )
 
@@ -23,7 +25,7 @@ type shared struct {
 	framed     *endings                    // those that a frame has ended: anybody can send one
 	mu         sync.Mutex
 	providers  map[[2]string]*provider // by issuer
-	pools      pools
+	clients    sharing.ByOptions[*redisclient.Client]
 }
 
 const (

@@ -9,9 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/redisclient"
 	"fairway/internal/secret"
 	"fairway/providers"
 	"fairway/tls/certs"
@@ -72,17 +73,19 @@ func (c *Redis) New(log logrus.FieldLogger) (providers.Provider, error) {
 	case c.Sentinel != nil && c.Sentinel.MasterName == "":
 		return nil, errors.New("sentinel: masterName is required")
 	}
-	o := &redis.UniversalOptions{Addrs: c.Endpoints, Username: c.Username, Password: c.Password.Reveal(), DB: c.DB, MaxRetries: -1}
+	o := &redisclient.Config{Endpoints: c.Endpoints, Username: c.Username, Password: c.Password, DB: c.DB, PoolSize: 1, MaxActiveConns: 2}
 	if c.Sentinel != nil {
-		o.MasterName, o.SentinelUsername, o.SentinelPassword = c.Sentinel.MasterName, c.Sentinel.Username, c.Sentinel.Password.Reveal()
+		o.Sentinel = &redisclient.Sentinel{MasterName: c.Sentinel.MasterName, Username: c.Sentinel.Username, Password: c.Sentinel.Password}
 	}
 	if c.TLS != nil {
-		var err error
-		if o.TLSConfig, err = c.TLS.settings(); err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
-		}
+		o.TLS = &redisclient.TLS{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key, InsecureSkipVerify: c.TLS.InsecureSkipVerify}
 	}
-	return &provider{name: nameRedis, address: strings.Join(c.Endpoints, ","), store: &redisStore{root: root, options: o, db: c.DB}, log: log}, nil
+	over, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := o.Open(over); err != nil { // now, not when it is asked for the first time
+		return nil, err
+	}
+	return &provider{name: nameRedis, address: strings.Join(c.Endpoints, ","), store: &redisStore{root: root, config: o}, log: log}, nil
 }
 
 func (t *TLS) settings() (*tls.Config, error) {
@@ -118,14 +121,13 @@ func (t *TLS) settings() (*tls.Config, error) {
 
 // redisStore reads all keys by one script, which is one moment of the server.
 type redisStore struct {
-	root    string
-	options *redis.UniversalOptions
-	db      int
+	root   string
+	config *redisclient.Config
 }
 
 // all returns keys and values, one behind the other. It is a script, for nothing changes while
 // one runs.
-var all = redis.NewScript(`
+var all = redisclient.NewScript(`
 local out = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '/*')) do
 	if redis.call('TYPE', key).ok == 'string' then
@@ -136,19 +138,22 @@ end
 return out`)
 
 func (s *redisStore) watch(ctx context.Context, tell func(pairs)) error {
-	client := redis.NewUniversalClient(s.options)
-	defer func() { _ = client.Close() }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	client, err := s.config.Open(ctx)
+	if err != nil {
+		return err
+	}
 	roots := rootsOf(s.root)
 	patterns := make([]string, len(roots))
 	for i, root := range roots {
-		patterns[i] = fmt.Sprintf("__keyspace@%d__:%s/*", s.db, root)
+		patterns[i] = fmt.Sprintf("__keyspace@%d__:%s/*", s.config.DB, root)
 	}
-	changes := client.PSubscribe(ctx, patterns...)
-	defer func() { _ = changes.Close() }()
-	if _, err := changes.Receive(ctx); err != nil { // what changes from now on is told
+	changes, err := client.Subscribe(ctx, patterns...) // what changes from now on is told
+	if err != nil {
 		return fmt.Errorf("ask to be told of changes: %w", err)
 	}
-	told := changes.Channel()
+	defer changes.Close()
 	for {
 		now, err := s.read(ctx, client, roots)
 		if err != nil {
@@ -158,8 +163,10 @@ func (s *redisStore) watch(ctx context.Context, tell func(pairs)) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-told:
-			settle(ctx, told)
+		case <-changes.Told:
+			settle(ctx, changes.Told)
+		case <-changes.Lost:
+			return errors.New("the connection by which changes are told has ended")
 		case <-time.After(quiet):
 		}
 	}
@@ -180,20 +187,27 @@ func settle[T any](ctx context.Context, told <-chan T) {
 	}
 }
 
-func (s *redisStore) read(ctx context.Context, client redis.UniversalClient, roots []string) (pairs, error) {
+// read asks every server that has keys: the nodes of a cluster have different ones.
+func (s *redisStore) read(ctx context.Context, client *redisclient.Client, roots []string) (pairs, error) {
 	out := pairs{}
 	for _, root := range roots {
-		list, err := all.Run(ctx, client, nil, root).StringSlice()
+		answers, err := client.EvalEach(ctx, all, root)
 		if err != nil {
 			return nil, fmt.Errorf("read the keys below %s: %w", root, err)
 		}
-		if len(list)/2+len(out) > mostKeys {
-			return nil, fmt.Errorf("there are more than %d keys", mostKeys)
-		}
-		for i := 0; i+1 < len(list); i += 2 {
-			key, ok := below(list[i], root)
-			if _, had := out[key]; ok && !had {
-				out[key] = value{list[i+1], root}
+		for _, answer := range answers {
+			list, err := redis.Strings(answer, nil)
+			if err != nil {
+				return nil, fmt.Errorf("read the keys below %s: %w", root, err)
+			}
+			if len(list)/2+len(out) > mostKeys {
+				return nil, fmt.Errorf("there are more than %d keys", mostKeys)
+			}
+			for i := 0; i+1 < len(list); i += 2 {
+				key, ok := below(list[i], root)
+				if _, had := out[key]; ok && !had {
+					out[key] = value{list[i+1], root}
+				}
 			}
 		}
 	}

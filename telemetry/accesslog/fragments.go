@@ -17,13 +17,37 @@ const (
 	ofRoute
 	ofClient
 	ofRequest
+	// Groups that most requests have nothing of: they are passed over as a whole, and
+	// written field by field.
+	ofTracing
+	ofVerdict
+	ofTLS
+	ofFailure
 )
 
-// key is what the fields of a group are made of.
+const kept = ofRequest // the last group that is kept as a fragment
+
+// absent tells that no field of a group is known.
+func (g groupOf) absent(x *line) bool {
+	switch g {
+	case ofTracing:
+		return x.rec.RequestID == "" && x.rec.Trace == nil && len(x.r.Header["Traceparent"]) == 0
+	case ofVerdict:
+		return x.rec.Auth == "" && x.rec.Limit == "" && x.rec.Cache == "" && x.rec.Identity == nil
+	case ofTLS:
+		return x.r.TLS == nil
+	case ofFailure:
+		return x.rec.Cause == "" && x.rec.Class == "" && !x.rec.Paged
+	case ofItself, ofRoute, ofClient, ofRequest:
+	}
+	return false
+}
+
+// key is what the fields of a group are made of. The first two texts tell most keys apart.
 func (g groupOf) key(x *line) (key groupKey) {
 	switch g {
 	case ofRoute:
-		return groupKey{x.rec.EntryPoint, x.rec.Router, x.rec.Leaf, x.rec.Server}
+		return groupKey{x.rec.Server, x.rec.Router, x.rec.Leaf, x.rec.EntryPoint}
 	case ofClient:
 		key = groupKey{x.r.RemoteAddr, x.rec.Peer}
 		if forwarded := x.r.Header["X-Forwarded-For"]; len(forwarded) > 0 {
@@ -34,7 +58,7 @@ func (g groupOf) key(x *line) (key groupKey) {
 		if x.r.TLS != nil {
 			key[3] = "tls"
 		}
-	case ofItself:
+	case ofItself, ofTracing, ofVerdict, ofTLS, ofFailure:
 	}
 	return key
 }
@@ -49,6 +73,7 @@ const (
 type fragments struct {
 	seed maphash.Seed
 	list [fragmentsKept]fragment
+	last *fragment // that was asked for
 }
 
 // fragment is a key and what was made of it. It owns its bytes: those of a request end
@@ -58,22 +83,32 @@ type fragment struct {
 	text []byte               // the key, then the fragment
 }
 
-func newFragments() *fragments { return &fragments{seed: maphash.MakeSeed()} }
+func newFragments() *fragments {
+	f := &fragments{seed: maphash.MakeSeed()}
+	f.last = &f.list[0]
+	return f
+}
 
-// at is the place of a key.
-func (f *fragments) at(key *groupKey) *fragment {
-	hash := maphash.String(f.seed, key[0])
-	for _, part := range key[1:] {
-		if part != "" {
-			hash = hash*31 + maphash.String(f.seed, part)
-		}
+// at is the place of a key, and tells whether its fragment is there.
+func (f *fragments) at(key *groupKey) (at *fragment, there bool) {
+	if f.last.is(key) {
+		return f.last, true
 	}
-	return &f.list[hash%fragmentsKept]
+	hash := maphash.String(f.seed, key[0])*31 + maphash.String(f.seed, key[1])
+	f.last = &f.list[hash%fragmentsKept]
+	return f.last, f.last.is(key)
 }
 
 // is tells whether a fragment was made of key.
 func (f *fragment) is(key *groupKey) bool {
 	from := 0
+	for i, end := range f.ends {
+		if end-from != len(key[i]) {
+			return false
+		}
+		from = end
+	}
+	from = 0
 	for i, end := range f.ends {
 		if string(f.text[from:end]) != key[i] {
 			return false
@@ -105,12 +140,17 @@ func (f *fragment) fragment() []byte { return f.text[f.ends[len(f.ends)-1]:] }
 
 // appendGroup adds fields that stand side by side.
 func (x *line) appendGroup(dst []byte, g groupOf, parts []part) []byte {
-	if g == ofItself {
+	switch {
+	case g == ofItself:
+		return x.appendParts(dst, parts)
+	case g > kept && g.absent(x):
+		return dst
+	case g > kept:
 		return x.appendParts(dst, parts)
 	}
 	key := g.key(x)
-	at := x.fragments[g].at(&key)
-	if at.is(&key) {
+	at, there := x.fragments[g].at(&key)
+	if there {
 		return append(dst, at.fragment()...)
 	}
 	from := len(dst)

@@ -26,14 +26,14 @@ type line struct {
 	end     stamp
 	headers headers
 
-	fragments [ofRequest + 1]*fragments // by group; JSON
+	fragments [kept + 1]*fragments // by group; JSON
 }
 
 func newLine(f *form, local *time.Location) *line {
 	x := &line{form: f, start: stamp{local: local}, end: stamp{local: local}, plain: &plainText}
 	x.headers.init(f.modes)
 	for i := range f.groups {
-		if g := f.groups[i].of; g != ofItself {
+		if g := f.groups[i].of; g != ofItself && g <= kept {
 			x.fragments[g] = newFragments()
 		}
 	}

@@ -121,9 +121,10 @@ func (f *family) keep(has func(objectKey) bool) {
 	if f == nil {
 		return
 	}
-	f.objects.Range(func(key, _ any) bool {
+	f.objects.Range(func(key, value any) bool {
 		if name := key.(objectKey); !has(name) {
 			f.objects.Delete(name)
+			value.(*object).gone.Store(true)
 			if f.byHeaders != nil {
 				f.byHeaders.forget(name)
 			}

@@ -68,6 +68,7 @@ type Metrics struct {
 	headers    []headerLabel
 
 	entryPoints, routers, services *family // nil: not counted
+	ways                           *ways
 	retries                        *prometheus.CounterVec
 	consumers                      *prometheus.CounterVec
 	retried                        names
@@ -87,7 +88,7 @@ func (c *Config) New(state State) (*Metrics, error) {
 	case !Rising(c.Buckets):
 		return nil, errors.New("buckets: they have to be numbers, each higher than the one before")
 	}
-	m := &Metrics{registry: prometheus.NewRegistry(), config: c}
+	m := &Metrics{registry: prometheus.NewRegistry(), config: c, ways: newWays()}
 	names := []string{}
 	for label, header := range c.HeaderLabels {
 		if !headername.Valid(header) {

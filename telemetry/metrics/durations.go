@@ -50,40 +50,53 @@ func newDurations(buckets []float64, native bool) *durations {
 	return d
 }
 
-// add counts a duration, and returns its classic bucket.
-func (d *durations) add(took time.Duration) (bucket int) {
-	seconds := took.Seconds()
-	for bucket < len(d.buckets) && seconds > d.buckets[bucket] {
-		bucket++
-	}
-	d.classic[bucket].Add(1)
-	d.sum.Add(took.Round(time.Microsecond).Microseconds())
-	if d.octaves != nil {
-		d.addNative(seconds)
-	}
-	return bucket
+// place is where a duration counts, in all histograms with the same buckets.
+type place struct {
+	bucket int // classic
+	micros int64
+	octave int // native, from firstOctave; below 0: it counts as zero
+	part   int // of the octave
 }
 
-func (d *durations) addNative(seconds float64) {
-	if seconds <= zeroDuration {
-		d.zero.Add(1)
-		return
+// placeOf finds the place of a duration.
+func placeOf(took time.Duration, buckets []float64, native bool) (p place) {
+	seconds := took.Seconds()
+	for p.bucket < len(buckets) && seconds > buckets[p.bucket] {
+		p.bucket++
+	}
+	p.micros = took.Round(time.Microsecond).Microseconds()
+	if !native || seconds <= zeroDuration {
+		p.octave = -1
+		return p
 	}
 	half, e := math.Frexp(seconds) // in [0.5, 1)
-	i := 0
-	for half > bounds[i] {
-		i++
+	for half > bounds[p.part] {
+		p.part++
 	}
 	if half == 0.5 { // the upper bound of the octave below
-		e, i = e-1, perOctave-1
+		e, p.part = e-1, perOctave-1
 	}
-	at := &d.octaves[min(e, lastOctave)-firstOctave]
-	o := at.Load()
-	if o == nil {
-		at.CompareAndSwap(nil, &octave{})
-		o = at.Load()
+	p.octave = min(e, lastOctave) - firstOctave
+	return p
+}
+
+// add counts a duration.
+func (d *durations) add(p place) {
+	d.classic[p.bucket].Add(1)
+	d.sum.Add(p.micros)
+	switch {
+	case d.octaves == nil:
+	case p.octave < 0:
+		d.zero.Add(1)
+	default:
+		at := &d.octaves[p.octave]
+		o := at.Load()
+		if o == nil {
+			at.CompareAndSwap(nil, &octave{})
+			o = at.Load()
+		}
+		o[p.part].Add(1)
 	}
-	o[i].Add(1)
 }
 
 // write gives what was counted. Requests go on to count meanwhile: the number of all is

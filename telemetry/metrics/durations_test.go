@@ -58,7 +58,7 @@ func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 	for name, all := range cases {
 		d := newDurations(buckets, true)
 		for _, took := range all {
-			d.add(took)
+			d.add(placeOf(took, buckets, true))
 		}
 		got, want := &dto.Histogram{}, official(buckets, all)
 		d.write(got)
@@ -74,7 +74,7 @@ func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 
 func TestDurations_ThatAreBeyondAllBuckets(t *testing.T) {
 	d := newDurations([]float64{1}, true)
-	d.add(100 * 365 * 24 * time.Hour)
+	d.add(placeOf(100*365*24*time.Hour, []float64{1}, true))
 	got := &dto.Histogram{}
 	d.write(got)
 	if got.GetSampleCount() != 1 || len(got.GetPositiveDelta()) != 1 {

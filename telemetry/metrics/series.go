@@ -61,7 +61,8 @@ func (k objectKey) labels() []string {
 // request to request, without a lock: a map is never changed, but replaced by another.
 type object struct {
 	key   objectKey
-	mu    sync.Mutex // of who replaces a map
+	gone  atomic.Bool // forgotten: what is counted here is told to nobody
+	mu    sync.Mutex  // of who replaces a map
 	cells atomic.Pointer[map[cellKey]*cell]
 	tls   atomic.Pointer[map[tlsKey]*secure]
 }
@@ -145,16 +146,12 @@ func pairs(names, values []string) []*dto.LabelPair {
 
 // Observe implements telemetry.Observer.
 func (m *Metrics) Observe(e *telemetry.Exchange) {
-	key := keyOf(e)
 	rec := e.Record
-	if m.entryPoints != nil {
-		m.count(m.entryPoints, e, key, objectKey{name: rec.EntryPoint})
-	}
-	if m.routers != nil && rec.Router != "" {
-		m.count(m.routers, e, key, objectKey{rec.Router, rec.Service})
-	}
-	if m.services != nil && rec.Leaf != "" {
-		m.count(m.services, e, key, objectKey{name: rec.Leaf})
+	w, p := m.way(e), placeOf(e.Duration, m.config.Buckets, m.config.NativeHistograms)
+	for i := range w.at {
+		if at := &w.at[i]; at.cell != nil {
+			m.count(at, e, p)
+		}
 	}
 	if who := rec.Identity; who != nil && who.Consumer != nil {
 		m.consumers.WithLabelValues(who.Consumer.Name, classes[min(max(e.Status/100, 1), 5)]).Inc()
@@ -168,23 +165,21 @@ func (m *Metrics) Observe(e *telemetry.Exchange) {
 // classes of status codes.
 var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
-func (m *Metrics) count(f *family, e *telemetry.Exchange, key cellKey, name objectKey) {
-	o := f.object(name)
-	c := f.cell(o, key)
-	bucket := c.add(e.Duration)
+func (m *Metrics) count(at *stop, e *telemetry.Exchange, p place) {
+	at.add(p)
 	if e.Record.Trace != nil {
-		c.point(bucket, e.Duration, traceOf(e.Record.Trace))
+		at.point(p.bucket, e.Duration, traceOf(e.Record.Trace))
 	}
 	if e.Received > 0 {
-		c.received.Add(uint64(e.Received))
+		at.received.Add(uint64(e.Received))
 	}
 	if e.Written > 0 {
-		c.sent.Add(uint64(e.Written))
+		at.sent.Add(uint64(e.Written))
 	}
-	if f.byHeaders != nil {
-		f.byHeaders.count(key, name, m.headerValues(e.Request.Header))
+	if at.family.byHeaders != nil {
+		at.family.byHeaders.count(keyOf(e), at.object.key, m.headerValues(e.Request.Header))
 	}
 	if state := e.Request.TLS; state != nil {
-		f.secure(o, tlsKey{state.Version, state.CipherSuite}).requests.Add(1)
+		at.family.secure(at.object, tlsKey{state.Version, state.CipherSuite}).requests.Add(1)
 	}
 }
