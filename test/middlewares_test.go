@@ -50,6 +50,10 @@ var specimens = []specimen{
 		{url: "/text", status: 500},
 		{url: "/flaky?buffering&drop", status: 200, by: "mw", shown: map[string]string{"X-Try": "3"}},
 	}},
+	{name: "cache", options: []string{"cache.ttl.200=1h", "cache.key.ignorequery=utm_*", "cache.purge.sourcerange=127.0.0.1"}, visits: []visit{
+		{url: "/a?utm_source=mail", status: 200, by: "mw", path: "/a", shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss; stored"}},
+		{url: "/status/404", status: 404, shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss"}},
+	}, also: checkCached},
 	{name: "chain", options: []string{"chain.middlewares=part-one, part-two"}, more: []string{"middlewares.part-one." + marked + "one", "middlewares.part-two.addprefix.prefix=/two"}, visits: []visit{
 		{url: "/a", status: 200, by: "mw", path: "/two/a", seen: map[string]string{"X-Mark": "one"}},
 	}},
@@ -259,6 +263,24 @@ func checkBreaker(t *testing.T, b *browser, at string) {
 		return err == nil && a.status == 503
 	})
 	b.visit(t, visit{url: at, status: 503})
+}
+
+// checkCached gets a stored response, has it removed, and gets another one.
+func checkCached(t *testing.T, b *browser, at string) {
+	told := func(method string) string {
+		a, err := b.ask(method, at+"/a", "")
+		if err != nil || a.status != 200 {
+			t.Fatalf("%s: got %d, %v", method, a.status, err)
+		}
+		return a.header.Get("Cache-Status")
+	}
+	if got := told("GET"); !strings.HasPrefix(got, "fairway; hit; ttl=") {
+		t.Errorf("got %q, want a hit", got)
+	}
+	told("PURGE")
+	if got := told("GET"); got != "fairway; fwd=uri-miss; stored" {
+		t.Errorf("after the purge: got %q", got)
+	}
 }
 
 // checkCompressed sees that what was compressed is the same when it is unpacked.
