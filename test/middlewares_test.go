@@ -119,6 +119,14 @@ var specimens = []specimen{
 	{name: "headers-old", options: []string{"headers.sslredirect=true", "headers.ssltemporaryredirect=true", "headers.sslhost=secure.example.com", "headers.sslforcehost=true"}, visits: []visit{
 		{url: "/a?b", status: 307, shown: map[string]string{"Location": "https://secure.example.com/a?b"}},
 	}},
+	{name: "idempotency", options: []string{"idempotency.required=true"}, visits: []visit{
+		{method: "POST", url: "/", body: "a", status: 400},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, by: "mw", shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": ""}},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": "true"}},
+		{method: "POST", url: "/flaky?idempotency", body: "b", with: []string{"Idempotency-Key: 1"}, status: 422},
+	}},
 	{name: "inflightreq", options: []string{"inflightreq.amount=1", "inflightreq.sourcecriterion.requestheadername=X-Client"}, also: checkInFlight},
 	{name: "ipallowlist", options: []string{"ipallowlist.sourcerange=192.168.0.0/16, 127.0.0.1"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipallowlist-others", options: []string{"ipallowlist.sourcerange=10.8.0.0/24", "ipallowlist.rejectstatuscode=404"}, visits: []visit{

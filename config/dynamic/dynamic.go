@@ -25,6 +25,7 @@ import (
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
 	"fairway/middlewares/hmac"
+	"fairway/middlewares/idempotency"
 	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
@@ -231,6 +232,7 @@ type Middleware struct {
 	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers           *headers.Config           `json:"headers,omitempty"`
 	HMAC              *hmac.Config              `json:"hmac,omitempty"`
+	Idempotency       *idempotency.Config       `json:"idempotency,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
 	Introspection     *introspection.Config     `json:"introspection,omitempty"`
 	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
