@@ -124,7 +124,7 @@ var specimens = []specimen{
 		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
 		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
 		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, by: "mw", shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": ""}},
-		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": "true"}},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, by: "mw", shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": "true"}},
 		{method: "POST", url: "/flaky?idempotency", body: "b", with: []string{"Idempotency-Key: 1"}, status: 422},
 	}},
 	{name: "inflightreq", options: []string{"inflightreq.amount=1", "inflightreq.sourcecriterion.requestheadername=X-Client"}, also: checkInFlight},
