@@ -52,7 +52,7 @@ func NewDisk(dir string, most int64, log logrus.FieldLogger) (*Disk, error) {
 	d := &Disk{dir: dir, log: log}
 	index, err := otter.New(&otter.Options[string, *file]{
 		MaximumWeight: uint64(max(most, 1)),
-		Weigher:       func(_ string, f *file) uint32 { return uint32(min(f.size, math.MaxUint32)) }, //nolint:gosec // bounded
+		Weigher:       func(_ string, f *file) uint32 { return uint32(min(f.size, math.MaxUint32)) },
 		OnDeletion:    func(e otter.DeletionEvent[string, *file]) { d.remove(e.Value) },
 	})
 	if err != nil {
@@ -75,7 +75,7 @@ func (d *Disk) takeIn() error {
 		case entry.IsDir():
 			return nil
 		case strings.HasSuffix(path, unfinished):
-			_ = os.Remove(path)
+			_ = os.Remove(path) //nolint:gosec // the folder is the cache's own
 			return nil
 		case !strings.HasSuffix(path, suffix):
 			return nil // not ours
@@ -88,7 +88,7 @@ func (d *Disk) takeIn() error {
 		return nil
 	})
 	d.index.CleanUp()
-	return err //nolint:wrapcheck // the caller does
+	return err
 }
 
 func (d *Disk) takeFile(name string) {
@@ -110,7 +110,7 @@ func (d *Disk) takeFile(name string) {
 func (d *Disk) read(name string) (*httpcache.Entry, int64, error) {
 	b, err := os.ReadFile(filepath.Join(d.dir, name))
 	if err != nil {
-		return nil, 0, err //nolint:wrapcheck // it names the file
+		return nil, 0, err
 	}
 	e, err := httpcache.Decode(b)
 	if err != nil {
@@ -157,13 +157,13 @@ func (d *Disk) Save(_ context.Context, e *httpcache.Entry) {
 func (d *Disk) write(name string, b []byte) error {
 	path := filepath.Join(d.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err //nolint:wrapcheck // it names the folder
+		return err
 	}
 	if err := os.WriteFile(path+unfinished, b, 0o600); err != nil {
 		_ = os.Remove(path + unfinished)
-		return err //nolint:wrapcheck // it names the file
+		return err
 	}
-	return os.Rename(path+unfinished, path) //nolint:wrapcheck // it names the file
+	return os.Rename(path+unfinished, path)
 }
 
 func (d *Disk) remove(f *file) {
@@ -175,21 +175,27 @@ func (d *Disk) remove(f *file) {
 // Purge implements Store.
 func (d *Disk) Purge(_ context.Context, match Match) (n int, err error) {
 	if match.Key != "" {
-		if _, there := d.index.Invalidate(match.Key); there {
-			n++
-		}
-		return n, nil
+		return d.purge(match.Key), nil
 	}
 	for key, f := range d.index.All() {
 		if match.Matches(&httpcache.Entry{Key: key, URL: f.url, Tags: f.tags}) {
-			d.index.Invalidate(key)
-			n++
+			n += d.purge(key)
 		}
 	}
 	return n, nil
 }
 
+// purge removes an entry, and its file before it returns: a restart does not bring it back.
+func (d *Disk) purge(key string) int {
+	f, there := d.index.Invalidate(key)
+	if !there {
+		return 0
+	}
+	d.remove(f)
+	return 1
+}
+
 // Size implements Sized.
 func (d *Disk) Size() (entries int, bytes int64) {
-	return d.index.EstimatedSize(), int64(min(d.index.WeightedSize(), math.MaxInt64)) //nolint:gosec // bounded
+	return d.index.EstimatedSize(), int64(min(d.index.WeightedSize(), math.MaxInt64))
 }

@@ -20,7 +20,7 @@ type Memory struct {
 func NewMemory(most int64) (*Memory, error) {
 	entries, err := otter.New(&otter.Options[string, *httpcache.Entry]{
 		MaximumWeight: uint64(max(most, 1)),
-		Weigher:       func(_ string, e *httpcache.Entry) uint32 { return uint32(min(e.Size(), math.MaxUint32)) }, //nolint:gosec // bounded
+		Weigher:       func(_ string, e *httpcache.Entry) uint32 { return uint32(min(e.Size(), math.MaxUint32)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a store in memory: %w", err)
@@ -31,7 +31,7 @@ func NewMemory(most int64) (*Memory, error) {
 // Load implements Store.
 func (m *Memory) Load(_ context.Context, key []byte) *httpcache.Entry {
 	// The key is looked at during the call only.
-	e, _ := m.entries.GetIfPresent(unsafe.String(unsafe.SliceData(key), len(key)))
+	e, _ := m.entries.GetIfPresent(unsafe.String(unsafe.SliceData(key), len(key))) //nolint:gosec // it does not keep the key
 	return e
 }
 
@@ -57,5 +57,5 @@ func (m *Memory) Purge(_ context.Context, match Match) (n int, err error) {
 
 // Size implements Sized.
 func (m *Memory) Size() (entries int, bytes int64) {
-	return m.entries.EstimatedSize(), int64(min(m.entries.WeightedSize(), math.MaxInt64)) //nolint:gosec // bounded
+	return m.entries.EstimatedSize(), int64(min(m.entries.WeightedSize(), math.MaxInt64))
 }

@@ -7,6 +7,7 @@ package cachestore
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"fairway/internal/httpcache"
@@ -45,11 +46,7 @@ func (m Match) Matches(e *httpcache.Entry) bool {
 	case m.Prefix != "":
 		return e.URL != "" && strings.HasPrefix(e.URL, m.Prefix)
 	case m.Tag != "":
-		for _, t := range e.Tags {
-			if t == m.Tag {
-				return true
-			}
-		}
+		return slices.Contains(e.Tags, m.Tag)
 	}
 	return false
 }

@@ -30,9 +30,9 @@ func quiet() logrus.FieldLogger {
 	return log
 }
 
-func disk(t *testing.T, dir string, most int64) *Disk {
+func disk(t *testing.T, dir string) *Disk {
 	t.Helper()
-	d, err := NewDisk(dir, most, quiet())
+	d, err := NewDisk(dir, 1<<20, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func memory(t *testing.T, most int64) *Memory {
 }
 
 func TestStores_KeepAndPurge(t *testing.T) {
-	for name, s := range map[string]Store{"memory": memory(t, 1<<20), "disk": disk(t, t.TempDir(), 1<<20)} {
+	for name, s := range map[string]Store{"memory": memory(t, 1<<20), "disk": disk(t, t.TempDir())} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			for _, e := range []*httpcache.Entry{
@@ -74,8 +74,12 @@ func TestStores_KeepAndPurge(t *testing.T) {
 				n    int
 				left string
 			}{
-				{Match{Key: "e"}, 1, "abcd"}, {Match{Key: "e"}, 0, "abcd"}, {Match{Tag: "y"}, 1, "acd"},
-				{Match{Prefix: "h/b"}, 1, "ad"}, {Match{Tag: "none"}, 0, "ad"}, {Match{All: true}, 2, ""},
+				{Match{Key: "e"}, 1, "abcd"},
+				{Match{Key: "e"}, 0, "abcd"},
+				{Match{Tag: "y"}, 1, "acd"},
+				{Match{Prefix: "h/b"}, 1, "ad"},
+				{Match{Tag: "none"}, 0, "ad"},
+				{Match{All: true}, 2, ""},
 			} {
 				if n, err := s.Purge(ctx, tt.m); n != tt.n || err != nil || left() != tt.left {
 					t.Errorf("%+v: %d are gone, %v, and %q are left", tt.m, n, err, left())
@@ -89,7 +93,7 @@ func TestStores_KeepAndPurge(t *testing.T) {
 func TestStores_StayWithinTheirBounds(t *testing.T) {
 	const most = 1 << 20
 	dir := t.TempDir()
-	m, d := memory(t, most), disk(t, dir, most)
+	m, d := memory(t, most), disk(t, dir)
 	for name, tt := range map[string]struct {
 		s interface {
 			Store
@@ -142,11 +146,11 @@ func onDisk(t *testing.T, dir string) (total int64) {
 
 func TestDisk_IsThereAfterARestart(t *testing.T) {
 	dir := t.TempDir()
-	first := disk(t, dir, 1<<20)
+	first := disk(t, dir)
 	for i := range 20 {
 		first.Save(t.Context(), entryOf(fmt.Sprint(i), "h/"+fmt.Sprint(i), 100+i, "tag"))
 	}
-	second := disk(t, dir, 1<<20)
+	second := disk(t, dir)
 	for i := range 20 {
 		if e := second.Load(t.Context(), []byte(fmt.Sprint(i))); e == nil || len(e.Body) != 100+i {
 			t.Errorf("%d: got %v", i, e)
@@ -161,7 +165,7 @@ func TestDisk_IsThereAfterARestart(t *testing.T) {
 // TestDisk_ACrashLosesOnlyWhatWasBeingWritten does to the folder what crashes do.
 func TestDisk_ACrashLosesOnlyWhatWasBeingWritten(t *testing.T) {
 	dir := t.TempDir()
-	d := disk(t, dir, 1<<20)
+	d := disk(t, dir)
 	for _, key := range []string{"good", "cut", "changed", "empty"} {
 		d.Save(t.Context(), entryOf(key, "", 5000))
 	}
@@ -187,7 +191,7 @@ func TestDisk_ACrashLosesOnlyWhatWasBeingWritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("not of the cache"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, s := range map[string]*Disk{"at work": d, "restarted": disk(t, dir, 1<<20)} {
+	for name, s := range map[string]*Disk{"at work": d, "restarted": disk(t, dir)} {
 		for _, key := range []string{"good", "cut", "changed", "empty"} {
 			if there := s.Load(t.Context(), []byte(key)) != nil; there != (key == "good") {
 				t.Errorf("%s: %s is there: %v", name, key, there)

@@ -139,7 +139,7 @@ func (r *reader) count() int {
 		r.err, r.rest = errShort, nil
 		return 0
 	}
-	return int(n) //nolint:gosec // not more than there are bytes
+	return int(n)
 }
 
 func (r *reader) bytes() []byte {

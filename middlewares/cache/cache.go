@@ -21,7 +21,6 @@ package cache
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,13 +30,16 @@ import (
 
 	"fairway/internal/headername"
 	"fairway/internal/httpcache"
+	"fairway/internal/redisclient"
+	"fairway/internal/secret"
+	"fairway/internal/sharing"
 	"fairway/middlewares"
 )
 
 // Config is the cache middleware.
 type Config struct {
 	// Store is the name of a store that middlewares share which give the same name, and say
-	// the same about memory and disk. Default: each middleware has its own, for all routes
+	// the same about memory, disk and Redis. Default: each middleware has its own, for all routes
 	// that use it. It is kept over reloads.
 	Store string `json:"store,omitempty"`
 	// MemoryBytes bounds the responses that are kept in memory. Beyond that, those give way
@@ -46,6 +48,11 @@ type Config struct {
 	// Disk keeps responses in files, which are there after a restart. Those that are asked
 	// for often are in memory as well.
 	Disk *Disk `json:"disk,omitempty"`
+	// Redis keeps responses for several gateways together, in the place of memory and disk. How
+	// much it keeps is its own affair (maxmemory). While it is away, the cache has nothing.
+	Redis *redisclient.Config `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// RedisPrefix is what the names in Redis begin with. Default "fairway:cache:".
+	RedisPrefix string `json:"redisPrefix,omitempty"`
 	// MaxBodyBytes is the length of the longest body that is stored. Default 8388608, which
 	// is 8 MiB.
 	MaxBodyBytes int64 `json:"maxBodyBytes,omitempty"`
@@ -125,6 +132,7 @@ type Key struct {
 func (c *Config) SetDefaults() {
 	c.MemoryBytes, c.MaxBodyBytes = 256<<20, 8<<20
 	c.HeuristicMax, c.CoalesceTimeout = types.Duration(24*time.Hour), types.Duration(10*time.Second)
+	c.RedisPrefix = "fairway:cache:"
 	c.TargetedFields, c.TagFields = []string{"CDN-Cache-Control"}, []string{"Cache-Tag", "Surrogate-Key"}
 }
 
@@ -195,6 +203,8 @@ func (c *Config) check() error {
 		return errors.New("coalesceTimeout must not be negative")
 	case c.Disk != nil && c.Disk.Path == "":
 		return errors.New("disk: path is required")
+	case c.Disk != nil && c.Redis != nil:
+		return errors.New("disk and redis cannot be given together")
 	case c.Disk != nil && c.Disk.MaxBytes <= 0:
 		return errors.New("disk: maxBytes must be above 0")
 	}
@@ -227,6 +237,13 @@ func canonical(names []string) []string {
 
 // storeOptions are what two middlewares have the same of whose store is the same.
 func (c *Config) storeOptions() string {
-	text, _ := json.Marshal([]any{c.Store, c.MemoryBytes, c.Disk})
-	return "cache " + string(text)
+	own := []any{"cache", c.Store, c.MemoryBytes, c.Disk, c.RedisPrefix, c.Redis}
+	if c.Redis == nil {
+		return sharing.Options(own)
+	}
+	secrets := []secret.String{c.Redis.Password}
+	if c.Redis.Sentinel != nil {
+		secrets = append(secrets, c.Redis.Sentinel.Password)
+	}
+	return sharing.Options(own, secrets...)
 }

@@ -91,7 +91,7 @@ func (fl *filler) Forward(r responsehead.Received) error {
 	if fl.x.h.tell {
 		responsehead.HeadOf(h, r).Add(cacheStatus, fl.told(false))
 	}
-	return responsehead.Forward(fl.x.w, r) //nolint:wrapcheck // the caller compares it
+	return responsehead.Forward(fl.x.w, r)
 }
 
 // addMissing adds fields to those that are there, which take the place of those of the same
@@ -158,7 +158,7 @@ func (fl *filler) response(status int, head responsehead.Head) *httpcache.Respon
 	x := fl.x
 	return &httpcache.Response{
 		Status: status, Lines: head.Values, Asked: fl.asked, Came: time.Now(),
-		Authorized: len(x.r.Header["Authorization"]) > 0 || x.rec != nil && x.rec.Identity != nil,
+		Authorized: x.authorized(),
 	}
 }
 
@@ -193,6 +193,7 @@ func (fl *filler) share(v httpcache.Verdict) {
 	switch failed := x.rec != nil && x.rec.Cause != "" && fl.status >= 500; {
 	case failed: // by the gateway: the service is not asked again by each of them
 		o.failed = fl.status
+	case x.authorized(): // it says nothing of what others get
 	case fl.status >= 500:
 		x.h.passing.note(x.key, time.Now().Add(passErrorFor))
 	default:
@@ -270,7 +271,7 @@ func (fl *filler) mark(names []string, now time.Time) string {
 	x := fl.x
 	marker := x.h.store.Load(x.r.Context(), x.key)
 	if marker == nil || !slices.Equal(marker.Names, names) {
-		marker = &httpcache.Entry{Key: string(x.key), URL: x.target.url(), Names: names, Salt: rand.Uint64(), Came: now}
+		marker = &httpcache.Entry{Key: string(x.key), URL: x.target.url(), Names: names, Salt: rand.Uint64(), Came: now} //nolint:gosec // it need not be a secret
 		x.h.store.Save(x.r.Context(), marker, nil)
 	}
 	x.marker = marker
@@ -347,12 +348,12 @@ func (fl *filler) FlushError() error {
 	}
 	switch {
 	case fl.mode == passes:
-		return http.NewResponseController(fl.x.w).Flush() //nolint:wrapcheck // as if it were not here
+		return http.NewResponseController(fl.x.w).Flush()
 	case fl.mode == drops:
 		return responsehead.ErrDropped
 	case fl.begun:
 		if fl.stream.size() == 0 {
-			return http.NewResponseController(fl.x.w).Flush() //nolint:wrapcheck // as if it were not here
+			return http.NewResponseController(fl.x.w).Flush()
 		}
 		fl.send()
 	}
@@ -370,7 +371,7 @@ func (fl *filler) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		fl.x.note(miss)
 		fl.f.decide(outcome{})
 	}
-	return conn, buf, err //nolint:wrapcheck // as if it were not here
+	return conn, buf, err
 }
 
 // finish ends the response when the handler has returned.

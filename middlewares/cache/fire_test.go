@@ -439,3 +439,30 @@ func TestCache_AResponseOfManyClientsAtOnceIsWhole(t *testing.T) {
 		t.Errorf("%d bytes are stored", size)
 	}
 }
+
+func TestCache_CredentialsOfOneClientDoNotKeepOthersFromTheCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
+			time.Sleep(time.Second)
+			put(w, "Cache-Control: max-age=60")
+			_, _ = fmt.Fprint(w, n, r.Header.Get("Authorization"))
+		}}
+		h := build(t, defaults(), keeping(t), s)
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() {
+				who := fmt.Sprintf("Bearer %d", i)
+				if w := ask(t, h, "GET", "/", "Authorization: "+who); !strings.HasSuffix(w.Body.String(), who) {
+					t.Errorf("%s: got %q", who, w.Body)
+				}
+			})
+		}
+		began := time.Now()
+		all.Wait()
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("they waited for each other: %v", took)
+		}
+		want(t, ask(t, h, "GET", "/"), "11", "stored")
+		want(t, ask(t, h, "GET", "/"), "11", "hit")
+	})
+}

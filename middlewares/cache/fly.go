@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"fairway/internal/answer"
+	"fairway/internal/cachestore"
 	"fairway/internal/httpcache"
 	"fairway/internal/record"
 	"fairway/middlewares"
@@ -42,12 +44,22 @@ func (x *exchange) fly(e *httpcache.Entry) {
 	x.pass(miss, x.forwardedFor(e))
 }
 
-// flightKey is that of the variant, where it is known what there is.
+// flightKey is that of the variant, where it is known what there is. Nobody else waits for the
+// response to a client that says who it is: most of these are for that client only.
 func (x *exchange) flightKey() string {
+	key := x.key
 	if x.marker != nil {
-		return string(x.varied)
+		key = x.varied
 	}
-	return string(x.key)
+	if x.authorized() {
+		return string(key) + cachestore.VariantMark + "alone" + strconv.FormatUint(x.h.alone.Add(1), 36)
+	}
+	return string(key)
+}
+
+// authorized tells whether the request says who sends it.
+func (x *exchange) authorized() bool {
+	return len(x.r.Header["Authorization"]) > 0 || x.rec != nil && x.rec.Identity != nil
 }
 
 // lead asks the service, for this request and for those who wait.

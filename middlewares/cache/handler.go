@@ -211,7 +211,7 @@ func (w *changing) Forward(r responsehead.Received) error {
 	if w.status == 0 {
 		w.status = r.StatusCode()
 	}
-	return w.Writer.Forward(r) //nolint:wrapcheck // the caller compares it
+	return w.Writer.Forward(r)
 }
 
 // EditHead implements responsehead.Editor.

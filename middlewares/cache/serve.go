@@ -144,7 +144,7 @@ func (x *exchange) sendInParts(e *httpcache.Entry) error {
 		return nil
 	}
 	_, err := x.w.Write(e.Body)
-	return err //nolint:wrapcheck // it is the client's
+	return err
 }
 
 func (x *exchange) noteGone(err error) {

@@ -19,6 +19,7 @@ type state struct {
 	store   tiers
 	held    atomic.Int64 // bytes of bodies on their way
 	most    int64
+	alone   atomic.Uint64 // flights that nobody joins
 	passing passing
 
 	mu      sync.Mutex
@@ -44,11 +45,21 @@ type kept struct {
 // state is that of the store that c asks for.
 func (k *kept) state(ctx context.Context, c *Config, env middlewares.Env) (*state, error) {
 	fresh := func(own context.Context) (*state, error) {
+		st := &state{most: c.MemoryBytes, flights: map[string]*flight{}}
+		if c.Redis != nil {
+			client, err := c.Redis.Open(own)
+			if err != nil {
+				return nil, fmt.Errorf("redis: %w", err)
+			}
+			st.store.put(cachestore.NewRedis(client, c.RedisPrefix, env.Log))
+			return st, nil
+		}
 		memory, err := cachestore.NewMemory(c.MemoryBytes)
 		if err != nil {
 			return nil, fmt.Errorf("memoryBytes: %w", err)
 		}
-		return &state{store: tiers{memory: memory}, most: c.MemoryBytes, flights: map[string]*flight{}}, nil
+		st.store.memory = memory
+		return st, nil
 	}
 	var st *state
 	var err error
@@ -88,7 +99,7 @@ func (p *passing) slot(key []byte) (*atomic.Uint64, uint64) {
 
 func (p *passing) note(key []byte, until time.Time) {
 	slot, mark := p.slot(key)
-	slot.Store(mark | uint64(uint32(until.Unix()))) //nolint:gosec // wraps in 2106
+	slot.Store(mark | uint64(uint32(until.Unix())))
 }
 
 func (p *passing) forget(key []byte) {
@@ -99,7 +110,7 @@ func (p *passing) forget(key []byte) {
 func (p *passing) has(key []byte, now time.Time) bool {
 	slot, mark := p.slot(key)
 	found := slot.Load()
-	return found>>32<<32 == mark && int64(uint32(found)) >= now.Unix() //nolint:gosec // the lower half
+	return found>>32<<32 == mark && int64(uint32(found)) >= now.Unix()
 }
 
 // counts are of requests, by how they were answered.

@@ -11,9 +11,10 @@ import (
 	"fairway/internal/httpcache"
 )
 
-// tiers are memory, and what is behind it once that is open.
+// tiers are memory, and what is behind it once that is open. Redis stands alone: what is in
+// memory could not be purged by another gateway.
 type tiers struct {
-	memory *cachestore.Memory
+	memory *cachestore.Memory // nil: there is none
 	behind atomic.Pointer[cachestore.Store]
 	order  sync.RWMutex // who purges comes between nobody's reading behind and saving in memory
 }
@@ -29,9 +30,10 @@ func (t *tiers) open(path string, most int64, log logrus.FieldLogger) {
 		log.Warnf("the cache goes on without its disk: %v", err)
 		return
 	}
-	var s cachestore.Store = disk
-	t.behind.CompareAndSwap(nil, &s)
+	t.put(disk)
 }
+
+func (t *tiers) put(s cachestore.Store) { t.behind.Store(&s) }
 
 func (t *tiers) next() cachestore.Store {
 	if s := t.behind.Load(); s != nil {
@@ -42,8 +44,10 @@ func (t *tiers) next() cachestore.Store {
 
 // Load returns the entry of a key, or nil.
 func (t *tiers) Load(ctx context.Context, key []byte) *httpcache.Entry {
-	if e := t.memory.Load(ctx, key); e != nil {
-		return e
+	if t.memory != nil {
+		if e := t.memory.Load(ctx, key); e != nil {
+			return e
+		}
 	}
 	next := t.next()
 	if next == nil {
@@ -52,7 +56,7 @@ func (t *tiers) Load(ctx context.Context, key []byte) *httpcache.Entry {
 	t.order.RLock()
 	defer t.order.RUnlock()
 	e := next.Load(ctx, key)
-	if e != nil {
+	if e != nil && t.memory != nil {
 		t.memory.Save(ctx, e)
 	}
 	return e
@@ -65,7 +69,9 @@ func (t *tiers) Save(ctx context.Context, e *httpcache.Entry, purged func(e *htt
 	if purged != nil && purged(e) {
 		return
 	}
-	t.memory.Save(ctx, e)
+	if t.memory != nil {
+		t.memory.Save(ctx, e)
+	}
 	if next := t.next(); next != nil {
 		next.Save(ctx, e)
 	}
@@ -79,16 +85,21 @@ func (t *tiers) Purge(ctx context.Context, m cachestore.Match, mark func()) (n i
 	if next := t.next(); next != nil {
 		n, err = next.Purge(ctx, m)
 	}
+	if t.memory == nil {
+		return n, err
+	}
 	inMemory, merr := t.memory.Purge(ctx, m)
 	if err == nil {
 		err = merr
 	}
-	return max(n, inMemory), err //nolint:wrapcheck // the caller does
+	return max(n, inMemory), err
 }
 
 // Size implements cachestore.Sized.
 func (t *tiers) Size() (entries int, bytes int64) {
-	entries, bytes = t.memory.Size()
+	if t.memory != nil {
+		entries, bytes = t.memory.Size()
+	}
 	if sized, ok := t.next().(cachestore.Sized); ok {
 		return sized.Size()
 	}

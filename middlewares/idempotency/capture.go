@@ -75,7 +75,7 @@ func (c *capture) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err == nil {
 		c.status = http.StatusSwitchingProtocols
 	}
-	return conn, buf, err //nolint:wrapcheck // as if it were not here
+	return conn, buf, err
 }
 
 // Unwrap is for the rest of http.ResponseController.

@@ -221,14 +221,14 @@ const longestCall = 5 * time.Minute
 
 // once has the request carried out, or sends the response to an earlier one.
 func (h *handler) once(w http.ResponseWriter, r *http.Request, name string, body []byte) {
-	print := hash(r.Method, r.Host, r.URL.RequestURI(), r.Header.Get("Content-Type"), string(body))
-	found, mine, err := h.ledger.claim(r.Context(), name, print)
+	mark := hash(r.Method, r.Host, r.URL.RequestURI(), r.Header.Get("Content-Type"), string(body))
+	found, mine, err := h.ledger.claim(r.Context(), name, mark)
 	switch {
 	case err != nil:
 		w.Header()["Retry-After"] = []string{"1"}
 		middlewares.Refuse(w, r, http.StatusServiceUnavailable, fmt.Sprintf("idempotency: ask for the key: %v", err))
 		return
-	case found.print != "" && found.print != print:
+	case found.mark != "" && found.mark != mark:
 		middlewares.Refuse(w, r, http.StatusUnprocessableEntity, "idempotency: the key has been used for another request")
 		return
 	case found.response != nil:
@@ -242,10 +242,10 @@ func (h *handler) once(w http.ResponseWriter, r *http.Request, name string, body
 		middlewares.Refuse(w, r, http.StatusConflict, "idempotency: the first request with this key is under way")
 		return
 	}
-	h.carryOut(w, r, name, print, body)
+	h.carryOut(w, r, name, mark, body)
 }
 
-func (h *handler) carryOut(w http.ResponseWriter, r *http.Request, name, print string, body []byte) {
+func (h *handler) carryOut(w http.ResponseWriter, r *http.Request, name, mark string, body []byte) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestCall)
 	defer cancel()
 	c := &capture{ResponseWriter: w, longest: h.longest, before: maps.Clone(w.Header())}
@@ -270,7 +270,7 @@ func (h *handler) carryOut(w http.ResponseWriter, r *http.Request, name, print s
 	if c.status >= http.StatusInternalServerError || c.status == http.StatusSwitchingProtocols {
 		return
 	}
-	known := known{print: print, done: true, response: c.entry()}
+	known := known{mark: mark, done: true, response: c.entry()}
 	if err := h.ledger.keep(ctx, name, known, h.ttl); err != nil {
 		h.env.Log.Warnf("a response is not kept for its key: %v", err)
 		return

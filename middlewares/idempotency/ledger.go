@@ -12,7 +12,7 @@ import (
 // ledger has what is known of keys.
 type ledger interface {
 	// claim takes a name for a request; mine tells that it was free. Else found is what is known.
-	claim(ctx context.Context, name, print string) (found known, mine bool, err error)
+	claim(ctx context.Context, name, mark string) (found known, mine bool, err error)
 	// keep notes what became of a request.
 	keep(ctx context.Context, name string, k known, ttl time.Duration) error
 	// release makes a name free again.
@@ -21,7 +21,7 @@ type ledger interface {
 
 // known is what is known of a name.
 type known struct {
-	print    string // of the request
+	mark     string // of the request
 	done     bool   // it has been carried out
 	response *httpcache.Entry
 }
@@ -53,7 +53,7 @@ type noted struct {
 
 func newMemory() *memory { return &memory{names: map[string]*noted{}} }
 
-func (m *memory) claim(_ context.Context, name, print string) (known, bool, error) {
+func (m *memory) claim(_ context.Context, name, mark string) (known, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -63,7 +63,7 @@ func (m *memory) claim(_ context.Context, name, print string) (known, bool, erro
 		}
 		m.forget(n)
 	}
-	m.names[name] = &noted{known: known{print: print}, name: name}
+	m.names[name] = &noted{known: known{mark: mark}, name: name}
 	return known{}, true, nil
 }
 

@@ -32,7 +32,7 @@ func (k *kept) ledger(ctx context.Context, c *Config) (ledger, error) {
 }
 
 // remote is a ledger in Redis. Under a name is an entry: that of the response, whose tags are
-// the print and how far the request is. A claim ends by itself, should its gateway die.
+// the mark of the request and how far the request is. A claim ends by itself, should its gateway die.
 type remote struct {
 	client *redisclient.Client
 	prefix string
@@ -48,8 +48,8 @@ const (
 // claimFor is how long a request may be under way.
 const claimFor = longestCall + 10*time.Second
 
-func (l *remote) claim(ctx context.Context, name, print string) (known, bool, error) {
-	claim := httpcache.Encode(nil, &httpcache.Entry{Tags: []string{print, underWay}, Came: time.Now()})
+func (l *remote) claim(ctx context.Context, name, mark string) (known, bool, error) {
+	claim := httpcache.Encode(nil, &httpcache.Entry{Tags: []string{mark, underWay}, Came: time.Now()})
 	for range 2 { // what was there may go in between
 		_, err := redis.String(l.client.Do(ctx, "SET", l.prefix+name, claim, "NX", "PX", claimFor.Milliseconds()))
 		switch {
@@ -79,7 +79,7 @@ func readKnown(text []byte) (known, error) {
 	if len(e.Tags) != 2 {
 		return known{}, errors.New("what is known of it is not of this middleware")
 	}
-	k := known{print: e.Tags[0], done: e.Tags[1] != underWay}
+	k := known{mark: e.Tags[0], done: e.Tags[1] != underWay}
 	if e.Tags[1] == answered {
 		k.response = e
 	}
@@ -87,10 +87,10 @@ func readKnown(text []byte) (known, error) {
 }
 
 func (l *remote) keep(ctx context.Context, name string, k known, ttl time.Duration) error {
-	e := httpcache.Entry{Tags: []string{k.print, carried}, Came: time.Now()}
+	e := httpcache.Entry{Tags: []string{k.mark, carried}, Came: time.Now()}
 	if k.response != nil {
 		e = *k.response
-		e.Tags = []string{k.print, answered}
+		e.Tags = []string{k.mark, answered}
 	}
 	if _, err := l.client.Do(ctx, "SET", l.prefix+name, httpcache.Encode(nil, &e), "PX", ttl.Milliseconds()); err != nil {
 		return fmt.Errorf("write it to %s: %w", l.client.Address(), err)
