@@ -21,6 +21,9 @@ func (b *building) slot(name string) (*Slot, error) {
 	}
 	c := b.cfg.HTTP.Services[name]
 	if c == nil {
+		c = b.ofProviders(name)
+	}
+	if c == nil {
 		return nil, nil
 	}
 	if at := slices.Index(b.path, name); at >= 0 {

@@ -283,3 +283,47 @@ func TestConsul_KeysAndValues(t *testing.T) {
 		t.Errorf("while the store is away: %d %q", got.status, got.text)
 	}
 }
+
+// One service, of which a part are containers and a part is in the catalog.
+func TestConsul_AndDockerInOneService(t *testing.T) {
+	e := needDocker(t)
+	c := aloneConsul(t)
+	f := consulFairway(t, c, "--providers.docker.endpoint="+e.address())
+	labels := []string{
+		"-l", "fairway.http.routers.both.rule=Host(`both.test`)", "-l", "fairway.http.routers.both.service=both@docker,consulcatalog",
+		"-l", "fairway.http.services.both.loadbalancer.server.port=80",
+	}
+	e.container(t, "both-1", labels...)
+	f.await("the container alone", func() bool { return f.get("both.test", "/").Name == "both-1" })
+	f.await("the missing half to be said", func() bool {
+		var problems []problem
+		f.api("/api/problems", &problems)
+		return strings.Contains(fmt.Sprint(problems), `the service "both@consulcatalog" does not exist`)
+	})
+	f.untouched("both.test")
+	seen := func(want ...string) func() bool {
+		return func() bool {
+			got := map[string]bool{}
+			for range 8 {
+				a := f.get("both.test", "/")
+				got[a.Name+a.text[:min(len(a.text), 7)]] = true
+			}
+			for _, w := range want {
+				ok := false
+				for g := range got {
+					ok = ok || strings.HasPrefix(g, w)
+				}
+				if !ok {
+					return false
+				}
+			}
+			return len(got) == len(want)
+		}
+	}
+	c.register("both", "both-2", named(t, "catalog"), nil, "fairway.http.services.both.loadbalancer.passhostheader=true")
+	f.await("the instance of the catalog beside it", seen("both-1", "catalog"))
+	e.container(t, "both-3", labels...)
+	f.await("three of them", seen("both-1", "both-3", "catalog"))
+	c.deregister("both-2")
+	f.await("the containers alone", seen("both-1", "both-3"))
+}

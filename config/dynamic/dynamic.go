@@ -99,7 +99,8 @@ type Router struct {
 	// written name@provider.
 	Middlewares []string `json:"middlewares,omitempty"`
 	// Service is the name of the service that answers. On a container it may be
-	// left out when the container has one service.
+	// left out when the container has one service. A name of another provider is written
+	// name@provider; name@docker,consulcatalog has the servers that several providers know.
 	Service string `json:"service,omitempty"`
 	// Rule tells which requests the router takes, as in Host(`a.example`) &&
 	// PathPrefix(`/api`). On a container it may be left out: the provider's

@@ -262,9 +262,7 @@ func assumeOthers(h *dynamic.HTTP, provider string) {
 	for _, svc := range slices.Collect(maps.Values(h.Services)) {
 		assumeMiddlewares(svc.Middlewares)
 		for _, part := range svc.Parts() {
-			if name := dynamic.Qualify(part, provider); dynamic.ProviderOf(name) != provider && h.Services[name] == nil {
-				h.Services[name] = standInService()
-			}
+			assumeService(h, dynamic.Qualify(part, provider), provider)
 		}
 		if svc.LoadBalancer == nil || svc.LoadBalancer.ServersTransport == "" {
 			continue
@@ -275,13 +273,24 @@ func assumeOthers(h *dynamic.HTTP, provider string) {
 	}
 	for _, r := range h.Routers {
 		assumeMiddlewares(r.Middlewares)
-		if name := dynamic.Qualify(r.Service, provider); dynamic.ProviderOf(name) != provider {
-			h.Services[name] = standInService()
-		}
+		assumeService(h, dynamic.Qualify(r.Service, provider), provider)
 	}
 	for _, m := range slices.Collect(maps.Values(h.Middlewares)) {
 		if m.Chain != nil {
 			assumeMiddlewares(m.Chain.Middlewares)
+		}
+	}
+}
+
+// assumeService stands in for a service of another provider, or the parts of one that others have.
+func assumeService(h *dynamic.HTTP, name, provider string) {
+	parts := dynamic.Joined(name)
+	if parts == nil {
+		parts = []string{name}
+	}
+	for _, part := range parts {
+		if dynamic.ProviderOf(part) != provider && h.Services[part] == nil {
+			h.Services[part] = standInService()
 		}
 	}
 }
