@@ -30,7 +30,7 @@ type Disk struct {
 	log    logrus.FieldLogger
 	index  *otter.Cache[string, *file]
 	serial atomic.Uint64
-	saving sync.Mutex // of one key at a time: the last one wins
+	saving [64]sync.Mutex // of one key at a time, by its hash: the last one wins
 }
 
 // file is what is known of one without reading it.
@@ -143,8 +143,9 @@ func (d *Disk) Load(_ context.Context, key []byte) *httpcache.Entry {
 func (d *Disk) Save(_ context.Context, e *httpcache.Entry) {
 	sum := sha256.Sum256([]byte(e.Key))
 	text := hex.EncodeToString(sum[:16])
-	d.saving.Lock()
-	defer d.saving.Unlock()
+	saving := &d.saving[int(sum[0])%len(d.saving)]
+	saving.Lock()
+	defer saving.Unlock()
 	name := filepath.Join(text[:2], fmt.Sprintf("%s-%016x%s", text, d.serial.Add(1), suffix))
 	b := httpcache.Encode(nil, e)
 	if err := d.write(name, b); err != nil {

@@ -413,3 +413,28 @@ func TestCache_AHitAllocatesNothing(t *testing.T) {
 		t.Errorf("got %d %q with %s", w.status, w.body, w.out)
 	}
 }
+
+func TestCache_WhatAnErrorSaysOfTheStoredResponse(t *testing.T) {
+	for status, kept := range map[int]bool{200: false, 301: false, 404: false, 410: false, 400: true, 401: true, 429: true, 499: true, 500: true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &service{serve: func(w http.ResponseWriter, _ *http.Request, n int64) {
+				if n == 2 {
+					put(w, "Cache-Control: no-store")
+					w.WriteHeader(status)
+					return
+				}
+				put(w, "Cache-Control: max-age=60", `Etag: "1"`)
+				_, _ = io.WriteString(w, "body")
+			}}
+			h := build(t, defaults(), keeping(t), s)
+			ask(t, h, "GET", "/")
+			time.Sleep(time.Minute)
+			if w := ask(t, h, "GET", "/"); w.Code != status {
+				t.Errorf("%d: got %d", status, w.Code)
+			}
+			if w := ask(t, h, "GET", "/", "Cache-Control: max-stale, only-if-cached"); (w.Code == 200) != kept {
+				t.Errorf("after %d: got %d", status, w.Code)
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"fairway/internal/answer"
 	"fairway/internal/cachestore"
 	"fairway/internal/httpcache"
 	"fairway/internal/record"
@@ -190,20 +191,31 @@ func (fl *filler) share(v httpcache.Verdict) {
 	x := fl.x
 	x.note(miss)
 	o := outcome{}
-	switch failed := x.rec != nil && x.rec.Cause != "" && fl.status >= 500; {
-	case failed: // by the gateway: the service is not asked again by each of them
-		o.failed = fl.status
-	case x.authorized(): // it says nothing of what others get
-	case fl.status >= 500:
-		x.h.passing.note(x.key, time.Now().Add(passErrorFor))
-	default:
-		x.h.passing.note(x.key, time.Now().Add(passFor))
-		if fl.old != nil && !v.Store { // it has been replaced by what is not stored
-			_, _ = x.h.store.Purge(x.r.Context(), cachestore.Match{Key: fl.old.Key}, func() {})
-		}
+	if x.rec != nil && x.rec.Cause != "" && fl.status >= 500 {
+		o.failed = fl.status // by the gateway: the service is not asked again by each of them
+	} else if !x.authorized() && fl.status != answer.StatusClientClosedRequest { // these say nothing of what others get
+		fl.remember(v)
 	}
 	fl.f.decide(o)
 	x.h.detach(fl.f)
+}
+
+// remember notes for those who come that the response is not stored. One that is in the place
+// of what is stored ends that.
+func (fl *filler) remember(v httpcache.Verdict) {
+	x, now := fl.x, time.Now()
+	switch gone := fl.status == http.StatusNotFound || fl.status == http.StatusGone; {
+	case fl.status >= 400 && !gone:
+		x.h.passing.note(x.key, now.Add(passErrorFor))
+		return
+	case gone:
+		x.h.passing.note(x.key, now.Add(passErrorFor))
+	default:
+		x.h.passing.note(x.key, now.Add(passFor))
+	}
+	if fl.old != nil && !v.Store {
+		_, _ = x.h.store.Purge(x.r.Context(), cachestore.Match{Key: fl.old.Key}, func() {})
+	}
 }
 
 // told is what Cache-Status says.
