@@ -42,6 +42,7 @@ var workloads = []workload{
 	{name: "dashboard-closed", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "page"},
 	{name: "dashboard-open", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "dashboard-closed", only: "fairway", setup: "open page"},
 	{name: "cache-hit-1k", tool: "wrk", args: []string{"-c64"}, path: "/cached/1k", target: 1.3, setup: "cache"},
+	{name: "cache-not-stored", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.9, against: "get-1k", only: "fairway", setup: "nothing"},
 	{name: "cache-hit-http2", tool: "h2load", args: []string{"-c16", "-m16"}, path: "/cached/1k", secure: true, setup: "cache"},
 	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }

@@ -286,6 +286,7 @@ func fairwayConfig(b *bench, setup string) string {
     jwt: {jwt: {issuer: 'https://id.example/realms/bench', audiences: [shop], publicKeys: ['%[3]s/cert.pem'], scopes: [openid], forwardHeaders: {X-User: sub, X-Email: email}}}
     keys: {apiKey: {consumers: false, keys: ['bench=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683']}}
     cache: {cache: {ttl: {'200': 1h}}}
+    nothing: {cache: {}}
     breaker: {circuitBreaker: {expression: 'NetworkErrorRatio() > 0.5 || LatencyAtQuantileMS(50.0) > 10000'}}
   services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%[1]d'}]}}}
   routers:
