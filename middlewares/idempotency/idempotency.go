@@ -11,8 +11,8 @@
 // may be used again. Nor is one that is too long, and then it is told 409 that the request has
 // been carried out.
 //
-// What is known of keys is in a ledger: in memory (ledger.go), or in Redis for several gateways
-// (redis.go).
+// What is known of keys is in a ledger: in memory, on disk as well if that is wanted (ledger.go,
+// disk.go), or in Redis for several gateways (redis.go).
 package idempotency
 
 import (
@@ -63,12 +63,26 @@ type Config struct {
 	// MemoryBytes bounds the responses that are kept in memory; beyond that the oldest ones
 	// are forgotten. Default 67108864, which is 64 MiB.
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	// Disk keeps the responses in files as well, so that they are known after a restart.
+	Disk *Disk `json:"disk,omitempty"`
 	// Redis keeps the responses for several gateways together, in the place of memory. While it
 	// is away, requests with a key are refused with 503 (Service Unavailable).
 	Redis *redisclient.Config `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// RedisPrefix is what the names in Redis begin with. Default "fairway:idempotency:".
 	RedisPrefix string `json:"redisPrefix,omitempty"`
 }
+
+// Disk is a store in files.
+type Disk struct {
+	// Path is a folder that the middleware has for itself. It is made if it is not there.
+	// Required.
+	Path string `json:"path,omitempty"`
+	// MaxBytes bounds the files. Default 1073741824, which is 1 GiB.
+	MaxBytes int64 `json:"maxBytes,omitempty"`
+}
+
+// SetDefaults fills in what is not zero by default.
+func (d *Disk) SetDefaults() { d.MaxBytes = 1 << 30 }
 
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() {
@@ -105,6 +119,12 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 		return nil, errors.New("maxResponseBodyBytes must be above 0")
 	case c.MemoryBytes <= 0:
 		return nil, errors.New("memoryBytes must be above 0")
+	case c.Disk != nil && c.Redis != nil:
+		return nil, errors.New("disk and redis cannot be given together")
+	case c.Disk != nil && c.Disk.Path == "":
+		return nil, errors.New("disk: path is required")
+	case c.Disk != nil && c.Disk.MaxBytes <= 0:
+		return nil, errors.New("disk: maxBytes must be above 0")
 	}
 	h := &handler{
 		header: http.CanonicalHeaderKey(c.Header), methods: c.Methods, required: c.Required, ttl: time.Duration(c.TTL),
@@ -119,6 +139,9 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	kept, _ := env.Keep(func() any { return &kept{memory: newMemory()} }).(*kept)
 	var err error
 	h.ledger, err = kept.ledger(ctx, c)
+	if d := c.Disk; d != nil && err == nil {
+		env.Start(func(context.Context) { kept.memory.open(d.Path, d.MaxBytes, env.Log) })
+	}
 	return h, err
 }
 

@@ -333,3 +333,34 @@ func FuzzKeyOf(f *testing.F) {
 		}
 	})
 }
+
+func TestDisk_KeysAreKnownAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	gateway := func(n *atomic.Int64) http.Handler {
+		c := &Config{Disk: &Disk{Path: dir, MaxBytes: 1 << 20}}
+		c.SetDefaults()
+		env := middlewarestest.Env("test")
+		env.Start = func(run func(context.Context)) { run(t.Context()) }
+		h, err := c.New(t.Context(), env, counting(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	var n atomic.Int64
+	post(t, gateway(&n), "/", "a", key)
+	again := gateway(&n)
+	for range 2 {
+		if w := post(t, again, "/", "a", key); w.Body.String() != "1 a" || w.Header().Get("Idempotency-Replayed") != "true" || w.Header().Get("Location") != "/orders/1" {
+			t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+		}
+	}
+	if w := post(t, again, "/", "b", key); w.Code != 422 {
+		t.Errorf("another body: got %d", w.Code)
+	}
+	m := again.(*handler).ledger.(*memory)
+	m.disk.Load().Save(t.Context(), (&known{mark: "m", done: true}).entry("old", -time.Second))
+	if k, mine, err := m.claim(t.Context(), "old", "m"); !mine || err != nil {
+		t.Errorf("what is over is known still: %v, %v", k, err)
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"fairway/internal/cachestore"
 	"fairway/internal/httpcache"
 )
 
@@ -42,6 +44,7 @@ type memory struct {
 	held  int64
 	names map[string]*noted
 	order list.List // of those that are kept, the oldest first
+	disk  atomic.Pointer[cachestore.Disk]
 }
 
 type noted struct {
@@ -53,7 +56,8 @@ type noted struct {
 
 func newMemory() *memory { return &memory{names: map[string]*noted{}} }
 
-func (m *memory) claim(_ context.Context, name, mark string) (known, bool, error) {
+func (m *memory) claim(ctx context.Context, name, mark string) (known, bool, error) {
+	m.recall(ctx, name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -67,7 +71,10 @@ func (m *memory) claim(_ context.Context, name, mark string) (known, bool, error
 	return known{}, true, nil
 }
 
-func (m *memory) keep(_ context.Context, name string, k known, ttl time.Duration) error {
+func (m *memory) keep(ctx context.Context, name string, k known, ttl time.Duration) error {
+	if d := m.disk.Load(); d != nil {
+		d.Save(ctx, k.entry(name, ttl))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := m.names[name]

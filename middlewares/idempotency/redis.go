@@ -76,6 +76,11 @@ func readKnown(text []byte) (known, error) {
 	if err != nil {
 		return known{}, fmt.Errorf("read what is known of it: %w", err)
 	}
+	return knownOf(e)
+}
+
+// knownOf is what an entry says: its tags are the mark of the request and how far that is.
+func knownOf(e *httpcache.Entry) (known, error) {
 	if len(e.Tags) != 2 {
 		return known{}, errors.New("what is known of it is not of this middleware")
 	}
@@ -86,13 +91,21 @@ func readKnown(text []byte) (known, error) {
 	return k, nil
 }
 
-func (l *remote) keep(ctx context.Context, name string, k known, ttl time.Duration) error {
-	e := httpcache.Entry{Tags: []string{k.mark, carried}, Came: time.Now()}
+// entry is what knownOf reads.
+func (k *known) entry(name string, ttl time.Duration) *httpcache.Entry {
+	e := httpcache.Entry{Tags: []string{k.mark, carried}}
 	if k.response != nil {
 		e = *k.response
 		e.Tags = []string{k.mark, answered}
 	}
-	if _, err := l.client.Do(ctx, "SET", l.prefix+name, httpcache.Encode(nil, &e), "PX", ttl.Milliseconds()); err != nil {
+	e.Key, e.Came, e.Lifetime = name, time.Now(), ttl
+	e.Init()
+	return &e
+}
+
+func (l *remote) keep(ctx context.Context, name string, k known, ttl time.Duration) error {
+	e := k.entry(name, ttl)
+	if _, err := l.client.Do(ctx, "SET", l.prefix+name, httpcache.Encode(nil, e), "PX", ttl.Milliseconds()); err != nil {
 		return fmt.Errorf("write it to %s: %w", l.client.Address(), err)
 	}
 	return nil
