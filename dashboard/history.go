@@ -43,6 +43,7 @@ func (c *History) Note(before, after *dynamic.Configuration, at time.Time, took 
 	compare(d, dynamic.KindMiddleware, was.Middlewares, is.Middlewares)
 	compare(d, dynamic.KindTransport, was.ServersTransports, is.ServersTransports)
 	compare(d, dynamic.KindConsumer, was.Consumers, is.Consumers)
+	compare(d, dynamic.KindPlan, was.Plans, is.Plans)
 	if len(change.Objects) == 0 {
 		return
 	}

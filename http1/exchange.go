@@ -48,7 +48,7 @@ func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exc
 	}
 	for again := false; ; again = true {
 		if c == nil {
-			fresh, err := u.dial(ctx)
+			fresh, err := u.dial(ctx, o.DialTimeout)
 			if err != nil {
 				return nil, err
 			}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Outgoing says how a request is sent on, where it differs from how it came.
@@ -13,6 +14,8 @@ type Outgoing struct {
 	// Peer is added to X-Forwarded-For; empty adds nothing. A request whose header
 	// map has X-Forwarded-For without values is sent without it.
 	Peer string
+	// DialTimeout is a shorter time for connecting than that of the upstream; 0: there is none.
+	DialTimeout time.Duration
 }
 
 // appendRequest appends the head of r as it is sent to an upstream. Fields of the

@@ -134,12 +134,16 @@ func (u *Upstream) give(c *upstreamConn) {
 	}
 }
 
-// dial opens a connection. Its error is a *DialError.
-func (u *Upstream) dial(ctx context.Context) (*upstreamConn, error) {
+// dial opens a connection, within a time that is shorter than that of the upstream, or 0. Its
+// error is a *DialError.
+func (u *Upstream) dial(ctx context.Context, within time.Duration) (*upstreamConn, error) {
 	if u.closed.Load() {
 		return nil, &DialError{errUpstreamClosed}
 	}
-	ctx, cancel := context.WithTimeout(ctx, u.DialTimeout)
+	if within <= 0 || within > u.DialTimeout {
+		within = u.DialTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	connect := u.Dial
 	if connect == nil {

@@ -55,7 +55,26 @@ func (c *upstreamConn) begin(ctx context.Context) {
 	c.mu.Lock()
 	c.ctx, c.failure = ctx, nil
 	c.serial++
+	if _, ends := ctx.Deadline(); ends { // it may be soon: looking now and then would be too late
+		c.watch()
+	}
 	c.mu.Unlock()
+}
+
+// watch has the connection closed when the request is over before it is answered.
+func (c *upstreamConn) watch() {
+	serial, ctx := c.serial, c.ctx
+	c.unwatch = context.AfterFunc(ctx, func() { c.abort(serial, gone(ctx)) })
+}
+
+// gone is why a request was over: for the client went away, unless its context says that it took
+// too long.
+func gone(ctx context.Context) error {
+	var timeout net.Error
+	if cause := context.Cause(ctx); errors.As(cause, &timeout) && timeout.Timeout() {
+		return cause
+	}
+	return errClientGone
 }
 
 // waits tells the sweeper that the wait for the head begins, or is over.
@@ -115,8 +134,7 @@ func (c *upstreamConn) look(now time.Time) {
 	if c.unwatch == nil {
 		// The request has been under way since the last look: from now on it pays to
 		// know whether its client is still there.
-		serial := c.serial
-		c.unwatch = context.AfterFunc(c.ctx, func() { c.abort(serial, errClientGone) })
+		c.watch()
 	}
 }
 

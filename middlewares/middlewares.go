@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/internal/sharing"
 )
 
@@ -43,12 +44,14 @@ type Env struct {
 	// Keep returns what all instances of this middleware share, over the routes that
 	// use it and over reloads: what fresh has made the first time. It is there as long
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
-	// been made for other options. If it is a Decider, Circuits or a Cache, the metrics show
-	// that.
+	// been made for other options. If it is a Decider, Troubled, Circuits or a Cache, the metrics
+	// show that, and the dashboard what is wrong.
 	Keep func(fresh func() any) any
 	// Consumers are those that the gateway knows, at any time: who asks while a request is
 	// served gets those in force then.
 	Consumers *consumers.Live
+	// Plans are those of the configuration, at any time.
+	Plans *plans.Live
 	// Start has run called, in a goroutine of its own, when the middleware comes into force;
 	// it may dial and wait. ctx ends when the instance is retired. It is never called by
 	// `fairway check`.
@@ -64,6 +67,14 @@ type Env struct {
 // Decider lets requests pass, or refuses them for there are too many, and counts both.
 type Decider interface {
 	Decisions() (passed, refused uint64)
+}
+
+// Troubled works, but not as it should: what it depends on is away.
+type Troubled interface {
+	// Trouble says what is wrong at the moment; empty: nothing.
+	Trouble() string
+	// Missed counts the decisions that were made without it.
+	Missed() uint64
 }
 
 // Circuits are circuit breakers, one for each service.

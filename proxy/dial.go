@@ -5,6 +5,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"fairway/internal/record"
 )
 
 // The network between the gateway and a server may be taken away in a moment, as
@@ -21,6 +23,18 @@ type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
 
+// connectKey is that of the time within which a request wants to be connected. A transport goes
+// on with connecting when the request is over, so it must not look at the record.
+type connectKey struct{}
+
+// connectWithin has the connecting for a request bounded as its record says.
+func connectWithin(ctx context.Context) context.Context {
+	if rec := record.From(ctx); rec != nil && rec.Connect > 0 {
+		return context.WithValue(ctx, connectKey{}, rec.Connect)
+	}
+	return ctx
+}
+
 // dialer connects within limit; 0 is none.
 func dialer(limit time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{
@@ -31,6 +45,11 @@ func dialer(limit time.Duration) func(ctx context.Context, network, address stri
 		},
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if within, ok := ctx.Value(connectKey{}).(time.Duration); ok {
+			shorter, cancel := context.WithTimeout(ctx, within)
+			defer cancel()
+			ctx = shorter
+		}
 		conn, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, dialError{err}

@@ -15,6 +15,7 @@ import (
 
 	"fairway/http1"
 	"fairway/internal/answer"
+	"fairway/internal/giveup"
 	"fairway/internal/record"
 	"fairway/internal/responsehead"
 )
@@ -71,6 +72,9 @@ func (e *Engine) Forward(w http.ResponseWriter, r *http.Request, target *Target,
 		return e.standard.Forward(w, r, target, o)
 	}
 	out := http1.Outgoing{URI: uriFor(r, target), Host: r.Host, Peer: peerOf(r)}
+	if rec := record.From(r.Context()); rec != nil {
+		out.DialTimeout = rec.Connect
+	}
 	if !o.PassHost {
 		out.Host = target.URL.Host
 	}
@@ -222,6 +226,8 @@ func failure(ctx context.Context, err error, target *Target) *Error {
 	}
 	var netErr net.Error
 	switch {
+	case giveup.Reason(ctx) != nil:
+		e.Status, e.Unsent, e.Again, err = http.StatusGatewayTimeout, false, false, giveup.Reason(ctx)
 	case errors.Is(err, http1.ErrClientGone), errors.Is(ctx.Err(), context.Canceled):
 		e.Status, e.Unsent, e.Again = answer.StatusClientClosedRequest, false, false
 		err = errors.New("the client went away")

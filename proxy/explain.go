@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"fairway/internal/answer"
+	"fairway/internal/giveup"
 )
 
 // explain finds the status for an error from a transport, says in words what
@@ -25,6 +26,8 @@ func explain(r *http.Request, err, cause error, target *Target, body *sharedBody
 	}
 	var netErr net.Error
 	switch reading := body.failure(); {
+	case giveup.Reason(r.Context()) != nil:
+		e.Status, e.Unsent, err = http.StatusGatewayTimeout, false, giveup.Reason(r.Context())
 	case errors.Is(r.Context().Err(), context.Canceled):
 		e.Status, e.Unsent = answer.StatusClientClosedRequest, false
 		err = errors.New("the client went away")

@@ -103,7 +103,7 @@ func (s *Standard) Forward(w http.ResponseWriter, r *http.Request, target *Targe
 	// Credentials that are for a connection would let in whoever comes on it next.
 	out.Close = out.Close || slices.ContainsFunc(out.Header["Authorization"], http1.ByConnection)
 	out.Body = body.attempt(out)
-	out = out.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	out = out.WithContext(httptrace.WithClientTrace(connectWithin(ctx), &httptrace.ClientTrace{
 		Got1xxResponse: inform.pass,
 		GotConn:        endlessRefusals(cancel),
 	}))

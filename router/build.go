@@ -30,12 +30,14 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		services:    make(map[string]*Slot, len(cfg.HTTP.Services)+len(env.Internal)),
 		entryPoints: make(map[string]*entryPointRoutes, len(env.EntryPoints)),
 		problems:    slices.Clone(cfg.Problems),
+		aside:       env.aside,
 	}}
 	b.blame()
 	b.detailed = env.detailed(cfg.HTTP.Routers)
 	b.middlewares()
 	b.transports()
 	b.consumers()
+	b.plans()
 	b.tlsOptions()
 	for name, h := range env.Internal {
 		b.internal(name+"@internal", h)
@@ -186,7 +188,7 @@ func (b *building) try(m *Middleware) error {
 		Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
 		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
 		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
-		Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers,
+		Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers, Plans: b.env.Plans,
 		Start: func(func(context.Context)) {},
 	}, http.NotFoundHandler())
 	return err

@@ -177,7 +177,7 @@ func (m *chaining) middleware(ctx context.Context, name string, next http.Handle
 		Log:     m.env.Log.WithField("middleware", name),
 		Service: func(s string) (http.Handler, error) { return m.handler(dynamic.Qualify(s, provider)) },
 		Keep:    def.kept.keep,
-		InFront: m.inFront, Consumers: m.env.Consumers, Shared: m.env.Shared, Serves: m.serves,
+		InFront: m.inFront, Consumers: m.env.Consumers, Plans: m.env.Plans, Shared: m.env.Shared, Serves: m.serves,
 		Start: func(run func(context.Context)) { m.next.begin = append(m.next.begin, beginning{ctx, run}) },
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return m.wrap(ctx, names, provider, next)

@@ -3,6 +3,7 @@
 package router
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/internal/record"
 	"fairway/internal/sharing"
 	"fairway/proxy"
@@ -45,6 +47,10 @@ type Env struct {
 	Consumers *consumers.Live
 	// Shared is what middlewares have in common; the Router makes it.
 	Shared *sharing.ByOptions[any]
+	// Plans are told to the middlewares, in the same way.
+	Plans *plans.Live
+
+	aside *sync.WaitGroup // what middlewares do aside
 }
 
 // Router holds the table in force.
@@ -62,6 +68,10 @@ func New(env Env) *Router {
 	if env.Shared == nil {
 		env.Shared = &sharing.ByOptions[any]{}
 	}
+	if env.Plans == nil {
+		env.Plans = &plans.Live{}
+	}
+	env.aside = &sync.WaitGroup{}
 	r := &Router{env: env}
 	r.table.Store(Build(&dynamic.Configuration{}, nil, env))
 	return r
@@ -75,11 +85,27 @@ func (r *Router) Apply(cfg *dynamic.Configuration) *Table {
 	previous := r.table.Load()
 	next := Build(cfg, previous, r.env)
 	next.install()
-	// Routes that ask for a consumer come after the consumer.
+	// Routes that ask for a consumer come after the consumer, who comes after the plans.
+	r.env.Plans.Store(next.plans)
 	r.env.Consumers.Store(next.consumers)
 	r.table.Store(next)
 	next.retireFrom(previous)
 	return next
+}
+
+// Rest waits until what middlewares do aside has ended, as it does when the tables are retired.
+func (r *Router) Rest(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		r.env.aside.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Table returns the table in force.

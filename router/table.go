@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"fairway/config/dynamic"
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/proxy"
@@ -32,12 +34,15 @@ type Table struct {
 	together    map[string]*certs.Policy // of hosts with several
 	known       map[string]*consumers.Config
 	consumers   *consumers.Registry
+	offered     map[string]*plans.Config
+	plans       *plans.Set
 	doubted     bool // some of the known have a mistake
 	problems    []dynamic.Problem
-	swaps       []swap      // to be carried out when the table comes into force
-	fresh       []*instance // to be started then
-	replaced    []*Route    // to be retired then
-	begin       []beginning // what middlewares do aside, to begin then
+	swaps       []swap          // to be carried out when the table comes into force
+	fresh       []*instance     // to be started then
+	replaced    []*Route        // to be retired then
+	begin       []beginning     // what middlewares do aside, to begin then
+	aside       *sync.WaitGroup // those that have begun, of all tables
 }
 
 // beginning is what an instance of a middleware does aside, as long as it is there.
@@ -200,7 +205,7 @@ func (t *Table) install() {
 	t.swaps = nil
 	for _, b := range t.begin {
 		if b.ctx.Err() == nil { // the route that it is for may be out of use
-			go b.run(b.ctx)
+			t.aside.Go(func() { b.run(b.ctx) })
 		}
 	}
 	t.begin = nil

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"fairway/config/dynamic"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/router"
@@ -65,7 +67,7 @@ func (s *Server) state(o Options) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Circuits: s.tellCircuits, Caches: s.tellCaches, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
+		Decisions: s.tellDecisions, Missed: s.tellMissed, Circuits: s.tellCircuits, Caches: s.tellCaches, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -157,6 +159,29 @@ func (s *Server) tellDecisions(tell func(kind, middleware string, passed, refuse
 			tell(m.Kind, name, passed, refused)
 		}
 	}
+}
+
+func (s *Server) tellMissed(tell func(kind, middleware string, n uint64)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if t, is := m.Kept().(middlewares.Troubled); is {
+			tell(m.Kind, name, t.Missed())
+		}
+	}
+}
+
+// troubles are what middlewares cannot do at the moment.
+func (s *Server) troubles() (list []dynamic.Problem) {
+	all := s.router.Table().Middlewares()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t, is := all[name].Kept().(middlewares.Troubled)
+		if !is {
+			continue
+		}
+		if trouble := t.Trouble(); trouble != "" {
+			list = append(list, dynamic.Problem{Severity: dynamic.Error, Provider: dynamic.ProviderOf(name), Kind: dynamic.KindMiddleware, Name: name, Reason: trouble})
+		}
+	}
+	return list
 }
 
 func (s *Server) tellCircuits(tell func(middleware, service, state string)) {

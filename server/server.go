@@ -283,6 +283,7 @@ func (s *Server) Run(ctx context.Context) error {
 		"the last metrics could not be sent":                    stopPushing,
 	})
 	s.router.Table().Retire()
+	endTogether(s.log, map[string]func(context.Context) error{"what middlewares keep could not be written": s.router.Rest})
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
 	return nil
@@ -331,9 +332,9 @@ func (s *Server) enforce() (took time.Duration) {
 	return took
 }
 
-// problems are those of the table in force, and of certificates.
+// problems are those of the table in force, of certificates, and of what middlewares depend on.
 func (s *Server) problems() []dynamic.Problem {
-	return append(slices.Clip(s.router.Table().Problems()), s.https.problems(time.Now())...)
+	return slices.Concat(s.router.Table().Problems(), s.https.problems(time.Now()), s.troubles())
 }
 
 // tellProblems logs what is new about them.

@@ -38,6 +38,7 @@ var specimens = []specimen{
 	{name: "addprefix", options: []string{"addprefix.prefix=/shop"}, visits: []visit{
 		{url: "/a?b=c", status: 200, by: "mw", path: "/shop/a?b=c"},
 	}},
+	{name: "adaptiveconcurrency", options: []string{"adaptiveconcurrency.initiallimit=1", "adaptiveconcurrency.minlimit=1", "adaptiveconcurrency.maxlimit=1"}, also: checkAdaptive},
 	{name: "basicauth", options: []string{"basicauth.users=bob:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=,ann:$2a$05$Tom2TE.uxvpquv35JrKbsexkaz6moJjScPThIocmGb7DP6cGmglOm", "basicauth.headerField=X-User", "basicauth.removeheader=true"}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Basic realm="traefik"`}},
 		{url: "/", with: []string{ann, "X-User: root"}, status: 200, by: "mw", seen: map[string]string{"X-User": "ann", "Authorization": ""}},
@@ -88,6 +89,10 @@ var specimens = []specimen{
 		{url: "/status/500", status: 502, by: "mw", path: "/page/502.html"},
 		{url: "/status/403", status: 403},
 	}},
+	{name: "faultinjection", options: []string{"faultinjection.header=X-Trouble", "faultinjection.abort.status=418", "faultinjection.delay.duration=1ms"}, visits: []visit{
+		{url: "/", status: 200, by: "mw"},
+		{url: "/", with: []string{"X-Trouble: please"}, status: 418},
+	}},
 	{name: "forwardauth", options: []string{"forwardauth.address=http://AUTH/auth", "forwardauth.authresponseheaders=X-User, X-Group", "forwardauth.trustforwardheader=true", "forwardauth.tls.caoptional=true"}, visits: []visit{
 		{url: "/a?b", with: []string{"X-Forwarded-Host: other.test"}, status: 401, shown: map[string]string{"Www-Authenticate": "Word"}},
 		{url: "/a?b", with: []string{"Authorization: Word please", "X-User: root", "X-Group: roots"}, status: 200, by: "mw", path: "/a?b", seen: map[string]string{"X-User": "ann", "X-Group": ""}},
@@ -119,6 +124,7 @@ var specimens = []specimen{
 	{name: "headers-old", options: []string{"headers.sslredirect=true", "headers.ssltemporaryredirect=true", "headers.sslhost=secure.example.com", "headers.sslforcehost=true"}, visits: []visit{
 		{url: "/a?b", status: 307, shown: map[string]string{"Location": "https://secure.example.com/a?b"}},
 	}},
+	{name: "hedge", options: []string{"hedge.delay=50ms", "hedge.attempts=3"}, also: checkHedge},
 	{name: "idempotency", options: []string{"idempotency.required=true"}, visits: []visit{
 		{method: "POST", url: "/", body: "a", status: 400},
 		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
@@ -136,8 +142,15 @@ var specimens = []specimen{
 	{name: "ipdenylist-others", options: []string{"ipdenylist.sourcerange=10.8.0.0/24"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipwhitelist", options: []string{"ipwhitelist.sourcerange=127.0.0.1/32"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipwhitelist-others", options: []string{"ipwhitelist.sourcerange=10.8.0.0/24", "ipwhitelist.ipstrategy.depth=0"}, visits: []visit{{url: "/", status: 403}}},
+	{name: "loadshed", options: []string{"loadshed.priority=10"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "passtlsclientcert", options: []string{"passtlsclientcert.pem=true", "passtlsclientcert.info.subject.commonname=true"}, visits: []visit{
 		{url: "/", with: []string{"X-Forwarded-Tls-Client-Cert: forged", "X-Forwarded-Tls-Client-Cert-Info: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Forwarded-Tls-Client-Cert": "", "X-Forwarded-Tls-Client-Cert-Info": ""}},
+	}},
+	{name: "plan", options: []string{"plan.default=small"}, more: []string{"plans.small.ratelimit.average=1", "plans.small.ratelimit.period=1h", "plans.small.ratelimit.burst=2", "plans.small.quota.amount=10", "plans.small.quota.per=month"}, visits: []visit{
+		{url: "/", status: 200, by: "mw"}, {url: "/", status: 200, by: "mw"}, {url: "/", status: 429},
+	}},
+	{name: "quota", options: []string{"quota.amount=2", "quota.per=month", "quota.sourcecriterion.requestpath=true"}, visits: []visit{
+		{url: "/a", status: 200, by: "mw"}, {url: "/a", status: 200, by: "mw"}, {url: "/a", status: 429}, {url: "/b", status: 200, by: "mw"},
 	}},
 	{name: "ratelimit", options: []string{"ratelimit.average=1", "ratelimit.period=1h", "ratelimit.burst=2", "ratelimit.sourcecriterion.requesthost=true"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"}, {url: "/", status: 200, by: "mw"}, {url: "/", status: 429},
@@ -183,6 +196,9 @@ var specimens = []specimen{
 		{url: "/v17/a", status: 200, by: "mw", path: "/a", seen: map[string]string{"X-Forwarded-Prefix": "/v17"}},
 		{url: "/vx/a", status: 200, by: "mw", path: "/vx/a", seen: map[string]string{"X-Forwarded-Prefix": ""}},
 	}},
+	{name: "timeouts", options: []string{"timeouts.firstbyte=100ms", "timeouts.total=1m", "timeouts.connect=1s"}, visits: []visit{
+		{url: "/", status: 200, by: "mw"},
+	}, also: checkTimeouts},
 }
 
 func md5Of(text string) string {
@@ -343,7 +359,23 @@ func checkWebCall(t *testing.T, b *browser, at string) {
 }
 
 // checkInFlight has one request under way while it asks again.
-func checkInFlight(t *testing.T, b *browser, at string) {
+func checkInFlight(t *testing.T, b *browser, at string) { checkHeld(t, b, at, 429) }
+
+func checkAdaptive(t *testing.T, b *browser, at string) { checkHeld(t, b, at, 503) }
+
+// checkHedge has the first attempt take longer than anybody waits.
+func checkHedge(t *testing.T, b *browser, at string) {
+	b.visit(t, visit{url: at + "/slow?d=1h&once=" + t.Name(), status: 200, by: "mw", shown: map[string]string{"X-Try": "2"}})
+}
+
+// checkTimeouts sees a server left that does not begin to answer.
+func checkTimeouts(t *testing.T, b *browser, at string) {
+	b.visit(t, visit{url: at + "/slow?d=1h&once=" + t.Name(), status: 504})
+	b.visit(t, visit{url: at + "/slow?d=1h&once=" + t.Name(), status: 200, by: "mw", shown: map[string]string{"X-Try": "2"}})
+}
+
+// checkHeld has one request under way, and sees a second one refused.
+func checkHeld(t *testing.T, b *browser, at string, refused int) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/events", nil)
@@ -359,8 +391,10 @@ func checkInFlight(t *testing.T, b *browser, at string) {
 	if line, err := bufio.NewReader(res.Body).ReadString('\n'); err != nil || line != "data: first\n" {
 		t.Fatalf("got %q, %v", line, err)
 	}
-	b.visit(t, visit{url: at, with: []string{"X-Client: a"}, status: 429})
-	b.visit(t, visit{url: at, with: []string{"X-Client: b"}, status: 200, by: "mw"})
+	b.visit(t, visit{url: at, with: []string{"X-Client: a"}, status: refused})
+	if refused == 429 { // which are counted by client
+		b.visit(t, visit{url: at, with: []string{"X-Client: b"}, status: 200, by: "mw"})
+	}
 	leave()
 	await(t, "the place to be free again", func() bool {
 		a, err := b.ask("GET", at, "", "X-Client: a")

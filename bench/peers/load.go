@@ -33,6 +33,8 @@ var workloads = []workload{
 	{name: "10000-routers", tool: "wrk", args: []string{"-c64", "-H", "Host: r5000.test"}, path: "/1k", target: 0.95, against: "get-1k", only: "fairway", setup: "many"},
 	{name: "headers-ratelimit-compress", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.85, against: "get-1k", only: "fairway", setup: "headers, limit, compress"},
 	{name: "in-flight", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "inflight"},
+	{name: "rate-limit", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "limit"},
+	{name: "rate-limit-window", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "window"},
 	{name: "circuit-breaker", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "breaker"},
 	{name: "log-and-metrics", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.92, against: "get-1k", only: "fairway", setup: "observed"},
 	{name: "tracing-1-percent", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "log-and-metrics", only: "fairway", setup: "traced"},

@@ -280,6 +280,7 @@ func fairwayConfig(b *bench, setup string) string {
   middlewares:
     headers: {headers: {customRequestHeaders: {X-Bench: 'yes'}, customResponseHeaders: {X-Bench: 'yes'}}}
     limit: {rateLimit: {average: 1000000, burst: 1000000}}
+    window: {rateLimit: {average: 1000000, algorithm: slidingWindow}}
     compress: {compress: {}}
     inflight: {inFlightReq: {amount: 1000}}
     retry: {retry: {attempts: 2}}

@@ -6,9 +6,11 @@ package dynamic
 import (
 	"fairway/internal/consumers"
 	"fairway/internal/oneof"
+	"fairway/internal/plans"
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/middlewares/acl"
+	"fairway/middlewares/adaptiveconcurrency"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
@@ -21,9 +23,11 @@ import (
 	"fairway/middlewares/digestauth"
 	"fairway/middlewares/encodedcharacters"
 	"fairway/middlewares/errors"
+	"fairway/middlewares/faultinjection"
 	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
+	"fairway/middlewares/hedge"
 	"fairway/middlewares/hmac"
 	"fairway/middlewares/idempotency"
 	"fairway/middlewares/inflightreq"
@@ -32,11 +36,14 @@ import (
 	"fairway/middlewares/ipdenylist"
 	"fairway/middlewares/jwt"
 	"fairway/middlewares/ldapauth"
+	"fairway/middlewares/loadshed"
 	"fairway/middlewares/mtls"
 	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/oidc"
 	"fairway/middlewares/passtlsclientcert"
+	"fairway/middlewares/plan"
 	"fairway/middlewares/policy"
+	"fairway/middlewares/quota"
 	"fairway/middlewares/ratelimit"
 	"fairway/middlewares/redirectregex"
 	"fairway/middlewares/redirectscheme"
@@ -46,6 +53,7 @@ import (
 	"fairway/middlewares/retry"
 	"fairway/middlewares/stripprefix"
 	"fairway/middlewares/stripprefixregex"
+	"fairway/middlewares/timeouts"
 	"fairway/proxy"
 	"fairway/proxy/failover"
 	"fairway/proxy/highestrandomweight"
@@ -86,6 +94,8 @@ type HTTP struct {
 	// Consumers are who uses the services, by name: people and programs that middlewares
 	// know by their credentials.
 	Consumers map[string]*consumers.Config `json:"consumers,omitempty"`
+	// Plans are what consumers can book, by name: limits, which the middleware plan applies.
+	Plans map[string]*plans.Config `json:"plans,omitempty"`
 }
 
 // Router chooses requests by a rule and hands them through middlewares to a
@@ -216,45 +226,52 @@ func (s *Service) Parts() (names []string) {
 // Middleware changes requests on their way to a service, answers them itself, or
 // changes the responses. It has exactly one type.
 type Middleware struct {
-	ACL               *acl.Config               `json:"acl,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	AddPrefix         *addprefix.Config         `json:"addPrefix,omitempty"`
-	APIKey            *apikey.Config            `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	BasicAuth         *basicauth.Config         `json:"basicAuth,omitempty"`
-	Buffering         *buffering.Config         `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	Cache             *cache.Config             `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	Chain             *chain.Config             `json:"chain,omitempty"`
-	CircuitBreaker    *circuitbreaker.Config    `json:"circuitBreaker,omitempty"`
-	Compress          *compress.Config          `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	ContentType       *contenttype.Config       `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	DigestAuth        *digestauth.Config        `json:"digestAuth,omitempty"`
-	EncodedCharacters *encodedcharacters.Config `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	Errors            *errors.Config            `json:"errors,omitempty"`
-	ForwardAuth       *forwardauth.Config       `json:"forwardAuth,omitempty"`
-	GRPCWeb           *grpcweb.Config           `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	Headers           *headers.Config           `json:"headers,omitempty"`
-	HMAC              *hmac.Config              `json:"hmac,omitempty"`
-	Idempotency       *idempotency.Config       `json:"idempotency,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	InFlightReq       *inflightreq.Config       `json:"inFlightReq,omitempty"`
-	Introspection     *introspection.Config     `json:"introspection,omitempty"`
-	IPAllowList       *ipallowlist.Config       `json:"ipAllowList,omitempty"`
-	IPDenyList        *ipdenylist.Config        `json:"ipDenyList,omitempty"`
-	IPWhiteList       *ipallowlist.Config       `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
-	JWT               *jwt.Config               `json:"jwt,omitempty"`
-	LDAPAuth          *ldapauth.Config          `json:"ldapAuth,omitempty"`
-	MTLS              *mtls.Config              `json:"mtls,omitempty"`
-	OAuth2Client      *oauth2client.Config      `json:"oauth2Client,omitempty"`
-	OIDC              *oidc.Config              `json:"oidc,omitempty"`
-	PassTLSClientCert *passtlsclientcert.Config `json:"passTLSClientCert,omitempty"`
-	Policy            *policy.Config            `json:"policy,omitempty"`
-	RateLimit         *ratelimit.Config         `json:"rateLimit,omitempty"`
-	RedirectRegex     *redirectregex.Config     `json:"redirectRegex,omitempty"`
-	RedirectScheme    *redirectscheme.Config    `json:"redirectScheme,omitempty"`
-	ReplacePath       *replacepath.Config       `json:"replacePath,omitempty"`
-	ReplacePathRegex  *replacepathregex.Config  `json:"replacePathRegex,omitempty"`
-	RequestID         *requestid.Config         `json:"requestID,omitempty" label:"allowEmpty" file:"allowEmpty"`
-	Retry             *retry.Config             `json:"retry,omitempty"`
-	StripPrefix       *stripprefix.Config       `json:"stripPrefix,omitempty"`
-	StripPrefixRegex  *stripprefixregex.Config  `json:"stripPrefixRegex,omitempty"`
+	ACL                 *acl.Config                 `json:"acl,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	AdaptiveConcurrency *adaptiveconcurrency.Config `json:"adaptiveConcurrency,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	AddPrefix           *addprefix.Config           `json:"addPrefix,omitempty"`
+	APIKey              *apikey.Config              `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	BasicAuth           *basicauth.Config           `json:"basicAuth,omitempty"`
+	Buffering           *buffering.Config           `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Cache               *cache.Config               `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Chain               *chain.Config               `json:"chain,omitempty"`
+	CircuitBreaker      *circuitbreaker.Config      `json:"circuitBreaker,omitempty"`
+	Compress            *compress.Config            `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	ContentType         *contenttype.Config         `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	DigestAuth          *digestauth.Config          `json:"digestAuth,omitempty"`
+	EncodedCharacters   *encodedcharacters.Config   `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Errors              *errors.Config              `json:"errors,omitempty"`
+	FaultInjection      *faultinjection.Config      `json:"faultInjection,omitempty"`
+	ForwardAuth         *forwardauth.Config         `json:"forwardAuth,omitempty"`
+	GRPCWeb             *grpcweb.Config             `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Headers             *headers.Config             `json:"headers,omitempty"`
+	Hedge               *hedge.Config               `json:"hedge,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	HMAC                *hmac.Config                `json:"hmac,omitempty"`
+	Idempotency         *idempotency.Config         `json:"idempotency,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	InFlightReq         *inflightreq.Config         `json:"inFlightReq,omitempty"`
+	Introspection       *introspection.Config       `json:"introspection,omitempty"`
+	IPAllowList         *ipallowlist.Config         `json:"ipAllowList,omitempty"`
+	IPDenyList          *ipdenylist.Config          `json:"ipDenyList,omitempty"`
+	IPWhiteList         *ipallowlist.Config         `json:"ipWhiteList,omitempty" deprecated:"its name is ipAllowList now"`
+	JWT                 *jwt.Config                 `json:"jwt,omitempty"`
+	LDAPAuth            *ldapauth.Config            `json:"ldapAuth,omitempty"`
+	LoadShed            *loadshed.Config            `json:"loadShed,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	MTLS                *mtls.Config                `json:"mtls,omitempty"`
+	OAuth2Client        *oauth2client.Config        `json:"oauth2Client,omitempty"`
+	OIDC                *oidc.Config                `json:"oidc,omitempty"`
+	PassTLSClientCert   *passtlsclientcert.Config   `json:"passTLSClientCert,omitempty"`
+	Plan                *plan.Config                `json:"plan,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Policy              *policy.Config              `json:"policy,omitempty"`
+	Quota               *quota.Config               `json:"quota,omitempty"`
+	RateLimit           *ratelimit.Config           `json:"rateLimit,omitempty"`
+	RedirectRegex       *redirectregex.Config       `json:"redirectRegex,omitempty"`
+	RedirectScheme      *redirectscheme.Config      `json:"redirectScheme,omitempty"`
+	ReplacePath         *replacepath.Config         `json:"replacePath,omitempty"`
+	ReplacePathRegex    *replacepathregex.Config    `json:"replacePathRegex,omitempty"`
+	RequestID           *requestid.Config           `json:"requestID,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Retry               *retry.Config               `json:"retry,omitempty"`
+	StripPrefix         *stripprefix.Config         `json:"stripPrefix,omitempty"`
+	StripPrefixRegex    *stripprefixregex.Config    `json:"stripPrefixRegex,omitempty"`
+	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.

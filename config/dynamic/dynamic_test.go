@@ -151,7 +151,7 @@ func TestTraefikOption(t *testing.T) {
 		"http.middlewares.x.plugin.a.b":           true,
 		"http.middlewares.x.plugins":              false,
 		"http.middlewares.plugin.addprefix":       false,
-		"http.middlewares.x.ratelimit.redis.db":   true,
+		"http.middlewares.x.plugin.any.db":        true,
 		"http.middlewares.x.ratelimit.average":    false,
 		"http.routers.x.observability.tracing":    false,
 		"http.routers.x.parentrefs":               true,

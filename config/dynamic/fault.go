@@ -38,6 +38,8 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Kind, p.Name = KindTransport, ensure(&h.ServersTransports, p.Name)
 	case "consumers":
 		p.Kind, p.Name = KindConsumer, ensure(&h.Consumers, p.Name)
+	case "plans":
+		p.Kind, p.Name = KindPlan, ensure(&h.Plans, p.Name)
 	default:
 		p.Name = ""
 		return p

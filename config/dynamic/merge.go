@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/proxy"
 )
 
@@ -23,7 +24,7 @@ func NewHTTP(n int) *HTTP {
 	return &HTTP{
 		Routers: make(map[string]*Router, n), Services: make(map[string]*Service, n),
 		Middlewares: map[string]*Middleware{}, ServersTransports: map[string]*proxy.ServersTransport{},
-		Consumers: map[string]*consumers.Config{},
+		Consumers: map[string]*consumers.Config{}, Plans: map[string]*plans.Config{},
 	}
 }
 
@@ -42,6 +43,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Middlewares = qualified(c.HTTP.Middlewares, provider)
 		out.HTTP.ServersTransports = qualified(c.HTTP.ServersTransports, provider)
 		out.HTTP.Consumers = qualified(c.HTTP.Consumers, provider)
+		out.HTTP.Plans = qualified(c.HTTP.Plans, provider)
 	}
 	out.TLS = c.TLS.qualified(provider)
 	if origin := c.Origin; origin != nil {
@@ -102,6 +104,7 @@ func Merge(all map[string]*Configuration) *Configuration {
 		maps.Copy(out.HTTP.Middlewares, c.HTTP.Middlewares)
 		maps.Copy(out.HTTP.ServersTransports, c.HTTP.ServersTransports)
 		maps.Copy(out.HTTP.Consumers, c.HTTP.Consumers)
+		maps.Copy(out.HTTP.Plans, c.HTTP.Plans)
 	}
 	var doubled []Problem
 	out.TLS, doubled = mergeTLS(all)
@@ -124,7 +127,7 @@ func Equal(a, b *Configuration) bool {
 	x, y := orZero(a.HTTP), orZero(b.HTTP)
 	return sameObjects(x.Routers, y.Routers) && sameObjects(x.Services, y.Services) &&
 		sameObjects(x.Middlewares, y.Middlewares) && sameObjects(x.ServersTransports, y.ServersTransports) &&
-		sameObjects(x.Consumers, y.Consumers)
+		sameObjects(x.Consumers, y.Consumers) && sameObjects(x.Plans, y.Plans)
 }
 
 func orZero(h *HTTP) *HTTP {

@@ -51,6 +51,7 @@ const (
 	KindMiddleware = "middleware"
 	KindTransport  = "serversTransport"
 	KindConsumer   = "consumer"
+	KindPlan       = "plan"
 	KindTLSOptions = "tlsOptions"
 	KindTLSStore   = "tlsStore"
 )

@@ -20,7 +20,6 @@ func Listed(patterns []string, path string) bool {
 var traefikOptions = []string{
 	"http.routers.*.parentrefs",
 	"http.middlewares.*.plugin",
-	"http.middlewares.*.ratelimit.redis",
 	"http.serverstransports.*.spiffe",
 	"http.serverstransports.*.peercertsans",
 	"tcp",

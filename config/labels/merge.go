@@ -19,7 +19,7 @@ type merging struct {
 	provider string
 	out      dynamic.HTTP
 	stores   map[string]*certs.Store
-	owner    struct{ routers, services, middlewares, transports, consumers, stores map[string]*share }
+	owner    struct{ routers, services, middlewares, transports, consumers, plans, stores map[string]*share }
 	joined   map[string]string // service of a later share -> the service that its server joins
 	lost     map[object]bool   // of the present share: what an older workload's stands for
 	merged   map[string]bool   // services that are copies made here
@@ -34,7 +34,7 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	m.owner.routers = make(map[string]*share, len(shares))
 	m.owner.services = make(map[string]*share, len(shares))
 	m.owner.middlewares = map[string]*share{}
-	m.owner.transports, m.owner.consumers = map[string]*share{}, map[string]*share{}
+	m.owner.transports, m.owner.consumers, m.owner.plans = map[string]*share{}, map[string]*share{}, map[string]*share{}
 	m.owner.stores, m.stores = map[string]*share{}, map[string]*certs.Store{}
 	for _, s := range shares {
 		clear(m.lost)
@@ -49,6 +49,9 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 		}
 		for name, c := range s.Consumers {
 			own(m, s, dynamic.KindConsumer, name, c, m.out.Consumers, m.owner.consumers)
+		}
+		for name, p := range s.Plans {
+			own(m, s, dynamic.KindPlan, name, p, m.out.Plans, m.owner.plans)
 		}
 		for name, svc := range s.Services {
 			m.service(s, name, svc)
@@ -94,6 +97,8 @@ func (m *merging) ownerOf(p dynamic.Problem) *share {
 		return m.owner.transports[p.Name]
 	case dynamic.KindConsumer:
 		return m.owner.consumers[p.Name]
+	case dynamic.KindPlan:
+		return m.owner.plans[p.Name]
 	case dynamic.KindTLSStore:
 		return m.owner.stores[p.Name]
 	}

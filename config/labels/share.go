@@ -69,7 +69,7 @@ func (s *share) decode() {
 	s.Services = orEmpty(s.Services)
 	s.Middlewares = orEmpty(s.Middlewares)
 	s.ServersTransports = orEmpty(s.ServersTransports)
-	s.Consumers = orEmpty(s.Consumers)
+	s.Consumers, s.Plans = orEmpty(s.Consumers), orEmpty(s.Plans)
 	for _, f := range faults {
 		p := s.Blame(f)
 		inLabels(found, &p)

@@ -132,6 +132,7 @@ func printed(tb testing.TB, c *dynamic.Configuration) string {
 	printObjects(tb, &b, dynamic.KindService, c.HTTP.Services)
 	printObjects(tb, &b, dynamic.KindTransport, c.HTTP.ServersTransports)
 	printObjects(tb, &b, dynamic.KindConsumer, c.HTTP.Consumers)
+	printObjects(tb, &b, dynamic.KindPlan, c.HTTP.Plans)
 	if c.TLS != nil {
 		printObjects(tb, &b, dynamic.KindTLSStore, c.TLS.Stores)
 	}

@@ -40,7 +40,8 @@ type Config struct {
 	Certificates []string `json:"certificates,omitempty"`
 	// Groups that the consumer is in, for the middleware acl.
 	Groups []string `json:"groups,omitempty"`
-	// Plan is what the consumer has booked, for policy and the log.
+	// Plan is what the consumer has booked: the name of a plan for the middleware plan. Policy and the
+	// log know it, too.
 	Plan string `json:"plan,omitempty"`
 	// Labels are whatever else is to be known of the consumer, for policy.
 	Labels map[string]string `json:"labels,omitempty"`

@@ -8,6 +8,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
@@ -168,6 +169,29 @@ func (g *generator) consumers() error {
 		"      groups: [staff]\n      plan: gold")
 	p.line("A consumer of which an option was not understood, or that has a credential of another's, is not known at all, and shown with the reason.")
 	g.pages["consumers.md"] = p.bytes()
+	return nil
+}
+
+// plans prints what consumers can book.
+func (g *generator) plans() error {
+	t := reflect.TypeFor[plans.Config]()
+	options, err := g.options(fresh(t))
+	if err != nil {
+		return err
+	}
+	about, err := g.comments.ofType(t)
+	if err != nil {
+		return err
+	}
+	p := newPage("Plans")
+	p.paragraphs(about)
+	p.line("[plan](middlewares/plan.md) applies the plan of the [consumer](consumers.md) who sends a request; [the guide](../guides/limits.md) shows how.")
+	p.table(options, "", nameOf, all)
+	p.line("As a label: `fairway.http.plans.NAME.<option>`. In a file:")
+	p.code("yaml", "http:\n  plans:\n    gold:\n      rateLimit: {average: 10, burst: 20}\n      quota: {amount: 1000000, per: month}\n"+
+		"  consumers:\n    ann:\n      plan: gold")
+	p.line("A plan of which an option was not understood is none, and shown with the reason: requests of its consumers are refused.")
+	g.pages["plans.md"] = p.bytes()
 	return nil
 }
 

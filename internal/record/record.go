@@ -37,6 +37,7 @@ type Record struct {
 	Cache      string             // how the middleware cache has answered; empty: it was not asked
 	Hidden     []string           // parameters of the query whose values are nobody's business: credentials
 	Attempts   int                // of the middleware retry; 0 without it
+	Connect    time.Duration      // the longest time for connecting to a server; 0: as that says
 	Classes    bool               // the client is told the class of a failure
 	// Origin is what the server that was tried last has answered, where that is watched.
 	Origin Origin

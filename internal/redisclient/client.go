@@ -33,6 +33,8 @@ type Client struct {
 type finder interface {
 	// of is the server of a key; any will do for an empty one.
 	of(ctx context.Context, key string) (*node, error)
+	// instead is the server of a key after one was missed.
+	instead(ctx context.Context, key string) (*node, error)
 	// all are the servers that have all keys together.
 	all(ctx context.Context) ([]*node, error)
 	// missed learns that a server did not answer as one that has the key.
@@ -145,7 +147,7 @@ func (c *Client) instead(ctx context.Context, at *node, key string, failed error
 		}
 	}
 	c.finder.missed(at)
-	next, err := c.finder.of(ctx, key)
+	next, err := c.finder.instead(ctx, key)
 	return next, false, err == nil && next != at
 }
 
@@ -226,9 +228,10 @@ func (c *Client) end() {
 // single is one server, whatever happens.
 type single struct{ node *node }
 
-func (s single) of(context.Context, string) (*node, error) { return s.node, nil }
-func (s single) all(context.Context) ([]*node, error)      { return []*node{s.node}, nil }
-func (s single) missed(*node)                              {}
+func (s single) of(context.Context, string) (*node, error)      { return s.node, nil }
+func (s single) instead(context.Context, string) (*node, error) { return s.node, nil }
+func (s single) all(context.Context) ([]*node, error)           { return []*node{s.node}, nil }
+func (s single) missed(*node)                                   {}
 
 // each does something at every server that has keys.
 func (c *Client) each(ctx context.Context, what sending) ([]any, error) {

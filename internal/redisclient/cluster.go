@@ -28,20 +28,37 @@ type cluster struct {
 type table struct {
 	of      [slots]*node
 	masters []*node
-	bad     atomic.Bool // somebody did not answer
+	lacking atomic.Pointer[node] // somebody who did not answer: things may have changed
 }
 
+// of is by the table that there is: while another one is asked for, the keys of all nodes that
+// answer are where they were.
 func (c *cluster) of(ctx context.Context, key string) (*node, error) {
+	t := c.table.Load()
+	switch {
+	case t == nil:
+		return c.instead(ctx, key)
+	case t.lacking.Load() != nil:
+		c.search.begin(c.client, c.ask)
+	}
+	return t.node(key)
+}
+
+func (c *cluster) instead(ctx context.Context, key string) (*node, error) {
 	t, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return t.node(key)
+}
+
+func (t *table) node(key string) (*node, error) {
 	if key == "" {
 		return t.masters[0], nil
 	}
 	n := t.of[slotOf(key)]
 	if n == nil {
-		t.bad.Store(true)
+		t.lacking.Store(t.masters[0])
 		return nil, fmt.Errorf("no node of the cluster has the slot %d", slotOf(key))
 	}
 	return n, nil
@@ -56,15 +73,15 @@ func (c *cluster) all(ctx context.Context) ([]*node, error) {
 }
 
 // missed has the table be asked for.
-func (c *cluster) missed(*node) {
+func (c *cluster) missed(n *node) {
 	if t := c.table.Load(); t != nil {
-		t.bad.Store(true)
+		t.lacking.Store(n)
 	}
 }
 
+// current is a table that nobody is missing in.
 func (c *cluster) current(ctx context.Context) (*table, error) {
-	t := c.table.Load()
-	if t != nil && !t.bad.Load() {
+	if t := c.table.Load(); t != nil && t.lacking.Load() == nil {
 		return t, nil
 	}
 	if err := c.search.begin(c.client, c.ask).wait(ctx); err != nil {
@@ -73,19 +90,25 @@ func (c *cluster) current(ctx context.Context) (*table, error) {
 	return c.table.Load(), nil
 }
 
-// ask asks the nodes that are known, and then those of the configuration.
+// ask asks the nodes that are known, and then those of the configuration; the one that was missed
+// comes last.
 func (c *cluster) ask(ctx context.Context) error {
-	var from []string
+	var from, last []string
 	if t := c.table.Load(); t != nil {
 		for _, n := range t.masters {
+			if n == t.lacking.Load() {
+				last = append(last, n.address)
+				continue
+			}
 			from = append(from, n.address)
 		}
 	}
 	for _, seed := range c.seeds {
-		if !slices.Contains(from, seed) {
+		if !slices.Contains(from, seed) && !slices.Contains(last, seed) {
 			from = append(from, seed)
 		}
 	}
+	from = append(from, last...)
 	until, _ := ctx.Deadline()
 	var all []error
 	for i, address := range from {

@@ -1,6 +1,7 @@
 package redisclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -65,8 +66,8 @@ func (s *settings) greet(ctx context.Context, c redis.Conn) error {
 	}
 	if s.master {
 		role, err := redis.Values(say("ROLE"))
-		if err != nil {
-			return fmt.Errorf("ask for its role: %w", err)
+		if err != nil || len(role) == 0 {
+			return fmt.Errorf("ask for its role: %w", cmp.Or(err, redis.ErrNil))
 		}
 		if name, err := redis.String(role[0], nil); err != nil || name != "master" {
 			return errors.New("it is the master no more")

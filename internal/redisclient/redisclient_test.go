@@ -1,11 +1,15 @@
 package redisclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -329,6 +333,44 @@ func FuzzRedirected(f *testing.F) {
 		}
 		if kind != stays && (strings.HasPrefix(address, ":") || strings.HasPrefix(address, "?")) {
 			t.Errorf("%q: the address %q has no host", text, address)
+		}
+	})
+}
+
+// answers is a connection on which a server has said something already.
+type answers struct {
+	net.Conn
+	io.Reader
+}
+
+func (a answers) Read(b []byte) (int, error)     { return a.Reader.Read(b) }
+func (answers) Write(b []byte) (int, error)      { return len(b), nil }
+func (answers) Close() error                     { return nil }
+func (answers) SetReadDeadline(time.Time) error  { return nil }
+func (answers) SetWriteDeadline(time.Time) error { return nil }
+
+// digits are numbers that would be too much, as a length.
+var digits = regexp.MustCompile(`[*$][0-9]{4,}`)
+
+// FuzzReadSlots reads what a node may say of the cluster.
+func FuzzReadSlots(f *testing.F) {
+	f.Add([]byte("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$9\r\n127.0.0.1\r\n:7000\r\n$2\r\nid\r\n"))
+	f.Add([]byte("*2\r\n*3\r\n:0\r\n:1\r\n*2\r\n$0\r\n\r\n:7000\r\n*3\r\n:5\r\n:16384\r\n*2\r\n$1\r\n?\r\n:1\r\n"))
+	f.Add([]byte("*0\r\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if digits.Match(text) {
+			return // of a length that it says, redigo makes room for a server that it trusts
+		}
+		conn := redis.NewConn(answers{Reader: bytes.NewReader(text)}, time.Second, time.Second)
+		rows, err := redis.Values(conn.Do("CLUSTER", "SLOTS"))
+		if err != nil {
+			return
+		}
+		list, err := readSlots(rows, "10.0.0.1:7000")
+		for _, r := range list {
+			if err == nil && (r.first < 0 || r.last >= slots || strings.HasPrefix(r.master, ":")) {
+				t.Errorf("%+v", r)
+			}
 		}
 	})
 }

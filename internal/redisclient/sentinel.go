@@ -56,6 +56,8 @@ func (s *sentinels) of(ctx context.Context, _ string) (*node, error) {
 	return k.node, nil
 }
 
+func (s *sentinels) instead(ctx context.Context, key string) (*node, error) { return s.of(ctx, key) }
+
 func (s *sentinels) all(ctx context.Context) ([]*node, error) {
 	n, err := s.of(ctx, "")
 	return []*node{n}, err

@@ -1,6 +1,7 @@
 package sourcecriterion
 
 import (
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -96,5 +97,45 @@ func TestResolver_Consumers(t *testing.T) {
 	}
 	if of(ann.Of("apiKey", "x")) != of(ann.Of("jwt", "y")) {
 		t.Error("one consumer is two sources")
+	}
+}
+
+func TestResolver_PathsClaimsAndExpressions(t *testing.T) {
+	of := func(path string, claims map[string]any) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		return r.WithContext(record.With(r.Context(), &record.Record{Identity: &identity.Identity{Method: "jwt", Claims: claims}}))
+	}
+	acme, other := map[string]any{"org": map[string]any{"id": "acme"}}, map[string]any{"org": map[string]any{"id": "other"}}
+	for name, tt := range map[string]struct {
+		criterion          Criterion
+		first, same, other *http.Request
+	}{
+		"path":             {Criterion{RequestPath: true}, of("/a", acme), of("/a?b", other), of("/b", acme)},
+		"claim":            {Criterion{Claim: "org.id"}, of("/a", acme), of("/b", acme), of("/a", other)},
+		"no claim":         {Criterion{Claim: "org.id"}, of("/a", nil), httptest.NewRequest(http.MethodGet, "/", nil), of("/a", acme)},
+		"expression":       {Criterion{Expression: `request.method + " " + string(claims.org.id)`}, of("/a", acme), of("/b", acme), of("/a", other)},
+		"expression fails": {Criterion{Expression: `string(claims.org.id)`}, of("/a", nil), of("/b", nil), of("/a", acme)},
+	} {
+		for kind, resolver := range map[string]func(Criterion) (func(*http.Request) Source, error){"here": tt.criterion.Resolver, "lasting": tt.criterion.Lasting} {
+			source, err := resolver(Criterion{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if source(tt.first) != source(tt.same) || source(tt.first) == source(tt.other) {
+				t.Errorf("%s, %s: the sources are not told apart", name, kind)
+			}
+		}
+	}
+}
+
+// TestLasting_IsTheSameElsewhere has what other gateways and earlier lives have found.
+func TestLasting_IsTheSameElsewhere(t *testing.T) {
+	source, err := (&Criterion{RequestHost: true}).Lasting(Criterion{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := source(request("192.0.2.1", "a.test", ""))
+	if want := "52dcf5eeb77a59de2eb7221158d2316a"; hex.EncodeToString(got[:]) != want {
+		t.Errorf("got %x, want %s", got, want)
 	}
 }

@@ -2,8 +2,9 @@
 // time, and refuses the others with 429 (Too Many Requests, RFC 6585, section 4).
 //
 // A request counts until it has been answered wholly; a connection that has become a
-// WebSocket, or another protocol, until it ends. The count belongs to the middleware:
-// all routes that use it share it, and it goes on over reloads.
+// WebSocket, or another protocol, until it ends. With queue, so many requests of a source wait
+// for their turn, in the order in which they have come. The count belongs to the middleware:
+// all routes that use it share it, and it goes on over reloads. The counts are in counts.go.
 package inflightreq
 
 import (
@@ -11,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
+	"time"
 
+	"github.com/traefik/paerser/types"
+
+	"fairway/internal/answer"
 	"fairway/internal/record"
 	"fairway/internal/sourcecriterion"
 	"fairway/middlewares"
@@ -26,94 +30,81 @@ type Config struct {
 	// SourceCriterion says which requests are counted together. Default: those for one
 	// host.
 	SourceCriterion *sourcecriterion.Criterion `json:"sourceCriterion,omitempty"`
+	// Queue is the number of requests of a source that wait until others of it have been
+	// answered. Those beyond are refused at once. Default: 0, nobody waits.
+	Queue int64 `json:"queue,omitempty"`
+	// QueueTimeout is how long one waits at most; then it is refused with 503, and Retry-After.
+	// Default: 5s.
+	QueueTimeout types.Duration `json:"queueTimeout,omitempty"`
 }
 
+const defaultTimeout = 5 * time.Second
+
+// SetDefaults fills in what is not zero by default.
+func (c *Config) SetDefaults() { c.QueueTimeout = types.Duration(defaultTimeout) }
+
 type handler struct {
-	amount int64
-	source func(*http.Request) sourcecriterion.Source
-	counts *counts
-	next   http.Handler
+	amount, queue int64
+	patience      time.Duration
+	source        func(*http.Request) sourcecriterion.Source
+	counts        *counts
+	next          http.Handler
 }
 
 // New implements middlewares.Config.
 func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
-	if c.Amount < 1 {
+	switch {
+	case c.Amount < 1:
 		return nil, errors.New("amount is required, and at least 1")
+	case c.Queue < 0:
+		return nil, errors.New("queue must not be negative")
+	case c.Queue > 0 && c.QueueTimeout <= 0:
+		return nil, errors.New("queueTimeout: nobody can wait for no time")
 	}
 	source, err := c.SourceCriterion.Resolver(sourcecriterion.Criterion{RequestHost: true})
 	if err != nil {
 		return nil, fmt.Errorf("sourceCriterion: %w", err)
 	}
 	kept, _ := env.Keep(func() any { return newCounts() }).(*counts)
-	return &handler{amount: c.Amount, source: source, counts: kept, next: next}, nil
+	return &handler{amount: c.Amount, queue: c.Queue, patience: time.Duration(c.QueueTimeout), source: source, counts: kept, next: next}, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	source := h.source(r)
-	ok := h.counts.enter(source, h.amount)
+	turn, ok := h.counts.enter(source, h.amount, h.queue)
+	status, cause := http.StatusTooManyRequests, "inFlightReq: as many requests of this source as amount allows are being served"
+	if turn != nil {
+		ok, status, cause = h.wait(w, r, source, turn)
+	}
 	record.From(r.Context()).SetLimit(ok)
 	if !ok {
-		middlewares.Refuse(w, r, http.StatusTooManyRequests, "inFlightReq: as many requests of this source as amount allows are being served")
+		middlewares.Refuse(w, r, status, cause)
 		return
 	}
 	defer h.counts.leave(source) // also when the handler panics, to break the response off
 	h.next.ServeHTTP(w, r)
 }
 
-const shards = 16
-
-// counts are the requests of each source that are being served. Only sources that have
-// any are in there.
-type counts struct{ shards [shards]shard }
-
-type shard struct {
-	mu sync.Mutex
-	of map[sourcecriterion.Source]int64
-
-	passed, refused uint64
-}
-
-func newCounts() *counts {
-	c := &counts{}
-	for i := range c.shards {
-		c.shards[i].of = map[sourcecriterion.Source]int64{}
+// wait waits for the turn of a request, and says what becomes of it else.
+func (h *handler) wait(w http.ResponseWriter, r *http.Request, source sourcecriterion.Source, t *turn) (ok bool, status int, cause string) {
+	timer := time.NewTimer(h.patience)
+	defer timer.Stop()
+	select {
+	case <-t.come:
+		return true, 0, ""
+	case <-timer.C:
+		status, cause = http.StatusServiceUnavailable, "inFlightReq: its turn has not come within queueTimeout"
+	case <-r.Context().Done():
+		status, cause = answer.StatusClientClosedRequest, "inFlightReq: the client went away while its request waited for its turn"
 	}
-	return c
-}
-
-// enter counts a request, unless there are as many already as allowed.
-func (c *counts) enter(source sourcecriterion.Source, allowed int64) bool {
-	s := &c.shards[source.Shard(shards)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.of[source]
-	if n >= allowed {
-		s.refused++
-		return false
+	if !h.counts.giveUp(source, t) {
+		if status == http.StatusServiceUnavailable {
+			return true, 0, "" // it has come at this very moment
+		}
+		h.counts.leave(source)
 	}
-	s.of[source] = n + 1
-	s.passed++
-	return true
-}
-
-// Decisions implements middlewares.Decider.
-func (c *counts) Decisions() (passed, refused uint64) {
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		passed, refused = passed+s.passed, refused+s.refused
-		s.mu.Unlock()
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
 	}
-	return passed, refused
-}
-
-func (c *counts) leave(source sourcecriterion.Source) {
-	s := &c.shards[source.Shard(shards)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := s.of[source]; n > 1 {
-		s.of[source] = n - 1
-		return
-	}
-	delete(s.of, source)
+	return false, status, cause
 }

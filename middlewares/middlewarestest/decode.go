@@ -13,6 +13,7 @@ import (
 
 	"fairway/internal/consumers"
 	"fairway/internal/identity"
+	"fairway/internal/plans"
 	"fairway/internal/record"
 	"fairway/middlewares"
 )
@@ -22,15 +23,19 @@ const labelRoot = "fairway"
 // decode reads labels of the form "fairway.http.middlewares.NAME.KIND.option=value"
 // and returns the name and a Config of the type of empty. The kind is whatever the
 // labels say; that the catalog knows it under this name is for Conform to check. Consumers
-// may be there as well.
+// and plans may be there as well.
 func decode(t testing.TB, text string, empty middlewares.Config) (env middlewares.Env, cfg middlewares.Config) {
 	t.Helper()
-	labels, known := map[string]string{}, map[string]string{}
+	labels, known, offered := map[string]string{}, map[string]string{}, map[string]string{}
 	name, kind := "", ""
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		if strings.HasPrefix(key, labelRoot+".http.consumers.") {
 			known[key] = value
+			continue
+		}
+		if strings.HasPrefix(key, labelRoot+".http.plans.") {
+			offered[key] = value
 			continue
 		}
 		parts := strings.Split(key, ".")
@@ -47,6 +52,7 @@ func decode(t testing.TB, text string, empty middlewares.Config) (env middleware
 	entry := root.Elem().FieldByName("HTTP").FieldByName("Middlewares").MapIndex(reflect.ValueOf(name))
 	env = Env(name)
 	env.Consumers.Store(registry(t, known))
+	env.Plans.Store(plansOf(t, offered))
 	return env, entry.Elem().Field(0).Interface().(middlewares.Config)
 }
 
@@ -54,6 +60,24 @@ func decode(t testing.TB, text string, empty middlewares.Config) (env middleware
 func registry(t testing.TB, labels map[string]string) *consumers.Registry {
 	t.Helper()
 	return consumers.New(consumersOf(t, labels), func(name string, err error) { t.Fatalf("consumer %s: %v", name, err) })
+}
+
+// plansOf has the plans of labels.
+func plansOf(t testing.TB, labels map[string]string) *plans.Set {
+	t.Helper()
+	var root struct {
+		HTTP struct {
+			Plans map[string]*plans.Config
+		}
+	}
+	if err := parser.Decode(labels, &root, labelRoot); err != nil {
+		t.Fatalf("decode labels: %v", err)
+	}
+	all := map[string]*plans.Config{}
+	for name, p := range root.HTTP.Plans {
+		all[name+"@docker"] = p
+	}
+	return plans.NewSet(all, func(name string, err error) { t.Fatalf("plan %s: %v", name, err) })
 }
 
 func consumersOf(t testing.TB, labels map[string]string) map[string]*consumers.Config {

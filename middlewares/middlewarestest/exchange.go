@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/consumers"
+	"fairway/internal/plans"
 	"fairway/middlewares"
 )
 
@@ -32,8 +33,8 @@ func Env(name string) middlewares.Env {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }), nil
 		},
 		Keep:      func(first func() any) any { return first() },
-		Consumers: &consumers.Live{},
-		Start:     func(func(context.Context)) {},
+		Consumers: &consumers.Live{}, Plans: &plans.Live{},
+		Start: func(func(context.Context)) {},
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r = r.Clone(r.Context())

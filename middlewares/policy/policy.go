@@ -1,9 +1,6 @@
 // Package policy lets requests pass for which an expression is true. It is written in the
 // Common Expression Language, and may be about the request, about who sends it, and about
 // its connection.
-//
-// facts.go has what expressions may be about. They are compiled when the configuration is
-// read, so that a name that is not there is found then, and not by the first client.
 package policy
 
 import (
@@ -11,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
-	"cel.dev/cel-go/cel"
-
+	"fairway/internal/expression"
 	"fairway/internal/record"
 	"fairway/middlewares"
 )
@@ -38,11 +33,8 @@ type Config struct {
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() { c.Status = http.StatusForbidden }
 
-// mostCost bounds what one request can have computed: a step costs about one.
-const mostCost = 200_000
-
 type handler struct {
-	allow, deny cel.Program // nil: there is none
+	allow, deny *expression.Condition // nil: there is none
 	status      int
 	next        http.Handler
 }
@@ -67,35 +59,16 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (_
 	return h, nil
 }
 
-// compile makes a program of an expression; of an empty one nil.
-func compile(text string) (cel.Program, error) {
+// compile reads an expression; an empty one is nil.
+func compile(text string) (*expression.Condition, error) {
 	if text == "" {
 		return nil, nil
 	}
-	env, err := sharedEnv()
-	if err != nil {
-		return nil, err
-	}
-	ast, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, errors.New(oneLine(issues))
-	}
-	if !ast.OutputType().IsExactType(cel.BoolType) {
-		return nil, fmt.Errorf("the expression is of the type %s: it has to be true or false", ast.OutputType())
-	}
-	return env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(mostCost), cel.InterruptCheckFrequency(100))
-}
-
-// oneLine is the first mistake, with its place.
-func oneLine(issues *cel.Issues) string {
-	e := issues.Errors()[0]
-	message, _, _ := strings.Cut(e.Message, "\n")
-	return fmt.Sprintf("at character %d: %s", e.Location.Column()+1, message)
+	return expression.NewCondition(text)
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := &facts{r: r, who: record.IdentityOf(r)}
-	if cause := h.against(f); cause != "" {
+	if cause := h.against(r); cause != "" {
 		record.From(r.Context()).SetAuth(false)
 		if h.status == http.StatusUnauthorized {
 			w.Header().Add("WWW-Authenticate", `Bearer realm="fairway"`)
@@ -107,9 +80,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // against tells why a request does not pass; empty: it does.
-func (h *handler) against(f *facts) string {
+func (h *handler) against(r *http.Request) string {
 	if h.deny != nil {
-		switch is, err := eval(h.deny, f); {
+		switch is, err := h.deny.Of(r); {
 		case err != nil:
 			return "deny: " + err.Error()
 		case is:
@@ -117,7 +90,7 @@ func (h *handler) against(f *facts) string {
 		}
 	}
 	if h.allow != nil {
-		switch is, err := eval(h.allow, f); {
+		switch is, err := h.allow.Of(r); {
 		case err != nil:
 			return "allow: " + err.Error()
 		case !is:
@@ -125,13 +98,4 @@ func (h *handler) against(f *facts) string {
 		}
 	}
 	return ""
-}
-
-func eval(p cel.Program, f *facts) (bool, error) {
-	v, _, err := p.ContextEval(f.r.Context(), f)
-	if err != nil {
-		return false, err
-	}
-	is, _ := v.Value().(bool)
-	return is, nil
 }

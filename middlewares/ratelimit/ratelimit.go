@@ -1,31 +1,29 @@
 // Package ratelimit lets so many requests of each source pass in a time, and refuses
 // the others with 429 (Too Many Requests, RFC 6585, section 4).
 //
-// Every source has a bucket of burst tokens, which fills again at the rate of average
-// per period; a request takes one. A request that is early by no more than half the
+// By tokenBucket, every source has a bucket of burst tokens, which fills again at the rate of
+// average per period; a request takes one. A request that is early by no more than half the
 // time a token takes, and by no more than half a second, is held until its token is
-// there. A refusal says in Retry-After (RFC 9110, section 10.2.3) after how many
-// seconds a try is worth while, and in X-Retry-In more exactly.
+// there. By slidingWindow no period, whenever it begins, has more than average requests. A refusal
+// says in Retry-After (RFC 9110, section 10.2.3) after how many seconds a try is worth while,
+// and in X-Retry-In more exactly.
 //
-// A bucket belongs to the middleware: all routes that use it share it, and it is kept
+// The count belongs to the middleware: all routes that use it share it, and it is kept
 // over reloads. Of each middleware 65536 sources are remembered; beyond that, those
-// give way whose buckets are full again, or nearly so.
+// give way whose buckets are full again, or nearly so. With redis several gateways count
+// together. What counts is in internal/limit.
 package ratelimit
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/traefik/paerser/types"
 
-	"fairway/internal/answer"
 	"fairway/internal/clientip"
-	"fairway/internal/record"
+	"fairway/internal/limit"
 	"fairway/internal/sourcecriterion"
 	"fairway/middlewares"
 )
@@ -38,74 +36,71 @@ type Config struct {
 	// Period is the time that average is about. Default 1s. For less than one request
 	// a second, take a longer one: average 6 and period 1m are one request in 10 seconds.
 	Period types.Duration `json:"period,omitempty"`
-	// Burst is the number of requests that may come at once. Default 1.
+	// Burst is the number of requests that may come at once, with tokenBucket. Default 1.
 	Burst int64 `json:"burst,omitempty"`
+	// Algorithm is tokenBucket, or slidingWindow: no period, whenever it begins, has more than
+	// average requests. What was used is there again after a period and up to a 32nd of it, and
+	// nothing is held. Default: tokenBucket.
+	Algorithm string `json:"algorithm,omitempty"`
 	// SourceCriterion says which requests are counted together. Default: those from
 	// one client, which is the peer of the connection.
 	SourceCriterion *sourcecriterion.Criterion `json:"sourceCriterion,omitempty"`
+	// Cost is what a request takes of the limit. Default: 1.
+	Cost int64 `json:"cost,omitempty"`
+	// CostHeader is a header of the response in which the service says what the request has
+	// really cost, as 5 or 0: the difference is taken, or given back, when the head of the
+	// response is there. It does not reach the client. What a service says comes too late for the
+	// request itself; a source owes by it no more than another burst. Default: none.
+	CostHeader string `json:"costHeader,omitempty"`
+	// Headers tells clients about the limit in RateLimit-Policy and RateLimit
+	// (draft-ietf-httpapi-ratelimit-headers-10). Default: false.
+	Headers bool `json:"headers,omitempty"`
+	// LegacyHeaders tells clients in X-RateLimit-Limit, X-RateLimit-Remaining and
+	// X-RateLimit-Reset, in seconds from now. Default: false.
+	LegacyHeaders bool `json:"legacyHeaders,omitempty"`
+	// DryRun lets everything pass, and counts. The log and the metrics say what would have been
+	// refused. Default: false.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Redis has several gateways count together. Default: none, this gateway counts by itself.
+	Redis *limit.Redis `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 }
 
 // SetDefaults fills in what is not zero by default.
-func (c *Config) SetDefaults() { c.Period, c.Burst = types.Duration(time.Second), 1 }
-
-type handler struct {
-	limit   limit
-	source  func(*http.Request) sourcecriterion.Source
-	buckets *buckets
-	next    http.Handler
+func (c *Config) SetDefaults() {
+	var r limit.Rate
+	r.SetDefaults()
+	c.Period, c.Burst, c.Algorithm, c.Cost = r.Period, r.Burst, r.Algorithm, 1
 }
 
 // New implements middlewares.Config.
-func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
-	switch {
-	case c.Average < 0:
-		return nil, errors.New("average must not be negative")
-	case c.Period < 0:
-		return nil, errors.New("period must not be negative")
-	case c.Burst < 0:
-		return nil, errors.New("burst must not be negative")
+func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
+	rule, err := (&limit.Rate{Average: c.Average, Period: c.Period, Burst: c.Burst, Algorithm: c.Algorithm}).Rule()
+	if err != nil {
+		return nil, err
 	}
-	source, err := c.SourceCriterion.Resolver(sourcecriterion.Criterion{IPStrategy: &clientip.Strategy{}})
+	if err := limit.Costs(c.Cost, c.CostHeader, rule); err != nil {
+		return nil, err
+	}
+	find := c.SourceCriterion.Resolver
+	if c.Redis != nil {
+		find = c.SourceCriterion.Lasting
+	}
+	source, err := find(sourcecriterion.Criterion{IPStrategy: &clientip.Strategy{}})
 	if err != nil {
 		return nil, fmt.Errorf("sourceCriterion: %w", err)
 	}
-	kept, _ := env.Keep(func() any { return newBuckets(most) }).(*buckets)
-	if c.Average == 0 {
+	kept, _ := env.Keep(func() any { return limit.NewKept() }).(*limit.Kept)
+	shared, err := kept.Open(ctx, c.Redis, env.Name, env.Log)
+	if err != nil {
+		return nil, err
+	}
+	if rule == nil {
 		return next, nil
 	}
-	period := time.Duration(c.Period)
-	if period == 0 {
-		period = time.Second
-	}
-	return &handler{limit: newLimit(c.Average, period, c.Burst), source: source, buckets: kept, next: next}, nil
-}
-
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	source := h.source(r)
-	wait, ok := h.buckets.take(source, h.limit)
-	record.From(r.Context()).SetLimit(ok)
-	if !ok {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
-		w.Header().Set("X-Retry-In", wait.String())
-		middlewares.Refuse(w, r, http.StatusTooManyRequests, "rateLimit: the source of the request has sent too many")
-		return
-	}
-	if wait > 0 && !sleep(r.Context(), wait) {
-		h.buckets.giveBack(source, h.limit)
-		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "rateLimit: the client went away while its request was held")
-		return
-	}
-	h.next.ServeHTTP(w, r)
-}
-
-// sleep waits, and tells whether somebody is still interested in what comes then.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	name, _, _ := strings.Cut(env.Name, "@")
+	return &limit.Handler{
+		What: "rateLimit", Rule: rule, Source: source, Table: kept.Table, Shared: shared, Next: next,
+		Cost: c.Cost, CostHeader: http.CanonicalHeaderKey(c.CostHeader), DryRun: c.DryRun, Exactly: true,
+		Fields: limit.Fields{Standard: c.Headers, Legacy: c.LegacyHeaders, Name: name},
+	}, nil
 }

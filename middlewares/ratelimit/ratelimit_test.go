@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"encoding/binary"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -13,7 +12,6 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/record"
-	"fairway/internal/sourcecriterion"
 	"fairway/middlewares"
 	"fairway/middlewares/middlewarestest"
 )
@@ -171,62 +169,6 @@ func TestRateLimit_WithoutAverageIsOff(t *testing.T) {
 	if n := passed(build(t, &Config{}, keeping()), "192.0.2.1", 100); n != 100 {
 		t.Errorf("%d passed, want all", n)
 	}
-}
-
-func TestLimit_BearsLargeNumbers(t *testing.T) {
-	for _, l := range []limit{
-		newLimit(1, 1<<62, 1<<62), newLimit(1<<62, 1, 1<<62), newLimit(1, time.Hour, 1<<62), newLimit(1<<62, time.Second, 1),
-	} {
-		b := newBuckets(most)
-		for range 3 {
-			if wait, _ := b.take(sourcecriterion.Source{}, l); wait < 0 || l.interval < 1 || l.tolerance < 0 {
-				t.Errorf("%+v: wait %v", l, wait)
-			}
-		}
-	}
-}
-
-func number(i int) (s sourcecriterion.Source) {
-	binary.BigEndian.PutUint64(s[:], uint64(i))
-	return s
-}
-
-func (b *buckets) len() (n int) {
-	for i := range b.shards {
-		n += len(b.shards[i].of)
-	}
-	return n
-}
-
-func TestBuckets_AreBoundedAndForgetTheFullOnesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBuckets(16 * 100)
-		short, long := newLimit(1, time.Second, 1), newLimit(1, time.Hour, 1)
-		busy := 0
-		for i := range 20 * 100 {
-			if busy < 300 {
-				b.take(number(i), long)
-				busy++
-				continue
-			}
-			b.take(number(i), short)
-		}
-		time.Sleep(2 * time.Second) // those of the short limit are full again
-		for i := range 300 {
-			b.take(number(1_000_000+i), long)
-		}
-		for i := range 300 {
-			if _, ok := b.take(number(1_000_000+i), long); ok {
-				t.Fatalf("source %d was forgotten while there were full ones", i)
-			}
-		}
-		for i := range 10_000 {
-			b.take(number(2_000_000+i), long)
-		}
-		if n := b.len(); n != 16*100 {
-			t.Errorf("%d sources are remembered, want %d", n, 16*100)
-		}
-	})
 }
 
 func TestRateLimit_AllocatesNothing(t *testing.T) {

@@ -172,7 +172,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 		return err
 	}
 	lines := map[string]int{}
-	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports", dynamic.KindConsumer: "consumers"} {
+	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports", dynamic.KindConsumer: "consumers", dynamic.KindPlan: "plans"} {
 		for _, name := range tree.Names("http", section) {
 			lines[kind+name] = tree.Line("http", section, name)
 		}
@@ -218,6 +218,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, add(out.Middlewares, d.http.Middlewares, dynamic.KindMiddleware, path, owner)...)
 			problems = append(problems, add(out.ServersTransports, d.http.ServersTransports, dynamic.KindTransport, path, owner)...)
 			problems = append(problems, add(out.Consumers, d.http.Consumers, dynamic.KindConsumer, path, owner)...)
+			problems = append(problems, add(out.Plans, d.http.Plans, dynamic.KindPlan, path, owner)...)
 		}
 		if d.tls != nil {
 			secure.Certificates = append(secure.Certificates, d.tls.Certificates...)

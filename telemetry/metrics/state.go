@@ -25,6 +25,8 @@ type State struct {
 	// Decisions tells how many requests middlewares that limit have let pass and refused, by
 	// kind and name.
 	Decisions func(tell func(kind, middleware string, passed, refused uint64))
+	// Missed tells how many decisions such middlewares made without what they depend on.
+	Missed func(tell func(kind, middleware string, n uint64))
 	// Circuits tells in which state circuit breakers are, by middleware and service.
 	Circuits func(tell func(middleware, service, state string))
 	// Caches tells how caches have answered requests, and what they have, by middleware.
@@ -54,11 +56,11 @@ type Cache interface {
 type stateCollector struct {
 	state State
 
-	connections, servers, certificates, problems, objects *prometheus.Desc
-	decisions, circuits, updates, updated, running        *prometheus.Desc
-	cacheRequests, cacheEntries, cacheBytes               *prometheus.Desc
-	refused                                               *prometheus.Desc
-	logDropped, ownLogDropped, failedPushes, lost         *prometheus.Desc
+	connections, servers, certificates, problems, objects  *prometheus.Desc
+	decisions, missed, circuits, updates, updated, running *prometheus.Desc
+	cacheRequests, cacheEntries, cacheBytes                *prometheus.Desc
+	refused                                                *prometheus.Desc
+	logDropped, ownLogDropped, failedPushes, lost          *prometheus.Desc
 }
 
 func newStateCollector(prefix string, state State) *stateCollector {
@@ -72,7 +74,8 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		certificates:  desc("tls_certs_not_after", "When a certificate runs out, in seconds of Unix time.", "cn", "serial", "sans"),
 		problems:      desc("config_problems", "Problems that are there now, as /api/problems has them.", "severity"),
 		objects:       desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
-		decisions:     desc("limit_decisions_total", "Requests that rateLimit and inFlightReq have let pass, and refused.", "kind", "middleware", "decision"),
+		decisions:     desc("limit_decisions_total", "Requests that middlewares with a limit have let pass, and refused.", "kind", "middleware", "decision"),
+		missed:        desc("limit_missed_total", "Decisions about limits that were made while the Redis with the counts was away.", "kind", "middleware"),
 		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
 		cacheRequests: desc("cache_requests_total", "Requests by how the middleware cache has answered them: hit, stale, revalidated, coalesced, miss or bypass.", "middleware", "status"),
 		cacheEntries:  desc("cache_entries", "Responses that are stored.", "middleware"),
@@ -90,7 +93,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.circuits, c.cacheRequests, c.cacheEntries, c.cacheBytes, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.circuits, c.cacheRequests, c.cacheEntries, c.cacheBytes, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -175,6 +178,11 @@ func (c *stateCollector) collectMiddlewares(to chan<- prometheus.Metric) {
 			entries, bytes := kept.Stored()
 			to <- prometheus.MustNewConstMetric(c.cacheEntries, prometheus.GaugeValue, float64(entries), middleware)
 			to <- prometheus.MustNewConstMetric(c.cacheBytes, prometheus.GaugeValue, float64(bytes), middleware)
+		})
+	}
+	if c.state.Missed != nil {
+		c.state.Missed(func(kind, middleware string, n uint64) {
+			to <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(n), kind, middleware)
 		})
 	}
 	if c.state.Circuits != nil {

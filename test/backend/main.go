@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,10 +35,21 @@ func main() {
 	})
 	mux.HandleFunc("/ill", func(http.ResponseWriter, *http.Request) { ill.Store(true) })
 	mux.HandleFunc("/well", func(http.ResponseWriter, *http.Request) { ill.Store(false) })
+	var slowed sync.Map
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		d, _ := time.ParseDuration(r.URL.Query().Get("d"))
-		time.Sleep(d)
-		echo(w, r)
+		if once := r.URL.Query().Get("once"); once != "" { // only the first one of that name
+			_, again := slowed.LoadOrStore(once, true)
+			w.Header().Set("X-Try", map[bool]string{false: "1", true: "2"}[again])
+			if again {
+				d = 0
+			}
+		}
+		select {
+		case <-time.After(d):
+			echo(w, r)
+		case <-r.Context().Done():
+		}
 	})
 	mux.HandleFunc("/events", events)
 	kinds(mux)
