@@ -15,8 +15,8 @@ import (
 	"fairway/internal/redistest"
 )
 
-// limitedBy has routes at any host, with a middleware of these options in YAML, and whatever else.
-func limitedBy(t *testing.T, middleware, more string) string {
+// limitedBy has routes at any host, with a middleware of these options in YAML.
+func limitedBy(t *testing.T, middleware string) string {
 	t.Helper()
 	return routesIn(t, strings.NewReplacer("MIDDLEWARE", middleware, "BACKEND", named(t, "service")).Replace(`http:
   routers:
@@ -26,7 +26,7 @@ func limitedBy(t *testing.T, middleware, more string) string {
     limit: {MIDDLEWARE}
   services:
     s: {loadBalancer: {servers: [{url: 'BACKEND'}]}}
-`+more))
+`))
 }
 
 // storm is what 64 clients get that send to several gateways at once.
@@ -80,7 +80,7 @@ func TestLimits_AreExact(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.Do("FLUSHALL")
-			routes := limitedBy(t, tt.middleware, "")
+			routes := limitedBy(t, tt.middleware)
 			var gateways []*fairway
 			for range tt.gateways {
 				f := startFairway(t, routes)
@@ -113,7 +113,7 @@ func TestLimits_WhileRedisIsAway(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			s := redistest.New(t)
 			line := redistest.NewLine(t, s.Address)
-			f := startFairway(t, limitedBy(t, "rateLimit: {average: 2, burst: 2, period: 1h, sourceCriterion: {requestHost: true}, redis: {whenAway: "+mode+", password: "+redistest.Password+", endpoints: ['"+line.Address+"']}}", ""), "--metrics.prometheus")
+			f := startFairway(t, limitedBy(t, "rateLimit: {average: 2, burst: 2, period: 1h, sourceCriterion: {requestHost: true}, redis: {timeout: 1s, whenAway: "+mode+", password: "+redistest.Password+", endpoints: ['"+line.Address+"']}}"), "--metrics.prometheus")
 			f.awaitStatus("begin.test", 200)
 			statuses := func(host string) (got []int) {
 				for range 3 {
@@ -178,7 +178,7 @@ func (f *fairway) metrics() string {
 }
 
 func TestQuota_SurvivesARestart(t *testing.T) {
-	routes := limitedBy(t, "quota: {amount: 7, per: month, file: '"+filepath.Join(t.TempDir(), "counts")+"'}", "")
+	routes := limitedBy(t, "quota: {amount: 7, per: month, file: '"+filepath.Join(t.TempDir(), "counts")+"'}")
 	total := 0
 	for range 5 {
 		f := startFairway(t, routes)
@@ -200,7 +200,7 @@ func TestQuota_SurvivesARestart(t *testing.T) {
 
 func TestQuota_SurvivesACrash(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "counts")
-	routes := limitedBy(t, "quota: {amount: 5, per: month, rolling: true, file: '"+file+"'}", "")
+	routes := limitedBy(t, "quota: {amount: 5, per: month, rolling: true, file: '"+file+"'}")
 	f := startFairway(t, routes)
 	f.await("the routes", func() bool { return len(f.routers()) > 0 })
 	for range 3 {

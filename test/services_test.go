@@ -4,6 +4,7 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -80,4 +81,33 @@ func TestServices_OfServicesAndStickyByLabels(t *testing.T) {
 		return true
 	})
 	f.problem("shop", "goes on without one of its services", "new@docker")
+}
+
+// One answer of two containers, and of one that is not there, by labels.
+func TestServices_AggregateByLabels(t *testing.T) {
+	e := needDocker(t)
+	f := dockerFairway(t, e)
+	const page = "fairway.http.services.page.aggregate."
+	e.container(t, "agg_one", "-l", "fairway.http.services.one.loadbalancer.server.port=80",
+		"-l", "fairway.http.routers.page.rule=Host(`page.test`)", "-l", "fairway.http.routers.page.service=page",
+		"-l", page+"path=/pages/{id}",
+		"-l", page+"parts.first.service=one", "-l", page+"parts.first.path=/first/{path.id}", "-l", page+"parts.first.query.lang={query.lang|de}",
+		"-l", page+"parts.second.service=one", "-l", page+"parts.second.path=/second", "-l", page+"parts.second.headers.X-From={parts.first.path}",
+		"-l", page+"parts.broken.service=two", "-l", page+"parts.broken.path=/status/503", "-l", page+"parts.broken.required=false", "-l", page+"parts.broken.fallback=[]",
+		"-l", page+`result={first: .parts.first.path, second: [.parts.second.name, .parts.second.headers["X-From"][0]], broken: .parts.broken, partial: [.partial[].status]}`)
+	e.container(t, "agg_two", "-l", "fairway.http.services.two.loadbalancer.server.port=80")
+	f.awaitStatus("page.test", http.StatusNotFound) // the path is none of its
+	f.await("the page", func() bool { return f.get("page.test", "/pages/7").status == http.StatusOK })
+	a := f.get("page.test", "/pages/a%2Fb")
+	if want := `{"broken":[],"first":"/first/a%2Fb?lang=de","partial":[503],"second":["agg_one","/first/a%2Fb?lang=de"]}` + "\n"; a.text != want {
+		t.Errorf("got %s, want %s", a.text, want)
+	}
+	if got := a.header.Get("Fairway-Partial"); !strings.HasPrefix(got, "broken;status=503;") {
+		t.Errorf("got %s", got)
+	}
+	e.do(t, "stop", "-t", "1", "agg_two")
+	f.await("the page to go on without it", func() bool {
+		a := f.get("page.test", "/pages/7")
+		return a.status == http.StatusOK && a.header.Get("Fairway-Partial") == `broken;cause="its service does not exist";ms=0` && strings.Contains(a.text, `"broken":[]`)
+	})
 }

@@ -4,6 +4,9 @@
 package dynamic
 
 import (
+	"maps"
+	"slices"
+
 	"fairway/internal/consumers"
 	"fairway/internal/oneof"
 	"fairway/internal/plans"
@@ -55,6 +58,7 @@ import (
 	"fairway/middlewares/stripprefixregex"
 	"fairway/middlewares/timeouts"
 	"fairway/proxy"
+	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
@@ -185,6 +189,7 @@ type Service struct {
 	// those of the router, in the order in which a request passes them.
 	Middlewares []string `json:"middlewares,omitempty"`
 
+	Aggregate           *aggregate.Config           `json:"aggregate,omitempty"`
 	Failover            *failover.Config            `json:"failover,omitempty"`
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
@@ -219,6 +224,10 @@ func (s *Service) Parts() (names []string) {
 		}
 	case s.Failover != nil:
 		names = append(names, s.Failover.Service, s.Failover.Fallback)
+	case s.Aggregate != nil:
+		for _, name := range slices.Sorted(maps.Keys(s.Aggregate.Parts)) {
+			names = append(names, s.Aggregate.Parts[name].Service)
+		}
 	}
 	return names
 }

@@ -22,6 +22,22 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, cause string) {
 // Text is Refuse with a body of its own. Calls by gRPC get it as their message,
 // browsers in a page, and clients that ask for JSON as a problem (RFC 9457).
 func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string) {
+	send(w, r, status, cause, body, nil)
+}
+
+// Problem is a kind of problem that clients can know by its type (RFC 9457, section 4).
+type Problem struct {
+	Type, Title string
+	// Violated are the names of limits that were exceeded, if it is about that.
+	Violated []string
+}
+
+// Typed is Refuse for whom the kind of the problem matters: clients that ask for JSON are told.
+func Typed(w http.ResponseWriter, r *http.Request, status int, cause string, p *Problem) {
+	send(w, r, status, cause, StatusText(status), p)
+}
+
+func send(w http.ResponseWriter, r *http.Request, status int, cause, body string, p *Problem) {
 	rec := record.From(r.Context())
 	rec.Fail(cause)
 	tellClass(w.Header(), rec, status)
@@ -29,7 +45,7 @@ func Text(w http.ResponseWriter, r *http.Request, status int, cause, body string
 		grpc(w, r, kind, status, strings.TrimSpace(body))
 		return
 	}
-	write(w, r, status, body)
+	write(w, r, status, body, p)
 }
 
 // StatusText is the text of a status, also for 499, which net/http does not know.

@@ -69,7 +69,7 @@ const page = `<!doctype html>
 `
 
 // body makes the body of an answer, and its content type.
-func (f format) body(status int, text string) (contentType, body string) {
+func (f format) body(status int, text string, p *Problem) (contentType, body string) {
 	title := strconv.Itoa(status) + " " + StatusText(status)
 	text = strings.TrimSpace(text)
 	says := text != "" && text != StatusText(status)
@@ -81,12 +81,16 @@ func (f format) body(status int, text string) (contentType, body string) {
 		}
 		return "text/html; charset=utf-8", strings.NewReplacer("TITLE", html.EscapeString(title), "TEXT", paragraph).Replace(page)
 	case asProblem:
+		if p == nil {
+			p = &Problem{Type: "about:blank", Title: StatusText(status)}
+		}
 		problem := struct {
-			Type   string `json:"type"`
-			Title  string `json:"title"`
-			Status int    `json:"status"`
-			Detail string `json:"detail,omitempty"`
-		}{Type: "about:blank", Title: StatusText(status), Status: status}
+			Type     string   `json:"type"`
+			Title    string   `json:"title"`
+			Status   int      `json:"status"`
+			Detail   string   `json:"detail,omitempty"`
+			Violated []string `json:"violated-policies,omitempty"`
+		}{Type: p.Type, Title: p.Title, Status: status, Violated: p.Violated}
 		if says {
 			problem.Detail = text
 		}
@@ -122,11 +126,11 @@ func vary(h http.Header) {
 
 // write sends an answer in the form that the client asks for. Plain text goes out as it
 // is.
-func write(w http.ResponseWriter, r *http.Request, status int, text string) {
+func write(w http.ResponseWriter, r *http.Request, status int, text string, p *Problem) {
 	h := w.Header()
 	contentType := "text/plain; charset=utf-8"
 	if f := formatFor(r.Header["Accept"]); f != asText {
-		contentType, text = f.body(status, text)
+		contentType, text = f.body(status, text, p)
 	}
 	vary(h)
 	h.Set("Content-Type", contentType)

@@ -119,7 +119,7 @@ func NewKept() *Kept { return &Kept{Table: NewTable(MostSources), Outages: Outag
 // Open returns the Redis of a middleware; nil: it has none. It does not dial.
 func (k *Kept) Open(ctx context.Context, c *Redis, name string, log logrus.FieldLogger) (*Shared, error) {
 	if c == nil {
-		k.Outages.over() // of one that it has no longer
+		k.over() // of one that it has no longer
 		return nil, nil
 	}
 	s, err := c.Open(ctx, &k.clients, &k.Outages, name, log)

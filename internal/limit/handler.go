@@ -57,7 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.Exactly {
 			w.Header().Set("X-Retry-In", c.d.Wait.String())
 		}
-		answer.Refuse(w, r, http.StatusTooManyRequests, h.What+": the source of the request has sent too many")
+		h.refuse(w, r)
 		return
 	case c.d.Wait > 0 && !sleep(r.Context(), c.d.Wait):
 		h.add(r.Context(), &c, -c.n)
@@ -69,6 +69,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.watched(w, r, c)
+}
+
+// refuse answers. Clients that are told of limits are told which one it was, too
+// (draft-ietf-httpapi-ratelimit-headers-10, section 5.1).
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request) {
+	cause := h.What + ": the source of the request has sent too many"
+	if !h.Fields.Standard {
+		answer.Refuse(w, r, http.StatusTooManyRequests, cause)
+		return
+	}
+	answer.Typed(w, r, http.StatusTooManyRequests, cause, &answer.Problem{
+		Type:  "https://iana.org/assignments/http-problem-types#quota-exceeded",
+		Title: "Request cannot be satisfied as assigned quota has been exceeded", Violated: []string{h.Fields.Name},
+	})
 }
 
 // take asks who counts.

@@ -162,3 +162,15 @@ func TestInFlightReq_CountsConnectionsTakenOverUntilTheyEnd(t *testing.T) {
 	close(f.release)
 	<-ended
 }
+
+func TestInFlightReq_AllocatesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.next = func(http.ResponseWriter, *http.Request) {}
+	h := f.build(&Config{Amount: 1})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r = r.WithContext(record.With(r.Context(), &record.Record{Host: "a.test"}))
+	w := httptest.NewRecorder()
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n != 0 {
+		t.Errorf("%v allocations per request", n)
+	}
+}

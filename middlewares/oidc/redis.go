@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -74,7 +76,16 @@ func (r *Redis) open(done context.Context, clients *sharing.ByOptions[*redisclie
 		return nil, fmt.Errorf("address: %q is no host:port", r.Address)
 	}
 	if r.TLS || r.CAFile != "" {
-		config.TLS = &redisclient.TLS{CA: r.CAFile}
+		config.TLS = &redisclient.TLS{}
+	}
+	if r.CAFile != "" {
+		text, err := os.ReadFile(r.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("caFile: %w", err)
+		}
+		if config.TLS.CA = string(text); !strings.Contains(config.TLS.CA, "-----BEGIN CERTIFICATE") {
+			return nil, errors.New("caFile: has no certificate")
+		}
 	}
 	client, err := clients.Use(done, sharing.Options(config, r.Password), config.Open)
 	if err != nil {

@@ -32,7 +32,8 @@ type Config struct {
 	// who is none counts by the name of the user, and all others together.
 	SourceCriterion *sourcecriterion.Criterion `json:"sourceCriterion,omitempty"`
 	// Headers tells clients about the limits in RateLimit-Policy and RateLimit
-	// (draft-ietf-httpapi-ratelimit-headers-10). Default: false.
+	// (draft-ietf-httpapi-ratelimit-headers-10), and those that ask for JSON which one a refusal is
+	// about. Default: false.
 	Headers bool `json:"headers,omitempty"`
 	// LegacyHeaders tells clients in X-RateLimit-Limit, X-RateLimit-Remaining and
 	// X-RateLimit-Reset, in seconds from now. Default: false.

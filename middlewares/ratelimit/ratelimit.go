@@ -53,7 +53,8 @@ type Config struct {
 	// request itself; a source owes by it no more than another burst. Default: none.
 	CostHeader string `json:"costHeader,omitempty"`
 	// Headers tells clients about the limit in RateLimit-Policy and RateLimit
-	// (draft-ietf-httpapi-ratelimit-headers-10). Default: false.
+	// (draft-ietf-httpapi-ratelimit-headers-10), and those that ask for JSON which one a refusal is
+	// about. Default: false.
 	Headers bool `json:"headers,omitempty"`
 	// LegacyHeaders tells clients in X-RateLimit-Limit, X-RateLimit-Remaining and
 	// X-RateLimit-Reset, in seconds from now. Default: false.

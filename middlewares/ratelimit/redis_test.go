@@ -68,20 +68,20 @@ func TestRedis_IsAway(t *testing.T) {
 	} {
 		for _, how := range []string{"cut", "slow", "halted"} {
 			t.Run(mode+", "+how, func(t *testing.T) {
+				t.Parallel() // they wait, mostly
 				s := redistest.New(t)
 				line := redistest.NewLine(t, s.Address)
 				env := keeping()
 				c := shared(line.Address, mode)
-				c.Redis.Timeout = types.Duration(100 * time.Millisecond)
+				c.Redis.Timeout = types.Duration(time.Second)
 				h := build(t, c, env)
-				// The first decision connects, which on a busy machine may take longer.
 				redistest.Await(t, "a decision by redis", func() bool { return send(h, "192.0.2.9").Code == 200 && kept(env).Trouble() == "" })
 				mend := func() { line.Cut(false) }
 				switch how {
 				case "cut":
 					line.Cut(true)
 				case "slow":
-					line.Delay(time.Second)
+					line.Delay(3 * time.Second)
 					mend = func() {
 						line.Delay(0)
 						line.Cut(true)
@@ -211,6 +211,23 @@ func TestHeaders_DoNotLoosenWhatTheServiceSays(t *testing.T) {
 		if got := send(h, "192.0.2.1").Header().Get("X-Ratelimit-Remaining"); got != want {
 			t.Errorf("the service says %s: got %s, want %s", theirs, got, want)
 		}
+	}
+}
+
+func TestHeaders_TellWhichLimitARefusalIsAbout(t *testing.T) {
+	c := every(1, time.Hour, 1)
+	c.Headers = true
+	h := build(t, c, keeping())
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "application/json")
+	var w *httptest.ResponseRecorder
+	for range 2 {
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+	}
+	want := `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Request cannot be satisfied as assigned quota has been exceeded","status":429,"violated-policies":["test"]}` + "\n"
+	if w.Code != 429 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d, %v, %s", w.Code, w.Header(), w.Body)
 	}
 }
 

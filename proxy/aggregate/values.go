@@ -1,0 +1,196 @@
+package aggregate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"fairway/internal/claims"
+	"fairway/internal/record"
+)
+
+// facts are what is known of the request, for all parts.
+type facts struct {
+	method string
+	path   map[string]string
+	query  url.Values
+	header http.Header
+	body   any // JSON; nil: not wanted, or there is none
+	who    map[string]any
+	claims map[string]any
+
+	// Expressions may write into what they are given, though only what is there already: one at a
+	// time looks at answers.
+	mu    sync.Mutex
+	parts map[string]any
+}
+
+func factsOf(r *http.Request, path map[string]string) *facts {
+	f := &facts{method: r.Method, path: path, query: r.URL.Query(), header: r.Header, parts: map[string]any{}}
+	if who := record.IdentityOf(r); who != nil {
+		f.claims, _ = plain(who.Claims).(map[string]any)
+		known := map[string]any{"groups": texts(who.Groups)}
+		if c := who.Consumer; c != nil {
+			labels := map[string]any{}
+			for name, value := range c.Labels {
+				labels[name] = value
+			}
+			known["name"], known["plan"], known["labels"] = c.Name, c.Plan, labels
+		}
+		f.who = known
+	}
+	return f
+}
+
+func texts(list []string) []any {
+	all := make([]any, len(list))
+	for i, text := range list {
+		all[i] = text
+	}
+	return all
+}
+
+// plain copies claims, which are everybody's, into what expressions take.
+func plain(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name := range v {
+			out[name] = plain(v[name])
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = plain(v[i])
+		}
+		return out
+	case json.Number:
+		return number(v)
+	}
+	return v
+}
+
+// put adds the answer of a part.
+func (f *facts) put(part string, v any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.parts[part] = v
+}
+
+// input is what an expression sees. The lock is held, as long as it is in use.
+func (f *facts) input(more map[string]any) map[string]any {
+	query, header, path := map[string]any{}, map[string]any{}, map[string]any{}
+	for name, all := range f.query {
+		query[name] = all[0]
+	}
+	for name, all := range f.header {
+		header[strings.ToLower(name)] = strings.Join(all, ", ")
+	}
+	for name, value := range f.path {
+		path[name] = value
+	}
+	in := map[string]any{
+		"request": map[string]any{"method": f.method, "path": path, "query": query, "headers": header, "body": f.body},
+		"claims":  orEmpty(f.claims), "consumer": orEmpty(f.who), "parts": maps.Clone(f.parts),
+	}
+	maps.Copy(in, more)
+	return in
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// values are what templates of one request to a part see.
+type values struct {
+	*facts
+	item  any    // with each
+	items string // with each and batch
+}
+
+// text is the value of names, as a text.
+func (v *values) text(names []string) (string, bool) {
+	rest := names[1:]
+	switch names[0] {
+	case "method":
+		return v.method, true
+	case "path":
+		return v.path[rest[0]], true
+	case "query":
+		return v.query.Get(rest[0]), true
+	case "header":
+		return v.header.Get(rest[0]), true
+	case "claims":
+		return textOf(claims.Lookup(v.claims, strings.Join(rest, ".")))
+	case "consumer":
+		return textOf(lookup(v.who, rest))
+	case "items":
+		return v.items, v.items != ""
+	case "item":
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return textOf(lookup(v.item, rest))
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return textOf(lookup(v.parts[rest[0]], rest[1:]))
+}
+
+// lookup goes into objects by names, and into lists by numbers.
+func lookup(v any, names []string) any {
+	for _, name := range names {
+		switch inner := v.(type) {
+		case map[string]any:
+			v = inner[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(inner) {
+				return nil
+			}
+			v = inner[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// textOf is a value as a text; lists become their elements with commas between them.
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case int:
+		return strconv.Itoa(v), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case *big.Int:
+		return v.String(), true
+	case json.Number:
+		return v.String(), true
+	case []any:
+		all := make([]string, len(v))
+		for i := range v {
+			var ok bool
+			if all[i], ok = textOf(v[i]); !ok {
+				return "", false
+			}
+		}
+		return strings.Join(all, ","), true
+	case nil, map[string]any:
+		return "", false
+	}
+	return fmt.Sprint(v), true
+}
