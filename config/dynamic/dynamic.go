@@ -18,6 +18,7 @@ import (
 	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
+	"fairway/middlewares/cache"
 	"fairway/middlewares/chain"
 	"fairway/middlewares/circuitbreaker"
 	"fairway/middlewares/compress"
@@ -31,6 +32,7 @@ import (
 	"fairway/middlewares/headers"
 	"fairway/middlewares/hedge"
 	"fairway/middlewares/hmac"
+	"fairway/middlewares/idempotency"
 	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
@@ -241,6 +243,7 @@ type Middleware struct {
 	APIKey              *apikey.Config              `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	BasicAuth           *basicauth.Config           `json:"basicAuth,omitempty"`
 	Buffering           *buffering.Config           `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Cache               *cache.Config               `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain               *chain.Config               `json:"chain,omitempty"`
 	CircuitBreaker      *circuitbreaker.Config      `json:"circuitBreaker,omitempty"`
 	Compress            *compress.Config            `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -254,6 +257,7 @@ type Middleware struct {
 	Headers             *headers.Config             `json:"headers,omitempty"`
 	Hedge               *hedge.Config               `json:"hedge,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	HMAC                *hmac.Config                `json:"hmac,omitempty"`
+	Idempotency         *idempotency.Config         `json:"idempotency,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	InFlightReq         *inflightreq.Config         `json:"inFlightReq,omitempty"`
 	Introspection       *introspection.Config       `json:"introspection,omitempty"`
 	IPAllowList         *ipallowlist.Config         `json:"ipAllowList,omitempty"`

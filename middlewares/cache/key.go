@@ -1,0 +1,183 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"fairway/internal/cachestore"
+	"fairway/internal/headername"
+	"fairway/internal/httpcache"
+)
+
+// keys make the key of a request: all that a stored response depends on. Headers and cookies
+// that an operator names are added as if every response said Vary for them, so that whatever
+// purges a URL purges all responses for it.
+type keys struct {
+	service string
+	headers []string
+	cookies []string
+	query   func(name string) bool // tells of parameters that count; nil: all do
+}
+
+func (k *Key) build() (out keys, err error) {
+	if k == nil {
+		return keys{}, nil
+	}
+	for _, name := range k.Headers {
+		if !headername.Valid(name) {
+			return keys{}, fmt.Errorf("key: headers: %q is no name of a header", name)
+		}
+		out.headers = append(out.headers, http.CanonicalHeaderKey(name))
+	}
+	if out.cookies = k.Cookies; slices.Contains(k.Cookies, "") {
+		return keys{}, errors.New("key: cookies: there is an empty name")
+	}
+	switch {
+	case len(k.Query) > 0 && len(k.IgnoreQuery) > 0:
+		return keys{}, errors.New("key: query and ignoreQuery cannot be given together")
+	case len(k.Query) > 0:
+		out.query = func(name string) bool { return listed(k.Query, name) }
+	case len(k.IgnoreQuery) > 0:
+		out.query = func(name string) bool { return !listed(k.IgnoreQuery, name) }
+	}
+	return out, nil
+}
+
+// listed tells whether a list has a name, or its beginning with a * behind.
+func listed(list []string, name string) bool {
+	for _, pattern := range list {
+		if prefix, open := strings.CutSuffix(pattern, "*"); pattern == name || open && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// target is what a request asks for.
+type target struct {
+	service, scheme, host, prefix, uri string
+}
+
+// targetOf is that of r, as it goes to the service. X-Forwarded-Host and -Prefix, which
+// only trusted peers and other middlewares set, are part of it, since services make links
+// of them.
+func (k *keys) targetOf(r *http.Request) target {
+	t := target{service: k.service, host: r.Host, scheme: "http", uri: r.RequestURI}
+	if r.TLS != nil {
+		t.scheme = "https"
+	}
+	if said := r.Header["X-Forwarded-Proto"]; len(said) > 0 {
+		t.scheme = said[0]
+	}
+	if said := r.Header["X-Forwarded-Host"]; len(said) > 0 && said[0] != r.Host {
+		t.prefix = said[0] + "\x00"
+	}
+	if said := r.Header["X-Forwarded-Prefix"]; len(said) > 0 {
+		t.prefix += said[0]
+	}
+	if t.uri == "" || t.uri[0] != '/' {
+		t.uri = r.URL.RequestURI()
+	}
+	if k.query != nil {
+		t.uri = k.reduced(t.uri)
+	}
+	return t
+}
+
+// reduced is a URI with those parameters of its query only that count.
+func (k *keys) reduced(uri string) string {
+	path, query, ok := strings.Cut(uri, "?")
+	if !ok {
+		return uri
+	}
+	var counting []string
+	for parameter := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if parameter != "" && k.query(name) {
+			counting = append(counting, parameter)
+		}
+	}
+	if len(counting) == 0 {
+		return path
+	}
+	return path + "?" + strings.Join(counting, "&")
+}
+
+// append appends the key.
+func (t *target) append(dst []byte) []byte {
+	dst = append(append(dst, t.service...), 0)
+	dst = append(append(dst, t.scheme...), 0)
+	for i := range len(t.host) { // hosts are of any case
+		c := t.host[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+	}
+	dst = append(dst, 0)
+	dst = append(append(dst, t.prefix...), 0)
+	return append(dst, t.uri...)
+}
+
+// url is what purges find the response by.
+func (t *target) url() string { return strings.ToLower(t.host) + t.uri }
+
+// cookieName marks the name of a cookie among those of headers.
+const cookieName = "Cookie "
+
+// names are those by which variants are told apart, of a response that says Vary.
+func (k *keys) names(vary []string) []string {
+	names := slices.Concat(vary, k.headers)
+	for _, c := range k.cookies {
+		names = append(names, cookieName+c)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// variant appends to the key of a URL what makes it that of a variant.
+func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
+	dst = append(dst, cachestore.VariantMark...)
+	for shift := 0; shift < 64; shift += 8 {
+		dst = append(dst, byte(marker.Salt>>shift))
+	}
+	headers := marker.Names
+	for _, name := range marker.Names {
+		cookie, ok := strings.CutPrefix(name, cookieName)
+		if !ok {
+			continue
+		}
+		if len(headers) == len(marker.Names) {
+			headers = slices.DeleteFunc(slices.Clone(headers), func(n string) bool { return strings.HasPrefix(n, cookieName) })
+		}
+		dst = append(append(dst, 0), name...)
+		if c, err := r.Cookie(cookie); err == nil {
+			dst = append(append(dst, '='), c.Value...)
+		}
+	}
+	return httpcache.AppendVariant(dst, headers, r.Header)
+}
+
+// strange are headers by which some services are made to answer something else than what the
+// request line asks for. A response to a request that has one is not stored.
+var strange = []string{
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Original-Host",
+	"X-Host", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Original-Uri", "X-Url-Scheme", "X-Http-Host-Override", "Forwarded",
+}
+
+// isStrange tells whether r has one that the key does not have.
+func (k *keys) isStrange(r *http.Request) bool {
+	for _, name := range strange {
+		if len(r.Header[name]) > 0 && !slices.Contains(k.headers, name) {
+			return true
+		}
+	}
+	return false
+}
