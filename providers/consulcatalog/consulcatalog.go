@@ -43,8 +43,8 @@ type provider struct {
 const (
 	defaultPatience = 15 * time.Second
 	defaultEvery    = 20 * time.Second
-	firstRetry = 250 * time.Millisecond
-	lastRetry  = 15 * time.Second
+	firstRetry      = 250 * time.Millisecond
+	lastRetry       = 15 * time.Second
 )
 
 // Run implements providers.Provider. While Consul cannot be asked the last known state stays.
