@@ -23,7 +23,9 @@ import (
 	"fairway/internal/decode"
 	"fairway/internal/giveup"
 	"fairway/internal/identity"
+	"fairway/internal/jq"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 	"fairway/proxy"
 )
 
@@ -523,12 +525,12 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(seed, "value")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		template, err := newTemplate(text)
+		template, err := sources.New(text)
 		if err != nil {
 			return
 		}
 		v := &values{facts: &facts{path: map[string]string{"id": value}, parts: map[string]any{}}, item: value}
-		got, err := template.render(v, segment, true)
+		got, err := template.Render(v.text, texts.Segment, true)
 		if err == nil && !strings.Contains(text, "/") && strings.Contains(got, "/") && !strings.Contains(text, "|") {
 			t.Errorf("%q with %q is %q", text, value, got)
 		}
@@ -540,18 +542,18 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := readJSON(text, 10)
+		v, err := jq.Read(text, 10)
 		if err != nil {
 			return
 		}
 		if _, err := json.Marshal(v); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		e, err := compile("[.. | numbers, strings]")
+		e, err := jq.Compile("[.. | numbers, strings]")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.run(t.Context(), v); err != nil && !errors.Is(err, context.Canceled) {
+		if _, err := e.Run(t.Context(), v); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("%q: %v", text, err)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 
 	"fairway/internal/giveup"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 )
 
 // failure is why a part has none of what was wanted.
@@ -50,19 +51,19 @@ func (o *outgoing) key() string {
 func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *failure) {
 	fails := func(of string, err error) *failure {
 		cause := of + " cannot be made"
-		if _, nothing := errors.AsType[errNothing](err); nothing {
+		if _, nothing := errors.AsType[texts.Nothing](err); nothing {
 			cause = of + ": " + err.Error()
 		}
 		return &failure{Cause: cause, detail: of + ": " + err.Error()}
 	}
-	path, err := p.path.render(v, segment, true)
+	path, err := p.path.Render(v.text, texts.Segment, true)
 	if err != nil {
 		return nil, fails("path", err)
 	}
 	o := &outgoing{method: p.method, uri: path, header: f.header()}
 	query := url.Values{}
 	for _, q := range p.query {
-		text, err := q.render(v, asItIs, false)
+		text, err := q.Render(v.text, texts.AsItIs, false)
 		if err != nil {
 			return nil, fails("query."+q.name, err)
 		}
@@ -74,7 +75,7 @@ func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *fail
 		o.uri += "?" + query.Encode()
 	}
 	for _, h := range p.headers {
-		text, err := h.render(v, oneLine, false)
+		text, err := h.Render(v.text, texts.OneLine, false)
 		if err != nil {
 			return nil, fails("headers."+h.name, err)
 		}
