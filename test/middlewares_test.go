@@ -199,6 +199,20 @@ var specimens = []specimen{
 	{name: "timeouts", options: []string{"timeouts.firstbyte=100ms", "timeouts.total=1m", "timeouts.connect=1s"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"},
 	}, also: checkTimeouts},
+	{
+		name: "transform", options: []string{
+			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",
+			"transform.request.body={name: .n, by: $request.method}", "transform.response.body={path, body: (.body | fromjson), from: .headers[\"X-From\"][0]}", "transform.response.headers.set.X-Shape=small",
+		}, visits: []visit{
+			{method: "POST", url: "/a?id=7&x=1", body: `{"n": 12345678901234567890}`, status: 200, shown: map[string]string{"X-Shape": "small", "Content-Type": "application/json"}},
+			{method: "POST", url: "/a", body: "{", status: 400},
+		}, also: func(t *testing.T, b *browser, at string) {
+			a, err := b.ask("POST", at+"/a?id=7%2F8&x=1", `{"n": 12345678901234567890}`)
+			if want := `{"body":{"by":"POST","name":12345678901234567890},"from":"POST transform.test","path":"/v2/7%2F8?x=1"}`; err != nil || a.text != want {
+				t.Errorf("got %s, %v", a.text, err)
+			}
+		},
+	},
 }
 
 func md5Of(text string) string {

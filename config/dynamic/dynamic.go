@@ -57,6 +57,7 @@ import (
 	"fairway/middlewares/stripprefix"
 	"fairway/middlewares/stripprefixregex"
 	"fairway/middlewares/timeouts"
+	"fairway/middlewares/transform"
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
@@ -283,6 +284,7 @@ type Middleware struct {
 	StripPrefix         *stripprefix.Config         `json:"stripPrefix,omitempty"`
 	StripPrefixRegex    *stripprefixregex.Config    `json:"stripPrefixRegex,omitempty"`
 	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
+	Transform           *transform.Config           `json:"transform,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.
