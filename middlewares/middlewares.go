@@ -90,3 +90,9 @@ type Cache interface {
 	// Stored is what it has.
 	Stored() (entries int, bytes int64)
 }
+
+// Violations are what was looked at, and what was not as it should be.
+type Violations interface {
+	// EachViolation tells it of each direction: request and response.
+	EachViolation(tell func(direction string, checked, violated uint64))
+}

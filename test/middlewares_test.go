@@ -199,6 +199,18 @@ var specimens = []specimen{
 	{name: "timeouts", options: []string{"timeouts.firstbyte=100ms", "timeouts.total=1m", "timeouts.connect=1s"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"},
 	}, also: checkTimeouts},
+	{name: "validate", options: []string{`validate.request.schema={"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "maxLength": 3}}}`, `validate.response.schema={"required": ["path"]}`}, also: func(t *testing.T, b *browser, at string) {
+		const json = "Content-Type: application/json"
+		for body, want := range map[string]int{`{"name": "ann"}`: 200, `{"name": "anna"}`: 422, `[]`: 422, `{`: 422} {
+			a, err := b.ask("POST", at, body, json)
+			if err != nil || a.status != want {
+				t.Errorf("%s: got %d %s, %v", body, a.status, a.text, err)
+			}
+			if want == 422 && (!strings.Contains(a.text, `"errors":[{`) || a.header.Get("Content-Type") != "application/problem+json") {
+				t.Errorf("%s: got %s", body, a.text)
+			}
+		}
+	}},
 	{
 		name: "transform", options: []string{
 			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",

@@ -58,6 +58,7 @@ import (
 	"fairway/middlewares/stripprefixregex"
 	"fairway/middlewares/timeouts"
 	"fairway/middlewares/transform"
+	"fairway/middlewares/validate"
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
@@ -285,6 +286,7 @@ type Middleware struct {
 	StripPrefixRegex    *stripprefixregex.Config    `json:"stripPrefixRegex,omitempty"`
 	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
 	Transform           *transform.Config           `json:"transform,omitempty"`
+	Validate            *validate.Config            `json:"validate,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.

@@ -75,7 +75,7 @@ func (e *Expression) Run(ctx context.Context, input any, variables ...any) (any,
 
 // Read reads JSON, as jq has it: whole numbers stay what they are, however long.
 func Read(text []byte, depth int) (any, error) {
-	if err := shallow(text, depth); err != nil {
+	if err := Shallow(text, depth); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -90,8 +90,8 @@ func Read(text []byte, depth int) (any, error) {
 	return numbers(v), nil
 }
 
-// shallow tells whether JSON is nested no deeper, before it is read.
-func shallow(text []byte, most int) error {
+// Shallow tells whether JSON is nested no deeper, before it is read.
+func Shallow(text []byte, most int) error {
 	depth, inText := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
