@@ -331,7 +331,7 @@ parts:
 }
 
 func TestRequest_OfAnotherPathOrWithABadBody(t *testing.T) {
-	s := mustBuild(t, "{path: '/u/{id}', parts: {a: {service: users}}}", shop)
+	s := mustBuild(t, "{path: '/u/{id}', parts: {a: {service: users}, b: {service: echo, method: POST, body: .request.body}}}", shop)
 	for path, want := range map[string]int{"/u/1": 200, "/u/": 404, "/u": 404, "/u/1/2": 404, "/x/1": 404} {
 		if w, _ := get(s, path, nil); w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
@@ -341,6 +341,16 @@ func TestRequest_OfAnotherPathOrWithABadBody(t *testing.T) {
 		if w, _ := get(s, "/u/1", func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(body)) }); w.Code != want {
 			t.Errorf("%.20s: got %d, want %d", body, w.Code, want)
 		}
+	}
+}
+
+// Nobody looks at a body that no expression is about, and a mistake in a part does not end the program.
+func TestParts_OfAnyBodyAndWithAMistake(t *testing.T) {
+	all := services{"users": shop["users"], "wrong": func(http.ResponseWriter, *http.Request) { panic("a mistake") }}
+	s := mustBuild(t, "parts: {a: {service: users, pick: .name}, b: {service: wrong, required: false}}", all)
+	w, _ := get(s, "/", func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("no JSON")) })
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"cause":"the answer was broken off"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"fairway/internal/giveup"
 	"fairway/internal/record"
@@ -117,7 +120,7 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	rec := f.recordOf()
 	r := f.requestOf(record.With(ctx, rec), o)
 	w := &answer{header: http.Header{}, most: f.service.limits.body, total: &f.bytes, mostTotal: f.service.limits.total, cancel: func() { cancel(nil) }}
-	broken := p.serve(w, r)
+	broken := p.serve(f.service.log, w, r)
 	detail := rec.Cause
 	switch {
 	case w.tooLong:
@@ -138,15 +141,13 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	return w.body.Bytes(), nil
 }
 
-// serve has the service answer. It tells whether that was broken off.
-func (p *part) serve(w *answer, r *http.Request) (broken bool) {
+// serve has the service answer. It tells whether that was broken off; a mistake in a part ends the
+// part, and not the program.
+func (p *part) serve(log logrus.FieldLogger, w *answer, r *http.Request) (broken bool) {
 	defer func() {
-		switch reason := recover(); reason {
-		case nil:
-		case http.ErrAbortHandler:
-			broken = true
-		default:
-			panic(reason)
+		reason := recover()
+		if broken = reason != nil; broken && reason != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+			log.WithField("part", p.name).Errorf("panic in a part: %v\n%s", reason, debug.Stack())
 		}
 	}()
 	p.child.ServeHTTP(w, r)

@@ -189,6 +189,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		}
 		s.parts = append(s.parts, p)
 	}
+	s.wantsBody = c.seesBody()
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
@@ -196,6 +197,17 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		return s, s.collide()
 	}
 	return s, nil
+}
+
+// seesBody tells whether an expression may see the body of the request.
+func (c *Config) seesBody() bool {
+	sees := func(text string) bool { return strings.Contains(text, "body") }
+	for _, p := range c.Parts {
+		if sees(p.Body) || p.Each != nil && sees(p.Each.Of) {
+			return true
+		}
+	}
+	return sees(c.Result)
 }
 
 func (c *Config) check() error {

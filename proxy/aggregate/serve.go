@@ -35,6 +35,7 @@ type service struct {
 	forward   []string
 	timeout   time.Duration
 	limits    limits
+	wantsBody bool // some expression sees the body of the request
 }
 
 // limits bound what answers may take.
@@ -83,10 +84,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(ctx, w, f, outcomes)
 }
 
-// readBody reads the body of the request, where it is JSON, for expressions.
+// readBody reads the body of the request, which has to be JSON, if an expression is about it.
 func (f *run) readBody() (status int, cause string) {
 	r := f.client
-	if r.Body == nil || r.Body == http.NoBody {
+	if !f.service.wantsBody || r.Body == nil || r.Body == http.NoBody {
 		return 0, ""
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, f.service.limits.body))
