@@ -62,6 +62,7 @@ import (
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
+	"fairway/proxy/files"
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
@@ -194,6 +195,7 @@ type Service struct {
 
 	Aggregate           *aggregate.Config           `json:"aggregate,omitempty"`
 	Failover            *failover.Config            `json:"failover,omitempty"`
+	Files               *files.Config               `json:"files,omitempty" label:"-"`
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
