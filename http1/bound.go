@@ -40,11 +40,16 @@ func clientOf(w http.ResponseWriter) *conn {
 // boundTo takes the connection that is bound to the client of w, if it is still good.
 func (u *Upstream) boundTo(w http.ResponseWriter) *upstreamConn {
 	client := clientOf(w)
-	if client == nil || client.bound[u] == nil {
+	if client == nil {
 		return nil
 	}
+	client.boundMu.Lock()
 	c := client.bound[u]
 	delete(client.bound, u)
+	client.boundMu.Unlock()
+	if c == nil {
+		return nil
+	}
 	if c.stale() {
 		c.close()
 		return nil
@@ -58,19 +63,23 @@ func (c *upstreamConn) bind(w http.ResponseWriter) bool {
 	if client == nil || c.upstream.ending.Load() {
 		return false
 	}
+	c.in.release()
+	client.boundMu.Lock()
+	defer client.boundMu.Unlock()
 	if client.bound == nil {
 		client.bound = map[*Upstream]*upstreamConn{}
 	}
 	if old := client.bound[c.upstream]; old != nil {
 		old.close()
 	}
-	c.in.release()
 	client.bound[c.upstream] = c
 	return true
 }
 
 // unbind closes what is bound to the connection of a client.
 func (c *conn) unbind() {
+	c.boundMu.Lock()
+	defer c.boundMu.Unlock()
 	for _, b := range c.bound {
 		b.close()
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,7 +36,8 @@ type conn struct {
 	readPace, writePace meter
 	answering           atomic.Bool // to a request with a body: the client may well wait before it sends more
 
-	bound map[*Upstream]*upstreamConn // connections that are for this client only
+	boundMu sync.Mutex                  // a request may be given to several servers at the same time
+	bound   map[*Upstream]*upstreamConn // connections that are for this client only
 
 	watch watch
 	links
@@ -242,7 +244,7 @@ func (c *conn) finish(x *turn, returned bool) fate {
 		_ = form.RemoveAll()
 	}
 	reusable := complete && x.writer.reusable() && !c.expired.Load()
-	if reusable && x.writer.deadlines {
+	if reusable && x.writer.deadlines.Load() {
 		_ = c.rwc.SetDeadline(time.Time{})
 	}
 	c.limitWrite(0)

@@ -16,7 +16,7 @@ func (w *Writer) SetReadDeadline(t time.Time) error {
 	if w.ended.Load() {
 		return errEnded
 	}
-	w.deadlines = true
+	w.deadlines.Store(true)
 	return w.turn.conn.rwc.SetReadDeadline(t)
 }
 
@@ -25,7 +25,7 @@ func (w *Writer) SetWriteDeadline(t time.Time) error {
 	if w.ended.Load() {
 		return errEnded
 	}
-	w.deadlines = true
+	w.deadlines.Store(true)
 	return w.turn.conn.rwc.SetWriteDeadline(t)
 }
 

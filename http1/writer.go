@@ -34,6 +34,8 @@ type Writer struct {
 	head  headNotes
 	sent  bool        // the head is ended; see commit
 	ended atomic.Bool // the handler has returned; others may find out at any time
+	// deadlines tells that some were set, by the handler or by who ends the reading of a body.
+	deadlines atomic.Bool
 	flags
 }
 
@@ -42,7 +44,6 @@ type flags struct {
 	close      bool // the connection ends with this response
 	fullDuplex bool // reading goes on while writing
 	hijacked   bool
-	deadlines  bool // the handler has set some
 	done       bool // the end of the response has been sent, or never will be
 	broken     bool // the response breaks off: the client must see it
 }
@@ -57,6 +58,7 @@ func (w *Writer) begin() {
 	w.status, w.written, w.length, w.err, w.sent = 0, 0, -1, nil, false
 	w.flags = flags{}
 	w.ended.Store(false)
+	w.deadlines.Store(false)
 	w.turn.conn.writePace.start()
 }
 

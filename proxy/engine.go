@@ -227,7 +227,8 @@ func failure(ctx context.Context, err error, target *Target) *Error {
 	var netErr net.Error
 	switch {
 	case giveup.Reason(ctx) != nil:
-		e.Status, e.Unsent, e.Again, err = http.StatusGatewayTimeout, false, false, giveup.Reason(ctx)
+		err = giveup.Reason(ctx)
+		e.Status, e.Unsent, e.Again = giveup.Status(err), false, false
 	case errors.Is(err, http1.ErrClientGone), errors.Is(ctx.Err(), context.Canceled):
 		e.Status, e.Unsent, e.Again = answer.StatusClientClosedRequest, false, false
 		err = errors.New("the client went away")

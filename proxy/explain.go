@@ -27,7 +27,8 @@ func explain(r *http.Request, err, cause error, target *Target, body *sharedBody
 	var netErr net.Error
 	switch reading := body.failure(); {
 	case giveup.Reason(r.Context()) != nil:
-		e.Status, e.Unsent, err = http.StatusGatewayTimeout, false, giveup.Reason(r.Context())
+		err = giveup.Reason(r.Context())
+		e.Status, e.Unsent = giveup.Status(err), false
 	case errors.Is(r.Context().Err(), context.Canceled):
 		e.Status, e.Unsent = answer.StatusClientClosedRequest, false
 		err = errors.New("the client went away")

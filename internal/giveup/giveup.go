@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"time"
 )
 
@@ -25,7 +26,22 @@ func (TooLong) Timeout() bool { return true }
 // Temporary implements net.Error.
 func (TooLong) Temporary() bool { return false }
 
-var _ net.Error = TooLong("")
+// SlowClient is why a request is given up that takes too long because its body does not come.
+type SlowClient string
+
+// Error implements error.
+func (s SlowClient) Error() string { return string(s) }
+
+// Timeout implements net.Error.
+func (SlowClient) Timeout() bool { return true }
+
+// Temporary implements net.Error.
+func (SlowClient) Temporary() bool { return false }
+
+var (
+	_ net.Error = TooLong("")
+	_ net.Error = SlowClient("")
+)
 
 // far is beyond any request.
 const far = 365 * 24 * time.Hour
@@ -49,10 +65,23 @@ func WithCancel(parent context.Context) (context.Context, context.CancelCauseFun
 	return endable{ctx, time.Now().Add(far)}, cancel
 }
 
-// Reason is the TooLong that ctx was ended for, or nil.
+// Reason is the TooLong or SlowClient that ctx was ended for, or nil.
 func Reason(ctx context.Context) error {
-	if reason, ok := errors.AsType[TooLong](context.Cause(ctx)); ok {
+	switch reason := context.Cause(ctx).(type) { //nolint:errorlint // as it was given
+	case TooLong:
+		return reason
+	case SlowClient:
 		return reason
 	}
 	return nil
+}
+
+// Status is that of the answer to a request that was given up for a reason: 504 (Gateway Timeout,
+// RFC 9110, section 15.6.5), or 408 (Request Timeout, section 15.5.9) if it was the client that was
+// waited for. That is nothing to hold against a server.
+func Status(reason error) int {
+	if _, slow := errors.AsType[SlowClient](reason); slow {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusGatewayTimeout
 }

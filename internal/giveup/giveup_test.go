@@ -3,6 +3,7 @@ package giveup
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 )
@@ -28,5 +29,18 @@ func TestWithCancel_HasADeadlineAndAReason(t *testing.T) {
 	}
 	if Reason(within) != nil {
 		t.Error("it was given up for another reason")
+	}
+}
+
+func TestStatus_TellsWhoTookLong(t *testing.T) {
+	for _, tt := range []struct {
+		reason error
+		want   int
+	}{{TooLong("slow"), http.StatusGatewayTimeout}, {SlowClient("slow"), http.StatusRequestTimeout}} {
+		ctx, cancel := WithCancel(t.Context())
+		cancel(tt.reason)
+		if got := Status(Reason(ctx)); got != tt.want {
+			t.Errorf("%T: got %d", tt.reason, got)
+		}
 	}
 }

@@ -139,6 +139,20 @@ func (h *Handler) watched(w http.ResponseWriter, r *http.Request, c charge) {
 	rw.Finish()
 }
 
+// Without is what requests pass where there is no limit: what the service says of the cost stays here
+// all the same.
+func Without(costHeader string, next http.Handler) http.Handler {
+	if costHeader == "" {
+		return next
+	}
+	drop := responsehead.Edit(func(head responsehead.Head) { head.Del(costHeader) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rw := responsehead.New(w, drop)
+		next.ServeHTTP(rw, r)
+		rw.Finish()
+	})
+}
+
 // sleep waits, and tells whether somebody is still interested in what comes then.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

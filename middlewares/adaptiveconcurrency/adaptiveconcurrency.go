@@ -3,17 +3,17 @@
 // Unavailable, RFC 9110, section 15.6.4) else. Nobody has to know a number beforehand, and it
 // follows the service when that gets faster or slower.
 //
-// It goes by the time of responses. A service with room answers in about the time that it always
-// takes; one with too much to do lets requests wait, and that shows first in their time. How the
-// limit follows from that is told in limit.go. A limit belongs to the middleware and the service
-// of the route, and is kept over reloads.
+// It goes by the time until responses begin, from when the request is there with its body. A service
+// with room answers in about the time that it always takes; one with too much to do lets requests
+// wait, and that shows first in their time. How the limit follows from that is told in limit.go.
+// Connections that have changed the protocol, as for WebSocket, do not count. A limit belongs to
+// the middleware and the service of the route, and is kept over reloads.
 package adaptiveconcurrency
 
 import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/traefik/paerser/types"
@@ -86,14 +86,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "adaptiveConcurrency: "+err.Error())
 		return
 	}
-	began := time.Now()
-	served := false
-	defer func() { // also when the handler panics, to break the response off
-		// What was broken off, or has become another protocol, tells nothing by its time.
-		g.leave(time.Since(began), served && (rec == nil || rec.Status != http.StatusSwitchingProtocols), &h.config)
-	}()
-	h.next.ServeHTTP(w, r)
-	served = r.Context().Err() == nil
+	x := &exchange{gate: g, config: &h.config, request: r}
+	x.Init(w, x)
+	defer x.leave() // also when the handler panics, to break the response off
+	x.body.start = time.Now()
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		x.body.end()
+	} else {
+		x.body.ReadCloser, x.body.rest = r.Body, r.ContentLength
+		out := *r
+		out.Body = &x.body
+		r = &out
+	}
+	h.next.ServeHTTP(x, r)
+	x.Finish()
 }
 
 func serviceOf(rec *record.Record) string {
@@ -101,27 +107,4 @@ func serviceOf(rec *record.Record) string {
 		return ""
 	}
 	return rec.Service
-}
-
-// gates are those of the services.
-type gates struct{ services sync.Map }
-
-func (g *gates) of(service string, c *Config) *gate {
-	if found, ok := g.services.Load(service); ok {
-		return found.(*gate)
-	}
-	found, _ := g.services.LoadOrStore(service, &gate{limit: newLimit(c.InitialLimit)})
-	return found.(*gate)
-}
-
-// Decisions implements middlewares.Decider.
-func (g *gates) Decisions() (passed, refused uint64) {
-	g.services.Range(func(_, found any) bool {
-		one := found.(*gate)
-		one.mu.Lock()
-		defer one.mu.Unlock()
-		passed, refused = passed+one.passed, refused+one.refused
-		return true
-	})
-	return passed, refused
 }

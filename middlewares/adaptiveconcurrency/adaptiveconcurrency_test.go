@@ -107,17 +107,17 @@ func TestLimit_FollowsAServiceThatHasBecomeSlower(t *testing.T) {
 	ask := func(took time.Duration, n int) {
 		for range n {
 			now = now.Add(2 * time.Millisecond)
-			l.add(now, took, l.most(), c)
+			l.add(now, took, l.most(c), c)
 		}
 	}
 	ask(20*time.Millisecond, 5000)
-	before := l.most()
+	before := l.most(c)
 	ask(100*time.Millisecond, 500)
-	if l.most() >= before {
+	if l.most(c) >= before {
 		t.Errorf("it does not fall from %d", before)
 	}
-	if ask(100*time.Millisecond, 20000); l.most() < before/2 {
-		t.Errorf("it stays at %d, and was at %d", l.most(), before)
+	if ask(100*time.Millisecond, 20000); l.most(c) < before/2 {
+		t.Errorf("it stays at %d, and was at %d", l.most(c), before)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestLimit_StaysWithinItsBounds(t *testing.T) {
 	for _, took := range []time.Duration{time.Millisecond, 10 * time.Second, 0, time.Microsecond, time.Hour} {
 		for range 5000 {
 			now = now.Add(20 * time.Millisecond)
-			if l.add(now, took, 10000, c); l.most() < c.MinLimit || l.most() > c.MaxLimit {
+			if l.add(now, took, 10000, c); l.most(c) < c.MinLimit || l.most(c) > c.MaxLimit {
 				t.Fatalf("%v: the limit is %v", took, l.value)
 			}
 		}

@@ -16,7 +16,15 @@ type gate struct {
 	underWay int
 	waiting  list.List // of chan struct{}, closed when it is one's turn
 
+	used time.Time // when one was over last
+
 	passed, refused uint64
+}
+
+func (g *gate) unusedSince(moment time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.underWay == 0 && g.used.Before(moment)
 }
 
 var (
@@ -27,7 +35,7 @@ var (
 // enter waits for the turn of a request.
 func (g *gate) enter(ctx context.Context, c *Config) error {
 	g.mu.Lock()
-	if g.underWay < g.limit.most() && g.waiting.Len() == 0 {
+	if g.underWay < g.limit.most(c) && g.waiting.Len() == 0 {
 		g.underWay++
 		g.passed++
 		g.mu.Unlock()
@@ -67,15 +75,26 @@ func (g *gate) giveUp(place *list.Element, turn chan struct{}, why error) error 
 	return why
 }
 
-// leave is for a request that is over; counts tells whether its time says something.
-func (g *gate) leave(took time.Duration, counts bool, c *Config) {
+// tell has the limit follow the time that a request took.
+func (g *gate) tell(now time.Time, took time.Duration, c *Config) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if counts {
-		g.limit.add(time.Now(), took, g.underWay, c)
-	}
+	g.limit.add(now, took, g.underWay, c)
+	g.callIn(c)
+}
+
+// leave is for a request that is over.
+func (g *gate) leave(c *Config) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.underWay--
-	for g.underWay < g.limit.most() && g.waiting.Len() > 0 {
+	g.used = time.Now()
+	g.callIn(c)
+}
+
+// callIn lets those in for whom there is room. The lock is held.
+func (g *gate) callIn(c *Config) {
+	for g.underWay < g.limit.most(c) && g.waiting.Len() > 0 {
 		turn, _ := g.waiting.Remove(g.waiting.Front()).(chan struct{})
 		g.underWay++
 		g.passed++

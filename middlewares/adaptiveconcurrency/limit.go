@@ -40,7 +40,8 @@ type limit struct {
 
 func newLimit(initial int) limit { return limit{value: float64(initial)} }
 
-func (l *limit) most() int { return int(l.value) }
+// most is within the bounds that are in force now: those of before a reload were others.
+func (l *limit) most(c *Config) int { return min(max(int(l.value), c.MinLimit), c.MaxLimit) }
 
 // add counts the time of a response, with the number of requests under way.
 func (l *limit) add(now time.Time, took time.Duration, underWay int, c *Config) {
@@ -59,13 +60,14 @@ func (l *limit) add(now time.Time, took time.Duration, underWay int, c *Config) 
 // turn makes the limit anew at the end of a window.
 func (l *limit) turn(mean float64, c *Config) {
 	mean = max(mean, 1e-6)
+	l.value = max(float64(c.MinLimit), min(float64(c.MaxLimit), l.value))
 	unused := float64(l.used) < l.value/2
 	switch {
 	case l.usual == 0:
 		l.usual = mean
 	case mean < l.usual:
 		l.usual += fall * (mean - l.usual)
-	case unused || l.most() <= c.MinLimit:
+	case unused || l.most(c) <= c.MinLimit:
 		l.usual += rise * (mean - l.usual)
 	}
 	gradient := max(leastGradient, min(1, c.Tolerance*l.usual/mean))

@@ -4,7 +4,8 @@
 // there is a budget.
 //
 // Hedged are requests that may be served twice without harm (RFC 9110, section 9.2.2), have no body
-// and do not change the protocol. The answer that begins first is taken, unless it has one of the
+// and do not change the protocol, nor log in by NTLM or Negotiate: that is for one connection to a
+// server, and services that want it are better left without. The answer that begins first is taken, unless it has one of the
 // statuses from 500 on while another attempt is still under way; the others are given up at once.
 package hedge
 
@@ -12,6 +13,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -103,5 +106,12 @@ func hedgeable(r *http.Request) bool {
 	default:
 		return false
 	}
-	return (r.Body == nil || r.Body == http.NoBody) && len(r.Header["Upgrade"]) == 0
+	return (r.Body == nil || r.Body == http.NoBody) && len(r.Header["Upgrade"]) == 0 && !slices.ContainsFunc(r.Header["Authorization"], byConnection)
+}
+
+// byConnection tells of credentials that are for a connection (RFC 4559, section 4): another one
+// would not know what was said on it before.
+func byConnection(credentials string) bool {
+	scheme, _, _ := strings.Cut(credentials, " ")
+	return strings.EqualFold(scheme, "NTLM") || strings.EqualFold(scheme, "Negotiate")
 }

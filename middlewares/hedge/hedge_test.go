@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus/hooks/test"
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/record"
@@ -41,6 +43,7 @@ type step struct {
 	takes  time.Duration
 	status int
 	breaks bool
+	bug    bool // it panics for another reason
 }
 
 // service answers each attempt with the next step, and tells how many were given up.
@@ -66,6 +69,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if do.breaks {
 		panic(http.ErrAbortHandler)
+	}
+	if do.bug {
+		panic("a bug")
 	}
 	w.Header().Set("X-Attempt", string(rune('0'+n)))
 	w.WriteHeader(do.status)
@@ -158,7 +164,79 @@ func TestHedge_WhatBreaksOffBreaksOff(t *testing.T) {
 		if a := ask(build(t, after(time.Second), &service{steps: []step{{takes: 2 * time.Second, breaks: true}}}), "GET"); !a.broken {
 			t.Error("both")
 		}
+		// The answer of the first was held up for the sake of the second: nothing is left to be sent.
+		if a := ask(build(t, after(time.Second), &service{steps: []step{{takes: 1100 * time.Millisecond, status: 503}, {takes: 2 * time.Second, breaks: true}}}), "GET"); !a.broken {
+			t.Errorf("the second, after an error of the first: got %d, %q", a.Code, a.Body)
+		}
 	})
+}
+
+func TestHedge_PanicsAreLogged(t *testing.T) {
+	for name, steps := range map[string][]step{
+		"of the first":  {{takes: 1100 * time.Millisecond, bug: true}, {takes: 2 * time.Second, status: 200}},
+		"of the second": {{takes: 2 * time.Second, status: 200}, {takes: 100 * time.Millisecond, bug: true}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			env := middlewarestest.Env("hedge")
+			log, entries := test.NewNullLogger()
+			env.Log = log
+			h, err := after(time.Second).New(t.Context(), env, &service{steps: steps})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := ask(h, "GET"); a.Code != http.StatusOK || a.broken {
+				t.Errorf("%s: got %d", name, a.Code)
+			}
+			if last := entries.LastEntry(); last == nil || !strings.Contains(last.Message, "a bug") {
+				t.Errorf("%s: it is not logged: %v", name, last)
+			}
+		})
+	}
+}
+
+// Attempts note parameters of the query that are credentials at the same time.
+func TestHedge_RecordsOfAttemptsHaveNothingInCommon(t *testing.T) {
+	rec := &record.Record{}
+	for _, name := range []string{"a", "b", "c"} {
+		rec.Hide(name) // leaves room behind
+	}
+	var both sync.WaitGroup
+	both.Add(2)
+	h := build(t, after(time.Nanosecond), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		both.Done()
+		both.Wait()
+		record.From(r.Context()).Hide("d")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), rec)))
+	if got := strings.Join(rec.Hidden, ""); got != "abcd" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestHedgeable(t *testing.T) {
+	for _, tt := range []struct {
+		method, name, value string
+		want                bool
+	}{
+		{"GET", "Authorization", "Bearer x", true},
+		{"HEAD", "Accept", "*/*", true},
+		{"OPTIONS", "Accept", "*/*", true},
+		{"DELETE", "Accept", "*/*", false},
+		{"GET", "Upgrade", "websocket", false},
+		{"GET", "Authorization", "NTLM TlRMTVNTUAAB", false},
+		{"GET", "Authorization", "negotiate YII", false},
+	} {
+		r := httptest.NewRequest(tt.method, "/", nil)
+		r.Header.Set(tt.name, tt.value)
+		if got := hedgeable(r); got != tt.want {
+			t.Errorf("%s with %s: %s: got %v", tt.method, tt.name, tt.value, got)
+		}
+	}
+	if hedgeable(httptest.NewRequest(http.MethodGet, "/", strings.NewReader("body"))) {
+		t.Error("a request with a body")
+	}
 }
 
 func TestHedge_LearnsHowLongAnswersTake(t *testing.T) {
@@ -222,6 +300,23 @@ func TestHedge_AttemptsHaveHeadersOfTheirOwn(t *testing.T) {
 		ask(h, "GET")
 		if len(seen) != 2 || seen[0]+seen[1] != "" {
 			t.Errorf("got %q", seen)
+		}
+	})
+}
+
+func TestMemory_ForgetsServicesThatAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		kept := m.of("kept")
+		for i := range 10 * many {
+			m.of(strconv.Itoa(i)).add(time.Millisecond)
+			m.of("kept").add(time.Millisecond)
+			time.Sleep(time.Minute) // on the clock of the bubble
+		}
+		left := 0
+		m.services.Range(func(any, any) bool { left++; return true })
+		if left > many || m.of("kept") != kept {
+			t.Errorf("%d are left", left)
 		}
 	})
 }

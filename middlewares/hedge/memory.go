@@ -20,12 +20,38 @@ const saved = 10
 
 func newMemory() *memory { return &memory{have: saved} }
 
+// Services come and go. From so many on, those are looked for that were not asked for long.
+const (
+	many = 256
+	long = time.Hour
+)
+
 func (m *memory) of(service string) *times {
 	if found, ok := m.services.Load(service); ok {
 		return found.(*times)
 	}
-	found, _ := m.services.LoadOrStore(service, &times{})
+	m.forget(time.Now())
+	found, _ := m.services.LoadOrStore(service, &times{last: time.Now()})
 	return found.(*times)
+}
+
+// forget makes room, if there are many.
+func (m *memory) forget(now time.Time) {
+	n := 0
+	var old []any
+	m.services.Range(func(service, found any) bool {
+		n++
+		if t := found.(*times); t.unusedSince(now.Add(-long)) {
+			old = append(old, service)
+		}
+		return true
+	})
+	if n < many {
+		return
+	}
+	for _, service := range old {
+		m.services.Delete(service)
+	}
 }
 
 // earn is for each request that comes.
@@ -60,6 +86,13 @@ type times struct {
 	list [remembered]time.Duration
 	n    int // that have been added
 	of   float64
+	last time.Time // when one was
+}
+
+func (t *times) unusedSince(moment time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last.Before(moment)
 }
 
 func (t *times) known() bool { return t.cached.Load() > 0 }
@@ -79,6 +112,7 @@ func (t *times) quantile(q float64) time.Duration {
 func (t *times) add(took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.last = time.Now()
 	t.list[t.n%remembered] = took
 	if t.n++; t.n == enough || t.n > enough && t.n%renewed == 0 {
 		t.renew()

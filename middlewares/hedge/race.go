@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,7 +101,8 @@ func (c *race) run(delay time.Duration, hedges bool) {
 		c.as = original{header: c.r.Header.Clone(), url: &u}
 		if c.rec != nil {
 			c.as.rec = *c.rec
-			c.as.rec.Trace = nil // which is not for two at the same time
+			c.as.rec.Trace = nil                            // which is not for two at the same time
+			c.as.rec.Hidden = slices.Clone(c.as.rec.Hidden) // each appends to a list of its own
 		}
 	}
 	c.mu.Lock()
@@ -116,11 +118,31 @@ func (c *race) run(delay time.Duration, hedges bool) {
 	}
 	won := c.winner
 	if won == nil {
-		won = first // it has broken off without an answer
+		won = c.broken(first) // and what else came was held up for its sake
 	}
 	c.tell(won)
+	c.logOthers(won)
 	if won.broke != nil {
 		panic(won.broke)
+	}
+}
+
+// broken is an attempt that has broken off without an answer; of several the first.
+func (c *race) broken(otherwise *runner) *runner {
+	for _, a := range c.runners {
+		if a.broke != nil {
+			return a
+		}
+	}
+	return otherwise
+}
+
+// logOthers tells of panics that nobody else sees: another attempt has given the answer.
+func (c *race) logOthers(won *runner) {
+	for _, a := range c.runners {
+		if a != won && a.broke != nil && a.broke != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+			c.log.Errorf("panic in an attempt of several: %v", a.broke)
+		}
 	}
 }
 
@@ -156,6 +178,7 @@ func (c *race) another(delay time.Duration) {
 	if rec != nil {
 		rec = new(record.Record)
 		*rec = c.as.rec
+		rec.Hidden = slices.Clone(rec.Hidden)
 	}
 	a, out := c.begin(out, rec)
 	if c.made < c.attempts {
@@ -169,17 +192,10 @@ func (c *race) another(delay time.Duration) {
 func (a *runner) serve(r *http.Request) {
 	defer a.cancel(nil)
 	defer func() {
-		reason := recover()
+		a.broke = recover()
 		c := a.race
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		switch {
-		case reason == nil:
-		case !a.lost:
-			a.broke = reason
-		case reason != http.ErrAbortHandler: //nolint:errorlint // a panic value, compared as net/http does
-			c.log.Errorf("panic in an attempt that was given up: %v", reason)
-		}
 		if c.winner != a {
 			a.lose()
 		}

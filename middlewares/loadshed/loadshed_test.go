@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"runtime/metrics"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,30 @@ func TestPressure_TheLeastImportantGoFirstAndComeBackLast(t *testing.T) {
 		time.Sleep(time.Minute)
 		if passing(p, 0) != 100 {
 			t.Error("a minute without requests has not helped")
+		}
+	})
+}
+
+// With too much to do, a look may well take longer than the time between two of them.
+func TestPressure_OneLooksAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looking := 0 // which is not for several
+		p := newPressure(func() load {
+			if looking++; looking > 1 {
+				t.Error("two look at the same time")
+			}
+			time.Sleep(3 * every) // on the clock of the bubble
+			looking--
+			return load{cpu: 1}
+		})
+		var all sync.WaitGroup
+		for range 50 {
+			time.Sleep(every / 2)
+			all.Go(func() { p.admits(most, limits{cpu: 0.9}) })
+		}
+		all.Wait()
+		if p.value.Load() == 0 {
+			t.Error("nobody has looked")
 		}
 	})
 }

@@ -2,6 +2,7 @@ package loadshed
 
 import (
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -35,6 +36,7 @@ type pressure struct {
 	read    func() load
 	start   time.Time
 	looked  atomic.Int64 // since start
+	looking sync.Mutex   // held by the one who does
 	value   atomic.Int64
 	passed  atomic.Uint64
 	refused atomic.Uint64
@@ -45,8 +47,9 @@ func newPressure(read func() load) *pressure { return &pressure{read: read, star
 // admits tells whether a request of a priority passes.
 func (p *pressure) admits(priority int, l limits) bool {
 	now := int64(time.Since(p.start))
-	if last := p.looked.Load(); now-last >= int64(every) && p.looked.CompareAndSwap(last, now) {
-		p.look(l, now-last)
+	if now-p.looked.Load() >= int64(every) && p.looking.TryLock() {
+		p.look(l, now)
+		p.looking.Unlock()
 	}
 	value := int(p.value.Load())
 	ok := value == 0 || priority >= most || priority >= value+spread || priority > value-spread && priority+rand.IntN(2*spread)-spread >= value //nolint:gosec // a choice, not a secret
@@ -58,8 +61,13 @@ func (p *pressure) admits(priority int, l limits) bool {
 	return ok
 }
 
-// look lets the pressure rise or fall. Time in which nobody came is time with little to do.
-func (p *pressure) look(l limits, since int64) {
+// look lets the pressure rise or fall. Time in which nobody came is time with little to do; not so
+// that of a look, which is long when there is too much.
+func (p *pressure) look(l limits, now int64) {
+	since := now - p.looked.Load()
+	if since < int64(every) {
+		return // somebody else has just looked
+	}
 	value := p.value.Load()
 	value -= falls * (since/int64(every) - 1)
 	if l.exceeded(p.read()) {
@@ -68,6 +76,7 @@ func (p *pressure) look(l limits, since int64) {
 		value -= falls
 	}
 	p.value.Store(min(max(value, 0), most+spread))
+	p.looked.Store(int64(time.Since(p.start)))
 }
 
 // Decisions implements middlewares.Decider.

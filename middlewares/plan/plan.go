@@ -118,7 +118,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.config.DryRun {
-		h.next.ServeHTTP(w, r)
+		limit.Without(http.CanonicalHeaderKey(h.config.CostHeader), h.next).ServeHTTP(w, r)
 		return
 	}
 	cause := "plan: the client has none, and there is none by default"
@@ -147,6 +147,9 @@ func (h *handler) of(name string) http.Handler {
 // chain has the rate in front: what is refused by it takes nothing of the quota.
 func (h *handler) chain(p *plans.Plan) http.Handler {
 	next := h.next
+	if p.Quota == nil && p.Rate == nil {
+		return limit.Without(http.CanonicalHeaderKey(h.config.CostHeader), next)
+	}
 	for _, one := range []struct {
 		kind string
 		rule *limit.Rule
@@ -155,14 +158,28 @@ func (h *handler) chain(p *plans.Plan) http.Handler {
 			continue
 		}
 		name, _, _ := strings.Cut(p.Name, "@")
+		source := h.source
+		if one.kind == "rateLimit" {
+			source = apart(source)
+		}
 		next = &limit.Handler{
-			What: "plan " + p.Name + ": " + one.kind, Rule: one.rule, Source: h.source, Table: h.kept.Table, Shared: h.shared, File: h.file, Next: next,
+			What: "plan " + p.Name + ": " + one.kind, Rule: one.rule, Source: source, Table: h.kept.Table, Shared: h.shared, File: h.file, Next: next,
 			CostHeader: http.CanonicalHeaderKey(h.config.CostHeader), DryRun: h.config.DryRun,
 			Exactly: one.kind == "rateLimit", Inner: one.kind == "quota" && p.Rate != nil,
 			Fields: limit.Fields{Standard: h.config.Headers, Legacy: h.config.LegacyHeaders, Name: name + "-" + one.kind},
 		}
 	}
 	return next
+}
+
+// apart is who is counted by a rate: not together with what the same source has had of its quota,
+// which is kept in the same place.
+func apart(source func(*http.Request) limit.Source) func(*http.Request) limit.Source {
+	return func(r *http.Request) limit.Source {
+		s := source(r)
+		s[0] = ^s[0] // of addresses that is none; of hashes any
+		return s
+	}
 }
 
 func qualified(name, provider string) string {

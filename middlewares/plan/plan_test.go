@@ -114,6 +114,40 @@ func TestPlan_CostsCountForBothLimits(t *testing.T) {
 	}
 }
 
+// A window that slides is counted as a quota is, and of the same source: neither may disturb the other.
+func TestPlan_RateAndQuotaAreCountedApart(t *testing.T) {
+	window := func(average int64) *limit.Rate {
+		return &limit.Rate{Average: average, Period: types.Duration(time.Hour), Algorithm: limit.SlidingWindow}
+	}
+	for name, p := range map[string]*plans.Config{
+		"the rate is less":            {RateLimit: window(3), Quota: &limit.Quota{Amount: 100, Per: "month"}},
+		"the quota is less":           {RateLimit: window(100), Quota: &limit.Quota{Amount: 3, Per: "month"}},
+		"both slide by the hour":      {RateLimit: window(3), Quota: &limit.Quota{Amount: 4, Per: "hour", Rolling: true}},
+		"both, and the quota is less": {RateLimit: window(4), Quota: &limit.Quota{Amount: 3, Per: "hour", Rolling: true}},
+	} {
+		g := newGate(t, &Config{})
+		g.offer(t, map[string]*plans.Config{"gold@file": p})
+		if n, _ := g.passed("ann@file", "gold", 7); n != 3 {
+			t.Errorf("%s: %d pass, want 3", name, n)
+		}
+	}
+}
+
+func TestPlan_CostsDoNotReachTheClient(t *testing.T) {
+	g := newGate(t, &Config{CostHeader: "x-cost", DryRun: true})
+	g.offer(t, map[string]*plans.Config{"gold@file": monthly(100), "both@file": {RateLimit: &limit.Rate{Average: 9}, Quota: monthly(9).Quota}, "endless@file": {RateLimit: &limit.Rate{}}})
+	for _, plan := range []string{"gold", "both", "endless", "none"} {
+		rec := &record.Record{}
+		rec.SetIdentity((&identity.Consumer{Name: "ann@file", Plan: plan}).Of("apiKey", ""))
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		g.ServeHTTP(w, r.WithContext(record.With(r.Context(), rec)))
+		if got := w.Header().Get("X-Cost"); got != "" || w.Code != http.StatusOK {
+			t.Errorf("%s: got %d, %q", plan, w.Code, got)
+		}
+	}
+}
+
 func TestPlan_DryRun(t *testing.T) {
 	g := newGate(t, &Config{DryRun: true})
 	g.offer(t, map[string]*plans.Config{"gold@file": monthly(1)})

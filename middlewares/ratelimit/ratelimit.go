@@ -95,13 +95,14 @@ func (c *Config) New(ctx context.Context, env middlewares.Env, next http.Handler
 	if err != nil {
 		return nil, err
 	}
+	costHeader := http.CanonicalHeaderKey(c.CostHeader)
 	if rule == nil {
-		return next, nil
+		return limit.Without(costHeader, next), nil
 	}
 	name, _, _ := strings.Cut(env.Name, "@")
 	return &limit.Handler{
 		What: "rateLimit", Rule: rule, Source: source, Table: kept.Table, Shared: shared, Next: next,
-		Cost: c.Cost, CostHeader: http.CanonicalHeaderKey(c.CostHeader), DryRun: c.DryRun, Exactly: true,
+		Cost: c.Cost, CostHeader: costHeader, DryRun: c.DryRun, Exactly: true,
 		Fields: limit.Fields{Standard: c.Headers, Legacy: c.LegacyHeaders, Name: name},
 	}, nil
 }

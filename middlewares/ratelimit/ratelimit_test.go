@@ -180,3 +180,15 @@ func TestRateLimit_AllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations per request", n)
 	}
 }
+
+func TestCostHeader_StaysHereWithoutALimit(t *testing.T) {
+	for _, average := range []int64{0, 10} {
+		h, err := (&Config{Average: average, CostHeader: "x-cost"}).New(t.Context(), keeping(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Cost", "2") }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := send(h, "192.0.2.1"); w.Code != http.StatusOK || w.Header().Get("X-Cost") != "" {
+			t.Errorf("average %d: got %d, %v", average, w.Code, w.Header())
+		}
+	}
+}

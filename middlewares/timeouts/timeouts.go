@@ -2,7 +2,8 @@
 // response, between two pieces of it, and as a whole.
 //
 // A request that takes too long before its response has begun is answered with 504 (Gateway
-// Timeout, RFC 9110, section 15.6.5); a response that has begun is broken off, so that nobody
+// Timeout, RFC 9110, section 15.6.5), or with 408 (Request Timeout, section 15.5.9) if what is
+// waited for is the body of the request; a response that has begun is broken off, so that nobody
 // takes the part for the whole. Either way the server is left at once. Connections that change
 // the protocol, as for WebSocket, are let go when they do. How long a service may take for
 // everybody is said with its servers (forwardingTimeouts of a serversTransport); this is for
@@ -31,9 +32,10 @@ type Config struct {
 	// serversTransport says.
 	Connect types.Duration `json:"connect,omitempty"`
 	// FirstByte is the longest time to the head of the response, from when the request gets
-	// here. Default 0s: any.
+	// here. The time that its body takes to come is part of it. Default 0s: any.
 	FirstByte types.Duration `json:"firstByte,omitempty"`
-	// Idle is the longest time between two pieces of the response's body. Default 0s: any.
+	// Idle is the longest time between two pieces of the response's body, as the service sends them.
+	// Default 0s: any.
 	Idle types.Duration `json:"idle,omitempty"`
 	// Total is the longest time to the end of the response. Default 0s: any.
 	Total types.Duration `json:"total,omitempty"`
@@ -78,20 +80,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := giveup.WithCancel(r.Context())
 	defer cancel(nil)
+	in := r.WithContext(ctx)
+	from := bodyOf(in, w)
 	out := &writer{ResponseWriter: w, idle: h.idle, cancel: cancel}
 	defer out.stop()
 	if h.total > 0 {
-		out.total = after(h.total, cancel, "timeouts: the response has not come to its end within total")
+		out.total = time.AfterFunc(h.total, func() { from.giveUp(cancel, "timeouts: the response has not come to its end within total") })
 	}
 	if h.firstByte > 0 {
-		out.first = after(h.firstByte, cancel, "timeouts: the response has not begun within firstByte")
+		out.first = time.AfterFunc(h.firstByte, func() { from.giveUp(cancel, "timeouts: the response has not begun within firstByte") })
 	}
-	h.next.ServeHTTP(out, r.WithContext(ctx))
+	h.next.ServeHTTP(out, in)
 	if reason := giveup.Reason(ctx); reason != nil && !out.begun { // of somebody who does not look at the context
-		answer.Refuse(w, r, http.StatusGatewayTimeout, reason.Error())
+		answer.Refuse(w, r, giveup.Status(reason), reason.Error())
 	}
-}
-
-func after(d time.Duration, cancel context.CancelCauseFunc, reason string) *time.Timer {
-	return time.AfterFunc(d, func() { cancel(giveup.TooLong(reason)) })
 }

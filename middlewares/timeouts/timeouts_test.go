@@ -106,6 +106,39 @@ func TestIdle_IsBetweenTwoPieces(t *testing.T) {
 	})
 }
 
+// slow is a client that takes a while for each piece, and each flush.
+type slow struct{ *httptest.ResponseRecorder }
+
+func (s slow) Write(p []byte) (int, error) {
+	time.Sleep(time.Minute) // on the clock of the bubble
+	return s.ResponseRecorder.Write(p)
+}
+
+func (slow) Flush() { time.Sleep(time.Minute) }
+
+func TestIdle_IsNotAboutSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := (&Config{Idle: types.Duration(3 * time.Second)}).New(t.Context(), middlewarestest.Env("hurry"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			for range 3 {
+				_, _ = io.WriteString(w, "part")
+				_ = http.NewResponseController(w).Flush()
+				if !wait(r.Context(), w, 2*time.Second, true) {
+					t.Error("it was ended")
+				}
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := slow{httptest.NewRecorder()}
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if w.Body.Len() != 12 {
+			t.Errorf("got %q", w.Body)
+		}
+	})
+}
+
 // Who does not look at the context has its request answered in its place.
 func TestTotal_AnswersForWhoSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

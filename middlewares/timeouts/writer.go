@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"fairway/internal/giveup"
 	"fairway/internal/responsehead"
 )
 
@@ -30,7 +31,8 @@ func (w *writer) stop() {
 	}
 }
 
-// begin notes that the response has begun, or goes on.
+// begin notes that the response has begun, or goes on. Until wait nobody is held to idle: a client
+// that reads slowly is none of the service's pauses.
 func (w *writer) begin() {
 	if !w.begun {
 		w.begun = true
@@ -38,10 +40,17 @@ func (w *writer) begin() {
 			w.first.Stop()
 		}
 	}
+	if w.pause != nil {
+		w.pause.Stop()
+	}
+}
+
+// wait is for when more of the response has to come.
+func (w *writer) wait() {
 	switch {
 	case w.idle == 0:
 	case w.pause == nil:
-		w.pause = after(w.idle, w.cancel, "timeouts: no more of the response has come within idle")
+		w.pause = time.AfterFunc(w.idle, func() { w.cancel(giveup.TooLong("timeouts: no more of the response has come within idle")) })
 	default:
 		w.pause.Reset(w.idle)
 	}
@@ -49,14 +58,18 @@ func (w *writer) begin() {
 
 // WriteHeader implements http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
-	if status >= 200 {
-		w.begin()
+	if status < 200 {
+		w.ResponseWriter.WriteHeader(status)
+		return
 	}
+	w.begin()
 	w.ResponseWriter.WriteHeader(status)
+	w.wait()
 }
 
 func (w *writer) Write(p []byte) (int, error) {
 	w.begin()
+	defer w.wait()
 	return w.ResponseWriter.Write(p)
 }
 
@@ -64,6 +77,7 @@ func (w *writer) Write(p []byte) (int, error) {
 func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	w.begin()
 	if w.idle > 0 {
+		w.wait()
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
 	return io.Copy(w.ResponseWriter, src)
@@ -81,6 +95,7 @@ func (w *writer) Forward(r responsehead.Received) error {
 // FlushError is the form of Flush that http.ResponseController looks for.
 func (w *writer) FlushError() error {
 	w.begin()
+	defer w.wait()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
