@@ -214,7 +214,7 @@ func (fl *filler) remember(v httpcache.Verdict) {
 		x.h.passing.note(x.key, now.Add(passFor))
 	}
 	if fl.old != nil && !v.Store {
-		_, _ = x.h.store.Purge(x.r.Context(), cachestore.Match{Key: fl.old.Key}, func() {})
+		fl.end(fl.old)
 	}
 }
 
@@ -243,10 +243,44 @@ func (fl *filler) keepOld(status int) {
 		return
 	}
 	head := responsehead.HeadOf(fl.header, nil)
-	fresh := x.h.policy.Freshen(fl.old, fl.response(status, head), head.Each)
-	x.h.store.Save(x.r.Context(), fresh, fl.f.purged)
-	fl.f.decide(outcome{entry: fresh})
+	fresh, v := x.h.policy.Freshen(fl.old, fl.response(status, head), func(visit func(name, value string)) {
+		head.Each(func(name, value string) {
+			if !slices.Contains(x.h.tags, name) {
+				visit(name, value)
+			}
+		})
+	})
+	if tags := httpcache.Tags(head.Values, x.h.tags); len(tags) > 0 {
+		fresh.Tags = tags
+	}
+	if v.Store {
+		x.h.store.Save(x.r.Context(), fresh, fl.f.purged)
+		fl.f.decide(outcome{entry: fresh})
+	} else {
+		if !x.authorized() {
+			fl.end(fl.old)
+		}
+		fl.f.decide(outcome{})
+		x.h.detach(fl.f)
+	}
+	fl.forOne(v.Directives.Withheld)
 	x.answer(fresh, revalidated, toldValidated)
+}
+
+// end removes what is stored, and is not any more.
+func (fl *filler) end(e *httpcache.Entry) {
+	_, _ = fl.x.h.store.Purge(context.WithoutCancel(fl.x.r.Context()), cachestore.Match{Key: e.Key}, func() {})
+}
+
+// forOne sends what a 304 says that is not stored to the client that it is for.
+func (fl *filler) forOne(withheld []string) {
+	h := fl.x.w.Header()
+	for _, name := range slices.Concat(withheld, []string{"Set-Cookie"}) {
+		name = http.CanonicalHeaderKey(name)
+		if values := fl.header[name]; len(values) > 0 && (name != "Set-Cookie" || !fl.x.h.policy.Cookies) {
+			addMissing(h, http.Header{name: values})
+		}
+	}
 }
 
 // store begins to store the response, and to send it.

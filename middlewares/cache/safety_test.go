@@ -1,0 +1,52 @@
+package cache
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestCache_AValidationKeepsNothingThatIsForOneClient(t *testing.T) {
+	for name, field := range map[string]string{
+		"a cookie": "Set-Cookie: session=of-the-one", "private": "Cache-Control: private", "no-store": "Cache-Control: no-store",
+		"a private field": `Cache-Control: max-age=60, private="x-user"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
+					if r.Header.Get("If-None-Match") == "" {
+						put(w, "Cache-Control: max-age=1", `Etag: "1"`)
+						_, _ = fmt.Fprint(w, n)
+						return
+					}
+					put(w, "X-User: ann", "Cache-Tag: t", field)
+					w.WriteHeader(http.StatusNotModified)
+				}}
+				h := build(t, defaults(), keeping(t), s)
+				ask(t, h, "GET", "/")
+				time.Sleep(2 * time.Second)
+				w := ask(t, h, "GET", "/")
+				want(t, w, "1", "fwd=stale")
+				if w.Header().Get("X-User") != "ann" || strings.HasPrefix(field, "Set-Cookie") && w.Header().Get("Set-Cookie") == "" {
+					t.Errorf("the client that it is for gets %v", w.Header())
+				}
+				w = ask(t, h, "GET", "/")
+				if w.Header().Get("Set-Cookie") != "" {
+					t.Errorf("another client gets the cookie %q", w.Header()["Set-Cookie"])
+				}
+				if w.Header().Get("Cache-Tag") != "" {
+					t.Error("tags are sent")
+				}
+				if strings.HasPrefix(name, "a private") && w.Header().Get("X-User") != "" {
+					t.Errorf("another client gets X-User: %q", w.Header()["X-User"])
+				}
+				if strings.HasPrefix(field, "Cache-Control: private") || strings.HasSuffix(field, "no-store") {
+					want(t, w, "3", "fwd=uri-miss")
+				}
+			})
+		})
+	}
+}
