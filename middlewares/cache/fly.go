@@ -67,8 +67,7 @@ func (x *exchange) lead(f *flight, e *httpcache.Entry) {
 	if !x.quiet { // it may have come while this request was on its way here
 		if now := x.h.load(x.r.Context(), x); now != nil && now != e {
 			if e = now; x.answers(e) {
-				f.end()
-				x.h.detach(f)
+				x.h.land(f)
 				return
 			}
 		}
@@ -85,8 +84,7 @@ func (x *exchange) lead(f *flight, e *httpcache.Entry) {
 	}
 	defer func() {
 		stop()
-		x.h.detach(f)
-		f.end()
+		x.h.land(f)
 	}()
 	defer fl.broken()
 	x.h.next.ServeHTTP(fl, x.asking(ctx, e))
@@ -235,8 +233,7 @@ func (h *handler) refresh(x *exchange, e *httpcache.Entry) {
 	select {
 	case h.room <- struct{}{}:
 	default:
-		f.end()
-		h.detach(f)
+		h.land(f)
 		return
 	}
 	ctx, cancel := context.WithTimeout(h.ctx, longestRefresh)

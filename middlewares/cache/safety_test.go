@@ -50,3 +50,22 @@ func TestCache_AValidationKeepsNothingThatIsForOneClient(t *testing.T) {
 		})
 	}
 }
+
+func TestCache_EveryPurgeReachesWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{serve: func(w http.ResponseWriter, _ *http.Request, n int64) {
+			put(w, "Cache-Control: max-age=60", "Cache-Tag: a")
+			time.Sleep(2 * time.Second)
+			_, _ = fmt.Fprint(w, n)
+		}}
+		h := build(t, defaults(func(c *Config) { c.Purge = &Purge{Method: "PURGE", Token: "secret"} }), keeping(t), s)
+		go ask(t, h, "GET", "/a")
+		time.Sleep(time.Second)
+		ask(t, h, "PURGE", "/", "Cache-Tag: another", "Authorization: Bearer secret")
+		ask(t, h, "PURGE", "/a", "Authorization: Bearer secret")
+		time.Sleep(2 * time.Second)
+		if w := ask(t, h, "GET", "/a"); w.Body.String() == "1" {
+			t.Error("the second purge has not reached it")
+		}
+	})
+}

@@ -22,8 +22,9 @@ type state struct {
 	alone   atomic.Uint64 // flights that nobody joins
 	passing passing
 
-	mu      sync.Mutex
-	flights map[string]*flight
+	mu       sync.Mutex
+	flights  map[string]*flight   // that can be joined
+	underWay map[*flight]struct{} // all, for purges
 }
 
 // spare takes n bytes of what bodies on their way may have together, or gives them back.
@@ -45,7 +46,7 @@ type kept struct {
 // state is that of the store that c asks for.
 func (k *kept) state(ctx context.Context, c *Config, env middlewares.Env) (*state, error) {
 	fresh := func(own context.Context) (*state, error) {
-		st := &state{most: c.MemoryBytes, flights: map[string]*flight{}}
+		st := &state{most: c.MemoryBytes, flights: map[string]*flight{}, underWay: map[*flight]struct{}{}}
 		if c.Redis != nil {
 			client, err := c.Redis.Open(own)
 			if err != nil {
