@@ -69,3 +69,26 @@ func TestCache_EveryPurgeReachesWhatIsOnItsWay(t *testing.T) {
 		}
 	})
 }
+
+func TestCache_AChangeIsForgottenBeforeItsAnswerIsSent(t *testing.T) {
+	for name, end := range map[string]func(){"it ends": func() {}, "it breaks off": func() { panic(http.ErrAbortHandler) }} {
+		t.Run(name, func(t *testing.T) {
+			var h http.Handler
+			s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
+				if r.Method == "POST" {
+					_ = http.NewResponseController(w).Flush()
+					want(t, ask(t, h, "GET", "/"), "3", "uri-miss")
+					end()
+				}
+				put(w, "Cache-Control: max-age=60")
+				_, _ = fmt.Fprint(w, n)
+			}}
+			h = build(t, defaults(), keeping(t), s)
+			ask(t, h, "GET", "/")
+			func() {
+				defer func() { _ = recover() }()
+				ask(t, h, "POST", "/")
+			}()
+		})
+	}
+}
