@@ -34,7 +34,8 @@ type Entry struct {
 	Names []string
 	Salt  uint64
 
-	lines []byte // the fields as they are sent
+	lines  []byte // the fields as they are sent
+	cookie bool   // there is one among them
 }
 
 // NewEntry makes an entry of a head, whose body follows.
@@ -90,6 +91,7 @@ func (e *Entry) Init() {
 			f.Value = oneLine.Replace(f.Value)
 		}
 	}
+	e.cookie = e.Get("Set-Cookie") != ""
 	size := 0
 	for _, f := range e.Fields {
 		size += len(f.Name) + len(f.Value) + len(": \r\n")
@@ -104,6 +106,9 @@ var oneLine = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ")
 
 // Lines are the fields as they are sent.
 func (e *Entry) Lines() []byte { return e.lines }
+
+// SetsCookie tells whether it has a Set-Cookie.
+func (e *Entry) SetsCookie() bool { return e.cookie }
 
 // AgeAt is how old it is.
 func (e *Entry) AgeAt(now time.Time) time.Duration {

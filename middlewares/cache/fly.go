@@ -57,9 +57,12 @@ func (x *exchange) flightKey() string {
 	return string(key)
 }
 
-// authorized tells whether the request says who sends it.
+// authorized tells whether the request says who sends it, or a middleware in front has let it in
+// by what it says.
 func (x *exchange) authorized() bool {
-	return len(x.r.Header["Authorization"]) > 0 || x.rec != nil && x.rec.Identity != nil
+	h := x.r.Header
+	return len(h["Authorization"])+len(h["X-Forwarded-Tls-Client-Cert"])+len(h["X-Forwarded-Tls-Client-Cert-Info"]) > 0 ||
+		x.rec != nil && (x.rec.Identity != nil || x.rec.Auth == record.Passed)
 }
 
 // lead asks the service, for this request and for those who wait.
@@ -145,11 +148,14 @@ func (x *exchange) follow(f *flight) bool {
 
 // isFor tells whether an entry answers this request, too.
 func (x *exchange) isFor(e *httpcache.Entry) bool {
-	if e.Key == string(x.key) {
-		return true
+	switch {
+	case x.fit(e) == nil:
+		return false
+	case e.Key == string(x.key):
+		return len(x.h.key.own) == 0
 	}
 	marker := x.h.store.Load(x.r.Context(), x.key)
-	if marker == nil || marker.Names == nil {
+	if marker == nil || marker.Names == nil || !x.h.key.covers(marker) {
 		return false
 	}
 	x.marker = marker
@@ -256,11 +262,12 @@ func (h *handler) behind(ctx context.Context, like *http.Request) *exchange {
 	rec := &record.Record{Start: time.Now(), Silent: record.Silent{Log: true, Metrics: true, Traces: true}}
 	if from := record.From(like.Context()); from != nil {
 		rec.EntryPoint, rec.Host, rec.ClientIP, rec.Peer, rec.Unlisted = from.EntryPoint, from.Host, from.ClientIP, from.Peer, from.Unlisted
-		rec.Router, rec.Rule, rec.Service, rec.Identity, rec.User = from.Router, from.Rule, from.Service, from.Identity, from.User
+		rec.Router, rec.Rule, rec.Service, rec.Identity, rec.User, rec.Auth = from.Router, from.Rule, from.Service, from.Identity, from.User, from.Auth
 	}
 	r := like.Clone(record.With(ctx, rec))
 	httpcache.Unconditionally(r.Header)
 	delete(r.Header, "Cache-Control")
+	r.Body = http.NoBody // that of the client's request ends with it
 	return &exchange{h: h, w: &nobody{header: http.Header{}}, r: r, rec: rec, now: time.Now(), quiet: true}
 }
 

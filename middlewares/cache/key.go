@@ -20,6 +20,7 @@ type keys struct {
 	service string
 	headers []string
 	cookies []string
+	own     []string               // what these two add to every Vary
 	query   func(name string) bool // tells of parameters that count; nil: all do
 }
 
@@ -36,6 +37,7 @@ func (k *Key) build() (out keys, err error) {
 	if out.cookies = k.Cookies; slices.Contains(k.Cookies, "") {
 		return keys{}, errors.New("key: cookies: there is an empty name")
 	}
+	out.own = out.names(nil)
 	switch {
 	case len(k.Query) > 0 && len(k.IgnoreQuery) > 0:
 		return keys{}, errors.New("key: query and ignoreQuery cannot be given together")
@@ -142,6 +144,17 @@ func (k *keys) names(vary []string) []string {
 	return slices.Compact(names)
 }
 
+// covers tells whether responses for a URL are told apart by all that the key has. Those of
+// before a reload may not be, nor those of another middleware with the same store.
+func (k *keys) covers(e *httpcache.Entry) bool {
+	for _, name := range k.own {
+		if !slices.Contains(e.Names, name) {
+			return false
+		}
+	}
+	return true
+}
+
 // variant appends to the key of a URL what makes it that of a variant.
 func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 	dst = append(dst, cachestore.VariantMark...)
@@ -170,12 +183,18 @@ func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 var strange = []string{
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Original-Host",
 	"X-Host", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Original-Uri", "X-Url-Scheme", "X-Http-Host-Override", "Forwarded",
+	"X-Forwarded-Path", "X-Override-Url", "X-Proxy-Url", "X-Http-Destinationurl", "Front-End-Https",
+	"X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Matched-Path", "X-Middleware-Prefetch", "X-Middleware-Rewrite", "X-Middleware-Subrequest",
 }
 
-// isStrange tells whether r has one that the key does not have.
+// isStrange tells whether r has one that the key does not have, also in a form that careless
+// services take for the same, as X_Host.
 func (k *keys) isStrange(r *http.Request) bool {
-	for _, name := range strange {
-		if len(r.Header[name]) > 0 && !slices.Contains(k.headers, name) {
+	for name, values := range r.Header {
+		plain := headername.Plain(name)
+		switch {
+		case len(values) == 0, slices.Contains(k.headers, name):
+		case slices.Contains(strange, plain), plain != name && strings.HasPrefix(plain, "X-Forwarded-"):
 			return true
 		}
 	}

@@ -3,10 +3,13 @@ package cache
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fairway/internal/record"
 )
 
 func TestCache_AValidationKeepsNothingThatIsForOneClient(t *testing.T) {
@@ -91,4 +94,37 @@ func TestCache_AChangeIsForgottenBeforeItsAnswerIsSent(t *testing.T) {
 			}()
 		})
 	}
+}
+
+func TestCache_WhatIsStoredUnderOtherOptionsIsNotSent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, after func(*Config)
+		fields        []string
+	}{
+		"a header": {func(*Config) {}, func(c *Config) { c.Key = &Key{Headers: []string{"X-Tenant"}} }, []string{"X-Tenant: b"}},
+		"a cookie": {func(*Config) {}, func(c *Config) { c.Key = &Key{Cookies: []string{"session"}} }, []string{"Cookie: session=b"}},
+		"one more": {func(c *Config) { c.Key = &Key{Headers: []string{"X-A"}} }, func(c *Config) { c.Key = &Key{Headers: []string{"X-A", "X-Tenant"}} }, []string{"X-Tenant: b"}},
+		"cookies":  {func(c *Config) { c.StoreCookies = true }, func(*Config) {}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := keeping(t)
+			fields := []string{"Cache-Control: max-age=60"}
+			if name == "cookies" {
+				fields = append(fields, "Set-Cookie: a=b")
+			}
+			s := saying(fields...)
+			ask(t, build(t, defaults(tt.before), env, s), "GET", "/", "X-Tenant: a", "Cookie: session=a")
+			if w := ask(t, build(t, defaults(tt.after), env, s), "GET", "/", tt.fields...); w.Body.String() != "2" {
+				t.Errorf("got %q, %q", w.Body, w.Header().Get("Cache-Status"))
+			}
+		})
+	}
+}
+
+func TestCache_WhatWasAskedForByAClientThatHasBeenLetInIsNotForAll(t *testing.T) {
+	s := saying("Cache-Control: max-age=60")
+	h := build(t, defaults(), keeping(t), s)
+	r := httptest.NewRequest("GET", "/", http.NoBody)
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), &record.Record{Auth: record.Passed})))
+	want(t, ask(t, h, "GET", "/"), "2", "uri-miss")
 }

@@ -148,10 +148,21 @@ func (k *kept) Stored() (entries int, bytes int64) {
 // it returns that of the entry.
 func (st *state) load(ctx context.Context, x *exchange) *httpcache.Entry {
 	e := st.store.Load(ctx, x.key)
-	if e == nil || e.Names == nil {
-		return e
+	switch {
+	case e == nil, !x.h.key.covers(e):
+		return nil
+	case e.Names == nil:
+		return x.fit(e)
 	}
 	x.marker = e
 	x.varied = variant(append(x.varied[:0], x.key...), e, x.r)
-	return st.store.Load(ctx, x.varied)
+	return x.fit(st.store.Load(ctx, x.varied))
+}
+
+// fit is e, unless this middleware would not have stored it.
+func (x *exchange) fit(e *httpcache.Entry) *httpcache.Entry {
+	if e != nil && e.SetsCookie() && !x.h.policy.Cookies {
+		return nil
+	}
+	return e
 }
