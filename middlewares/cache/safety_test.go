@@ -128,3 +128,35 @@ func TestCache_WhatWasAskedForByAClientThatHasBeenLetInIsNotForAll(t *testing.T)
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), &record.Record{Auth: record.Passed})))
 	want(t, ask(t, h, "GET", "/"), "2", "uri-miss")
 }
+
+func TestCache_ASlowClientByItselfIsNotCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const length = 4 << 20
+		s := &service{serve: func(w http.ResponseWriter, _ *http.Request, _ int64) {
+			put(w, "Cache-Control: max-age=60")
+			for range length / (64 << 10) {
+				_, _ = w.Write(make([]byte, 64<<10))
+			}
+		}}
+		h := build(t, defaults(func(c *Config) { c.MaxBodyBytes = 100 << 10 }), keeping(t), s)
+		r := httptest.NewRequest("GET", "/", http.NoBody)
+		w := &pausing{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(w, r.WithContext(record.With(r.Context(), &record.Record{})))
+		if n := w.Body.Len(); n != length {
+			t.Errorf("got %d bytes", n)
+		}
+	})
+}
+
+type pausing struct {
+	*httptest.ResponseRecorder
+	paused bool
+}
+
+func (p *pausing) Write(b []byte) (int, error) {
+	if !p.paused {
+		p.paused = true
+		time.Sleep(2 * time.Minute)
+	}
+	return p.ResponseRecorder.Write(b)
+}
