@@ -1,17 +1,22 @@
 package cache
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"fairway/internal/cachestore"
+	"fairway/internal/httpcache"
 	"fairway/internal/record"
 )
 
+// A validation is asked for by one client, and its answer is kept for all.
 func TestCache_AValidationKeepsNothingThatIsForOneClient(t *testing.T) {
 	for name, field := range map[string]string{
 		"a cookie": "Set-Cookie: session=of-the-one", "private": "Cache-Control: private", "no-store": "Cache-Control: no-store",
@@ -73,6 +78,7 @@ func TestCache_EveryPurgeReachesWhatIsOnItsWay(t *testing.T) {
 	})
 }
 
+// Whoever has the answer to a change finds it made.
 func TestCache_AChangeIsForgottenBeforeItsAnswerIsSent(t *testing.T) {
 	for name, end := range map[string]func(){"it ends": func() {}, "it breaks off": func() { panic(http.ErrAbortHandler) }} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +102,7 @@ func TestCache_AChangeIsForgottenBeforeItsAnswerIsSent(t *testing.T) {
 	}
 }
 
+// What operators add to the key counts for what was stored before as well.
 func TestCache_WhatIsStoredUnderOtherOptionsIsNotSent(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after func(*Config)
@@ -121,6 +128,7 @@ func TestCache_WhatIsStoredUnderOtherOptionsIsNotSent(t *testing.T) {
 	}
 }
 
+// forwardAuth and others let clients in without saying who they are.
 func TestCache_WhatWasAskedForByAClientThatHasBeenLetInIsNotForAll(t *testing.T) {
 	s := saying("Cache-Control: max-age=60")
 	h := build(t, defaults(), keeping(t), s)
@@ -129,6 +137,7 @@ func TestCache_WhatWasAskedForByAClientThatHasBeenLetInIsNotForAll(t *testing.T)
 	want(t, ask(t, h, "GET", "/"), "2", "uri-miss")
 }
 
+// Who is behind a service of its own pace is nobody's burden.
 func TestCache_ASlowClientByItselfIsNotCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const length = 4 << 20
@@ -148,6 +157,7 @@ func TestCache_ASlowClientByItselfIsNotCutOff(t *testing.T) {
 	})
 }
 
+// pausing is a client that stops for two minutes.
 type pausing struct {
 	*httptest.ResponseRecorder
 	paused bool
@@ -159,4 +169,74 @@ func (p *pausing) Write(b []byte) (int, error) {
 		time.Sleep(2 * time.Minute)
 	}
 	return p.ResponseRecorder.Write(b)
+}
+
+func TestTiers_OpenOneStoreForAllRoutes(t *testing.T) {
+	env := keeping(t)
+	var begin []func(context.Context)
+	env.Start = func(run func(context.Context)) { begin = append(begin, run) }
+	c := defaults(func(c *Config) { c.Disk = &Disk{Path: t.TempDir(), MaxBytes: 1 << 20} })
+	h := build(t, c, env, saying()).(*handler)
+	for range 7 {
+		build(t, c, env, saying())
+	}
+	var all sync.WaitGroup
+	stores := make([]cachestore.Store, len(begin))
+	for i, run := range begin {
+		all.Go(func() {
+			run(t.Context())
+			stores[i] = h.store.next()
+		})
+	}
+	all.Wait()
+	for _, s := range stores {
+		if s != stores[0] {
+			t.Error("a store takes the place of another")
+		}
+	}
+}
+
+// stuck is a store whose purges take their time.
+type stuck struct{ purging, gate chan struct{} }
+
+func (s *stuck) Load(context.Context, []byte) *httpcache.Entry { return nil }
+func (s *stuck) Save(context.Context, *httpcache.Entry)        {}
+func (s *stuck) Purge(context.Context, cachestore.Match) (int, error) {
+	close(s.purging)
+	<-s.gate
+	return 0, nil
+}
+
+func TestTiers_APurgeInRedisKeepsNobodyWaiting(t *testing.T) {
+	slow := &stuck{make(chan struct{}), make(chan struct{})}
+	tiers := &tiers{}
+	tiers.put(slow)
+	over := make(chan error)
+	go func() {
+		_, err := tiers.Purge(t.Context(), cachestore.Match{All: true}, func() {})
+		over <- err
+	}()
+	<-slow.purging
+	if !tiers.order.TryRLock() {
+		t.Error("who saves waits for it")
+	} else {
+		tiers.order.RUnlock()
+	}
+	close(slow.gate)
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCache_APurgeBeforeTheDiskIsOpenCounts(t *testing.T) {
+	c := defaults(func(c *Config) { c.Disk = &Disk{Path: t.TempDir(), MaxBytes: 1 << 20} })
+	s := saying("Cache-Control: max-age=60")
+	ask(t, build(t, c, keeping(t), s), "GET", "/")
+	env := keeping(t)
+	var open func(context.Context)
+	env.Start = func(run func(context.Context)) { open = run }
+	h := build(t, c, env, s)
+	ask(t, h, "POST", "/")
+	open(t.Context())
+	want(t, ask(t, h, "GET", "/"), "3", "uri-miss")
 }

@@ -59,7 +59,7 @@ func (k *kept) state(ctx context.Context, c *Config, env middlewares.Env) (*stat
 		if err != nil {
 			return nil, fmt.Errorf("memoryBytes: %w", err)
 		}
-		st.store.memory = memory
+		st.store.memory, st.store.awaited = memory, c.Disk != nil
 		return st, nil
 	}
 	var st *state
