@@ -53,6 +53,15 @@ func TestEntry_LinesAreOneFieldEach(t *testing.T) {
 	}
 }
 
+func TestNormal_WhatAServiceMayTakeForSomethingElseIsNotTheSame(t *testing.T) {
+	plain := Normal("X-Tenant", []string{"a"})
+	for _, lines := range [][]string{{"a,"}, {",a"}, {"a", ""}, {"a,,"}, {"a", "a"}, {"A"}} {
+		if got := Normal("X-Tenant", lines); got == plain {
+			t.Errorf("%q is the same as a", lines)
+		}
+	}
+}
+
 func FuzzFreshFor(f *testing.F) {
 	f.Add(int64(math.MinInt64), int64(math.MaxInt64), "Mon, 01 Jan 0001 00:00:00 GMT", "99999999999")
 	f.Add(int64(0), int64(0), noon.Add(time.Hour).Format(http.TimeFormat), "1")

@@ -170,12 +170,28 @@ func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 		if len(headers) == len(marker.Names) {
 			headers = slices.DeleteFunc(slices.Clone(headers), func(n string) bool { return strings.HasPrefix(n, cookieName) })
 		}
-		dst = append(append(dst, 0), name...)
-		if c, err := r.Cookie(cookie); err == nil {
-			dst = append(append(dst, '='), c.Value...)
-		}
+		dst = appendCookies(append(append(dst, 0), name...), r.Header["Cookie"], cookie)
 	}
 	return httpcache.AppendVariant(dst, headers, r.Header)
+}
+
+// appendCookies appends all values of a cookie as they came: services have different minds about
+// which of them counts, and about what is in a value. Where there are quotes, they have about
+// where it ends, and all that the client has sent counts.
+func appendCookies(dst []byte, lines []string, name string) []byte {
+	for _, line := range lines {
+		if strings.Contains(line, `"`) {
+			dst = append(append(dst, 0), line...)
+			continue
+		}
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			if of, _, _ := strings.Cut(pair, "="); strings.TrimSpace(of) == name {
+				dst = append(append(dst, ';'), pair...)
+			}
+		}
+	}
+	return dst
 }
 
 // strange are headers by which some services are made to answer something else than what the
@@ -195,6 +211,20 @@ func (k *keys) isStrange(r *http.Request) bool {
 		switch {
 		case len(values) == 0, slices.Contains(k.headers, name):
 		case slices.Contains(strange, plain), plain != name && strings.HasPrefix(plain, "X-Forwarded-"):
+			return true
+		}
+	}
+	return isForged(r.Header, k.headers)
+}
+
+// isForged tells whether h has one of names in another form, as X_User for X-User: services that
+// make variables of names may take the one for the other.
+func isForged(h http.Header, names []string) bool {
+	if len(names) == 0 {
+		return false
+	}
+	for name := range h {
+		if !headername.IsPlain(name) && slices.Contains(names, headername.Plain(name)) && !slices.Contains(names, name) {
 			return true
 		}
 	}

@@ -240,3 +240,44 @@ func TestCache_APurgeBeforeTheDiskIsOpenCounts(t *testing.T) {
 	open(t.Context())
 	want(t, ask(t, h, "GET", "/"), "3", "uri-miss")
 }
+
+// Services read cookies in their own ways: which of several counts, and what is in a value.
+func TestCache_CookiesInTheKeyAreAsTheyCame(t *testing.T) {
+	for _, tt := range []struct{ poison, victim string }{
+		{"lang=en; lang=evil", "lang=en"}, {"lang=en;lang=evil", "lang=en"}, {"lang=\xe9vil", ""}, {"lang=a b", ""}, {`lang="en"`, "lang=en"},
+		{`a="x; lang=en; b="`, "lang=en"}, {"lang", ""}, {"lang=", ""},
+	} {
+		s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
+			put(w, "Cache-Control: max-age=60")
+			_, _ = fmt.Fprint(w, n)
+		}}
+		h := build(t, defaults(func(c *Config) { c.Key = &Key{Cookies: []string{"lang"}} }), keeping(t), s)
+		ask(t, h, "GET", "/", "Cookie: "+tt.poison)
+		var fields []string
+		if tt.victim != "" {
+			fields = []string{"Cookie: " + tt.victim}
+		}
+		if w := ask(t, h, "GET", "/", fields...); w.Body.String() != "2" {
+			t.Errorf("%q gets the response to %q", tt.victim, tt.poison)
+		}
+		if w := ask(t, h, "GET", "/", append(fields, "Cookie: other=1")...); w.Body.String() != "2" {
+			t.Errorf("%q and another cookie: got %q", tt.victim, w.Body)
+		}
+	}
+}
+
+// PHP and others make one variable of Accept-Language and Accept_Language.
+func TestCache_NamesThatServicesTakeForTheSame(t *testing.T) {
+	for name, tt := range map[string]struct {
+		key   *Key
+		field string
+	}{"Vary": {nil, "Accept_Language: evil"}, "key": {&Key{Headers: []string{"X-Tenant"}}, "X_Tenant: evil"}} {
+		t.Run(name, func(t *testing.T) {
+			s := saying("Cache-Control: max-age=60", "Vary: Accept-Language")
+			h := build(t, defaults(func(c *Config) { c.Key = tt.key }), keeping(t), s)
+			want(t, ask(t, h, "GET", "/", tt.field), "1", "fwd=uri-miss")
+			want(t, ask(t, h, "GET", "/"), "2", "stored")
+			want(t, ask(t, h, "GET", "/"), "2", "hit")
+		})
+	}
+}

@@ -96,7 +96,7 @@ func (m *memory) keep(ctx context.Context, name string, k known, ttl time.Durati
 // there was one.
 func (m *memory) add(n *noted) {
 	if n.size() > m.most {
-		n.known.response = nil
+		n.response = nil
 	}
 	n.at = m.order.PushBack(n)
 	m.names[n.name] = n
