@@ -67,12 +67,10 @@ func (x *exchange) authorized() bool {
 
 // lead asks the service, for this request and for those who wait.
 func (x *exchange) lead(f *flight, e *httpcache.Entry) {
-	if !x.quiet { // it may have come while this request was on its way here
-		if now := x.h.load(x.r.Context(), x); now != nil && now != e {
-			if e = now; x.answers(e) {
-				x.h.land(f)
-				return
-			}
+	if now := x.h.load(x.r.Context(), x); now != nil && now != e { // it has come while this request was on its way here
+		if e = now; x.quiet && x.fresh(e, e.FreshFor(x.now)) || !x.quiet && x.answers(e) {
+			x.h.land(f)
+			return
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(x.r.Context()))

@@ -281,3 +281,26 @@ func TestCache_NamesThatServicesTakeForTheSame(t *testing.T) {
 		})
 	}
 }
+
+// Two requests find the same stale response, and the second one comes when the first has had it
+// validated.
+func TestCache_WhatHasBeenValidatedIsNotValidatedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := saying("Cache-Control: max-age=1, stale-while-revalidate=60", `Etag: "1"`)
+		h := build(t, defaults(), keeping(t), s).(*handler)
+		ask(t, h, "GET", "/")
+		time.Sleep(2 * time.Second)
+		r := httptest.NewRequest("GET", "/", http.NoBody)
+		x := h.take(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), &record.Record{})))
+		x.target = h.key.targetOf(x.r)
+		x.key = x.target.append(nil)
+		e := h.load(t.Context(), x)
+		for range 2 {
+			h.refresh(x, e)
+			synctest.Wait()
+		}
+		if n := s.asked.Load(); n != 2 {
+			t.Errorf("the service was asked %d times", n)
+		}
+	})
+}
