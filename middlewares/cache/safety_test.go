@@ -244,8 +244,14 @@ func TestCache_APurgeBeforeTheDiskIsOpenCounts(t *testing.T) {
 // Services read cookies in their own ways: which of several counts, and what is in a value.
 func TestCache_CookiesInTheKeyAreAsTheyCame(t *testing.T) {
 	for _, tt := range []struct{ poison, victim string }{
-		{"lang=en; lang=evil", "lang=en"}, {"lang=en;lang=evil", "lang=en"}, {"lang=\xe9vil", ""}, {"lang=a b", ""}, {`lang="en"`, "lang=en"},
-		{`a="x; lang=en; b="`, "lang=en"}, {"lang", ""}, {"lang=", ""},
+		{"lang=en; lang=evil", "lang=en"},
+		{"lang=en;lang=evil", "lang=en"},
+		{"lang=\xe9vil", ""},
+		{"lang=a b", ""},
+		{`lang="en"`, "lang=en"},
+		{`a="x; lang=en; b="`, "lang=en"},
+		{"lang", ""},
+		{"lang=", ""},
 	} {
 		s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
 			put(w, "Cache-Control: max-age=60")
