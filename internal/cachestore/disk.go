@@ -43,6 +43,14 @@ type file struct {
 
 const suffix, unfinished = ".fwc", ".tmp"
 
+// block is what a file takes of a disk at least. Small ones count as much, which bounds the
+// memory for the index as well.
+const block = 4 << 10
+
+func weight(f *file) uint32 {
+	return uint32(min((f.size+block-1)/block*block, math.MaxUint32))
+}
+
 // NewDisk makes a store of so many bytes in a folder, and takes in what is there. The folder
 // belongs to the store alone.
 func NewDisk(dir string, most int64, log logrus.FieldLogger) (*Disk, error) {
@@ -52,7 +60,7 @@ func NewDisk(dir string, most int64, log logrus.FieldLogger) (*Disk, error) {
 	d := &Disk{dir: dir, log: log}
 	index, err := otter.New(&otter.Options[string, *file]{
 		MaximumWeight: uint64(max(most, 1)),
-		Weigher:       func(_ string, f *file) uint32 { return uint32(min(f.size, math.MaxUint32)) },
+		Weigher:       func(_ string, f *file) uint32 { return weight(f) },
 		OnDeletion:    func(e otter.DeletionEvent[string, *file]) { d.remove(e.Value) },
 	})
 	if err != nil {
@@ -66,29 +74,45 @@ func NewDisk(dir string, most int64, log logrus.FieldLogger) (*Disk, error) {
 }
 
 // takeIn reads what an earlier run has left. What it has not finished, and what is damaged,
-// is deleted.
+// is deleted. Files that the store cannot have made stay as they are.
 func (d *Disk) takeIn() error {
-	err := filepath.WalkDir(d.dir, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir():
-			return nil
-		case strings.HasSuffix(path, unfinished):
-			_ = os.Remove(path) //nolint:gosec // the folder is the cache's own
-			return nil
-		case !strings.HasSuffix(path, suffix):
-			return nil // not ours
+	folders, err := os.ReadDir(d.dir)
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		if !folder.IsDir() || !isHex(folder.Name(), 2) {
+			continue
 		}
-		name, err := filepath.Rel(d.dir, path)
+		files, err := os.ReadDir(filepath.Join(d.dir, folder.Name()))
 		if err != nil {
-			return fmt.Errorf("name of %s: %w", path, err)
+			return err
 		}
-		d.takeFile(name)
-		return nil
-	})
+		for _, f := range files {
+			name := filepath.Join(folder.Name(), f.Name())
+			plain, left := strings.CutSuffix(f.Name(), unfinished)
+			switch {
+			case !f.Type().IsRegular() || !isOwn(plain):
+			case left:
+				_ = os.Remove(filepath.Join(d.dir, name))
+			default:
+				d.takeFile(name)
+			}
+		}
+	}
 	d.index.CleanUp()
-	return err
+	return nil
+}
+
+// isOwn tells whether the store gives files such a name.
+func isOwn(name string) bool {
+	plain, ok := strings.CutSuffix(name, suffix)
+	key, serial, dash := strings.Cut(plain, "-")
+	return ok && dash && isHex(key, 32) && isHex(serial, 16)
+}
+
+func isHex(s string, length int) bool {
+	return len(s) == length && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func (d *Disk) takeFile(name string) {
@@ -150,6 +174,7 @@ func (d *Disk) Save(_ context.Context, e *httpcache.Entry) {
 	b := httpcache.Encode(nil, e)
 	if err := d.write(name, b); err != nil {
 		d.log.Warnf("a response is not stored: %v", err)
+		d.purge(e.Key) // it is not what is to be answered any more
 		return
 	}
 	d.index.Set(e.Key, &file{name: name, size: int64(len(b)), url: e.URL, tags: e.Tags})

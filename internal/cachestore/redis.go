@@ -114,7 +114,9 @@ func (r *Redis) Save(ctx context.Context, e *httpcache.Entry) {
 		command{"SET", name, []any{httpcache.Encode(nil, e), "PX", keep.Milliseconds()}},
 		command{"ZADD", r.index(), []any{over, e.URL + "\x00" + name}},
 	)
+	sets := []string{r.index()}
 	for _, tag := range e.Tags {
+		sets = append(sets, r.tagged(tag))
 		if err == nil {
 			err = r.each(ctx,
 				command{"ZADD", r.tagged(tag), []any{over, name}},
@@ -122,8 +124,12 @@ func (r *Redis) Save(ctx context.Context, e *httpcache.Entry) {
 			)
 		}
 	}
-	if err == nil && r.saved.Add(1)%sweepEvery == 0 {
-		_, err = r.do(ctx, "ZREMRANGEBYSCORE", r.index(), "-inf", time.Now().Unix())
+	if r.saved.Add(1)%sweepEvery == 0 {
+		for _, set := range sets { // those of frequent tags come by often enough
+			if err == nil {
+				_, err = r.do(ctx, "ZREMRANGEBYSCORE", set, "-inf", time.Now().Unix())
+			}
+		}
 	}
 	if err != nil && !errors.Is(err, errAway) {
 		r.log.Warnf("a response is not stored: %v", err)

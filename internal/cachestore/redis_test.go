@@ -89,6 +89,20 @@ func TestRedis_WhatIsThereGoesByItself(t *testing.T) {
 	}
 }
 
+func TestRedis_ListsOfTagsLoseWhatIsOver(t *testing.T) {
+	server := redistest.New(t)
+	r := remote(t, "127.0.0.1:"+server.Port)
+	if _, err := r.client.Do(t.Context(), "ZADD", r.tagged("news"), 1, "long over"); err != nil {
+		t.Fatal(err)
+	}
+	r.saved.Store(sweepEvery - 1)
+	lasting(r, t, "good", "h", "news")
+	names, err := redis.Strings(r.client.Do(t.Context(), "ZRANGE", r.tagged("news"), 0, -1))
+	if err != nil || len(names) != 1 || names[0] != r.nameOf([]byte("good")) {
+		t.Errorf("got %q, %v", names, err)
+	}
+}
+
 func TestRedis_WhileItIsAwayAllIsAMiss(t *testing.T) {
 	server := redistest.New(t)
 	r := remote(t, "127.0.0.1:"+server.Port)

@@ -91,6 +91,7 @@ func Decode(b []byte) (*Entry, error) {
 	for _, d := range []*time.Duration{&e.Age, &e.Lifetime, &e.StaleWhileRevalidate, &e.StaleIfError} {
 		*d = time.Duration(r.signed())
 	}
+	e.Age, e.Lifetime = min(max(e.Age, 0), old), max(e.Lifetime, -old)
 	e.Names, e.Tags = r.list(), r.list()
 	for range r.count() {
 		e.Fields = append(e.Fields, Field{r.text(), r.text()})

@@ -86,12 +86,16 @@ func keptOf(name string) bool {
 	return false
 }
 
-// Freshen is e with the fields of a 304 (RFC 9111, section 3.2), newly judged.
-func (p *Policy) Freshen(e *Entry, r *Response, each func(visit func(name, value string))) *Entry {
+// Freshen is e with the fields of a 304 (RFC 9111, section 3.2), newly judged. It takes none of
+// those that a stored response has not: a cookie is for the client that the 304 is for, and so
+// is what private and no-cache name. If the verdict is not to store it, it is for that client
+// only, too.
+func (p *Policy) Freshen(e *Entry, r *Response, each func(visit func(name, value string))) (*Entry, Verdict) {
 	newer := map[string]bool{}
 	var fields []Field
+	d, _ := ResponseDirectives(r.Lines, p.Targets)
 	each(func(name, value string) {
-		if keptOf(name) || !Storable(name) {
+		if keptOf(name) || !Storable(name) || name == "Set-Cookie" && !p.Cookies || withheld(d.Withheld, name) {
 			return
 		}
 		newer[name] = true
@@ -104,7 +108,7 @@ func (p *Policy) Freshen(e *Entry, r *Response, each func(visit func(name, value
 	fresh := *e
 	fresh.Fields = nil
 	for _, f := range e.Fields {
-		if !newer[f.Name] {
+		if !newer[f.Name] && !withheld(d.Withheld, f.Name) {
 			fresh.Fields = append(fresh.Fields, f)
 		}
 	}
@@ -117,7 +121,8 @@ func (p *Policy) Freshen(e *Entry, r *Response, each func(visit func(name, value
 		}
 		return fresh.Values(name)
 	}
-	fresh.judge(p.Judge(&judged), r.Came)
+	v := p.Judge(&judged)
+	fresh.judge(v, r.Came)
 	fresh.Init()
-	return &fresh
+	return &fresh, v
 }

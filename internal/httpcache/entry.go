@@ -2,9 +2,12 @@ package httpcache
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"fairway/internal/headername"
 )
 
 // Field is one line of a head, the name in canonical form.
@@ -31,7 +34,8 @@ type Entry struct {
 	Names []string
 	Salt  uint64
 
-	lines []byte // the fields as they are sent
+	lines  []byte // the fields as they are sent
+	cookie bool   // there is one among them
 }
 
 // NewEntry makes an entry of a head, whose body follows.
@@ -70,7 +74,7 @@ func withheld(names []string, name string) bool {
 // Storable tells whether a field is part of a stored response (RFC 9111, section 3.1): not
 // those of the connection, and not those that are made anew.
 func Storable(name string) bool {
-	switch name {
+	switch name = http.CanonicalHeaderKey(name); name {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Age", "Content-Length":
 		return false
@@ -78,8 +82,16 @@ func Storable(name string) bool {
 	return !strings.HasPrefix(name, http.TrailerPrefix)
 }
 
-// Init prepares what is derived of an entry. Who has made or read one calls it.
+// Init prepares what is derived of an entry. Who has made or read one calls it. The lines go out
+// as they are, so that what is none, or would end the head, is none of them.
 func (e *Entry) Init() {
+	e.Fields = slices.DeleteFunc(e.Fields, func(f Field) bool { return !Storable(f.Name) || !headername.Valid(f.Name) })
+	for i := range e.Fields {
+		if f := &e.Fields[i]; strings.ContainsAny(f.Value, "\r\n\x00") {
+			f.Value = oneLine.Replace(f.Value)
+		}
+	}
+	e.cookie = e.Get("Set-Cookie") != ""
 	size := 0
 	for _, f := range e.Fields {
 		size += len(f.Name) + len(f.Value) + len(": \r\n")
@@ -90,11 +102,26 @@ func (e *Entry) Init() {
 	}
 }
 
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ")
+
 // Lines are the fields as they are sent.
 func (e *Entry) Lines() []byte { return e.lines }
 
+// SetsCookie tells whether it has a Set-Cookie.
+func (e *Entry) SetsCookie() bool { return e.cookie }
+
 // AgeAt is how old it is.
-func (e *Entry) AgeAt(now time.Time) time.Duration { return e.Age + max(now.Sub(e.Came), 0) }
+func (e *Entry) AgeAt(now time.Time) time.Duration {
+	passed := now.Sub(e.Came)
+	if passed < -mostAhead {
+		return old
+	}
+	return e.Age + min(max(passed, 0), old)
+}
+
+// mostAhead is by how much the clock may have been ahead of whoever has stored an entry. Of one
+// that came later than that, nobody can tell how old it is.
+const mostAhead = time.Minute
 
 // FreshFor is how long it is fresh still; below 0: it is stale since.
 func (e *Entry) FreshFor(now time.Time) time.Duration { return e.Lifetime - e.AgeAt(now) }

@@ -91,7 +91,7 @@ func (p *Policy) lifetime(r *Response, d *Directives, targeted bool) (lifetime t
 		if err != nil {
 			from = r.Came
 		}
-		return until.Sub(from), true
+		return min(max(until.Sub(from), -old), old), true // some send the year 1
 	}
 	if d.NoCache {
 		return 0, true
@@ -120,7 +120,8 @@ func (p *Policy) guess(r *Response, d *Directives) time.Duration {
 	return min(time.Duration(float64(max(since.Sub(changed), 0))*p.Fraction), p.MostGuessed)
 }
 
-// old is the age of a response whose Age makes no sense: it may be any.
+// old is the age of a response whose Age makes no sense: it may be any. None is older, and
+// no lifetime that a response says is longer: sums of these are times still.
 const old = longest * time.Second
 
 // age is that of a response when it came (RFC 9111, section 4.2.3). Of an Age that is no
@@ -141,7 +142,7 @@ func age(r *Response) time.Duration {
 			apparent = 0
 		}
 	}
-	return max(apparent, said+max(r.Came.Sub(r.Asked), 0))
+	return min(max(apparent, said+max(r.Came.Sub(r.Asked), 0)), old)
 }
 
 func first(lines []string) string {

@@ -228,7 +228,7 @@ func TestEvaluate(t *testing.T) {
 func TestFreshen_TakesTheFieldsThatAreNotAboutTheBody(t *testing.T) {
 	e := entry("Etag", `"1"`, "X-A", "old", "X-B", "kept", "Content-Type", "text/plain", "Content-Encoding", "gzip", "Cache-Control", "max-age=1")
 	h := http.Header{"Etag": {`"2"`}, "X-A": {"new", "newer"}, "Content-Encoding": {"br"}, "Cache-Control": {"max-age=60"}, "Date": {at(time.Minute)}, "Connection": {"close"}}
-	fresh := (&Policy{}).Freshen(e, &Response{Status: 304, Lines: fieldsOf(h), Asked: noon.Add(time.Minute), Came: noon.Add(time.Minute)}, func(visit func(name, value string)) {
+	fresh, v := (&Policy{}).Freshen(e, &Response{Status: 304, Lines: fieldsOf(h), Asked: noon.Add(time.Minute), Came: noon.Add(time.Minute)}, func(visit func(name, value string)) {
 		for name, values := range h {
 			for _, v := range values {
 				visit(name, v)
@@ -246,7 +246,7 @@ func TestFreshen_TakesTheFieldsThatAreNotAboutTheBody(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if left := fresh.FreshFor(noon.Add(time.Minute)); left != time.Minute {
+	if left := fresh.FreshFor(noon.Add(time.Minute)); left != time.Minute || !v.Store {
 		t.Errorf("it is fresh for %v", left)
 	}
 	if e.Get("X-A") != "old" {

@@ -55,7 +55,11 @@ func AppendVariant(dst []byte, names []string, h http.Header) []byte {
 
 // Normal is the form in which the values of a field are compared.
 func Normal(name string, lines []string) string {
-	items := elements(lines)
+	items := parts(lines)
+	switch name {
+	case "Accept-Encoding", "Accept-Language":
+		items = slices.DeleteFunc(items, func(item string) bool { return item == "" })
+	}
 	switch name {
 	case "Accept-Encoding":
 		return codings(items)
@@ -73,15 +77,19 @@ func Normal(name string, lines []string) string {
 
 // elements are those of a list, without the blanks around them. A comma in a quoted string
 // ends none.
-func elements(lines []string) (items []string) {
+func elements(lines []string) []string {
+	return slices.DeleteFunc(parts(lines), func(item string) bool { return item == "" })
+}
+
+// parts are what stands between the commas, also where that is nothing: of a field that nobody
+// here knows, "a" and "a," may be two things to the service.
+func parts(lines []string) (items []string) {
 	for _, line := range lines {
 		quoted, from := false, 0
 		for i := range len(line) + 1 {
 			switch {
 			case i == len(line) || line[i] == ',' && !quoted:
-				if item := strings.TrimSpace(line[from:i]); item != "" {
-					items = append(items, item)
-				}
+				items = append(items, strings.Trim(line[from:i], " \t"))
 				from = i + 1
 			case line[i] == '"' && (i == 0 || line[i-1] != '\\'):
 				quoted = !quoted

@@ -38,6 +38,7 @@ type filler struct {
 
 	status int
 	mode   mode
+	forged bool             // the request says nothing of what others get
 	entry  *httpcache.Entry // what is stored, without its body
 	stream *stream
 	length int64 // of the body as announced, or below 0
@@ -80,7 +81,7 @@ func (fl *filler) Forward(r responsehead.Received) error {
 		return responsehead.ErrInParts
 	}
 	head := responsehead.HeadOf(fl.header, r)
-	v := fl.x.h.policy.Judge(fl.response(r.StatusCode(), head))
+	v := fl.judge(r.StatusCode(), head)
 	if fl.becomes(r.StatusCode(), v, r.Length()) != passes {
 		return responsehead.ErrInParts
 	}
@@ -125,7 +126,7 @@ func (fl *filler) WriteHeader(status int) {
 	if n, err := strconv.ParseInt(fl.header.Get("Content-Length"), 10, 64); err == nil {
 		length = n
 	}
-	v := fl.x.h.policy.Judge(fl.response(status, head))
+	v := fl.judge(status, head)
 	switch fl.mode = fl.becomes(status, v, length); fl.mode {
 	case passes:
 		fl.share(v)
@@ -163,6 +164,16 @@ func (fl *filler) response(status int, head responsehead.Head) *httpcache.Respon
 	}
 }
 
+// judge tells whether the response may be stored. It is not if the client has sent a field of Vary
+// under another name that careless services take for the same.
+func (fl *filler) judge(status int, head responsehead.Head) httpcache.Verdict {
+	v := fl.x.h.policy.Judge(fl.response(status, head))
+	vary, _ := httpcache.VaryNames(head.Values("Vary"))
+	fl.forged = isForged(fl.x.r.Header, vary)
+	v.Store = v.Store && !fl.forged
+	return v
+}
+
 // becomes tells what is done with a response.
 func (fl *filler) becomes(status int, v httpcache.Verdict, length int64) mode {
 	switch {
@@ -193,7 +204,7 @@ func (fl *filler) share(v httpcache.Verdict) {
 	o := outcome{}
 	if x.rec != nil && x.rec.Cause != "" && fl.status >= 500 {
 		o.failed = fl.status // by the gateway: the service is not asked again by each of them
-	} else if !x.authorized() && fl.status != answer.StatusClientClosedRequest { // these say nothing of what others get
+	} else if !x.authorized() && !fl.forged && fl.status != answer.StatusClientClosedRequest { // these say nothing of what others get
 		fl.remember(v)
 	}
 	fl.f.decide(o)
@@ -214,7 +225,7 @@ func (fl *filler) remember(v httpcache.Verdict) {
 		x.h.passing.note(x.key, now.Add(passFor))
 	}
 	if fl.old != nil && !v.Store {
-		_, _ = x.h.store.Purge(x.r.Context(), cachestore.Match{Key: fl.old.Key}, func() {})
+		fl.end(fl.old)
 	}
 }
 
@@ -243,10 +254,44 @@ func (fl *filler) keepOld(status int) {
 		return
 	}
 	head := responsehead.HeadOf(fl.header, nil)
-	fresh := x.h.policy.Freshen(fl.old, fl.response(status, head), head.Each)
-	x.h.store.Save(x.r.Context(), fresh, fl.f.purged)
-	fl.f.decide(outcome{entry: fresh})
+	fresh, v := x.h.policy.Freshen(fl.old, fl.response(status, head), func(visit func(name, value string)) {
+		head.Each(func(name, value string) {
+			if !slices.Contains(x.h.tags, name) {
+				visit(name, value)
+			}
+		})
+	})
+	if tags := httpcache.Tags(head.Values, x.h.tags); len(tags) > 0 {
+		fresh.Tags = tags
+	}
+	if v.Store {
+		x.h.store.Save(x.r.Context(), fresh, fl.f.purged)
+		fl.f.decide(outcome{entry: fresh})
+	} else {
+		if !x.authorized() {
+			fl.end(fl.old)
+		}
+		fl.f.decide(outcome{})
+		x.h.detach(fl.f)
+	}
+	fl.forOne(v.Directives.Withheld)
 	x.answer(fresh, revalidated, toldValidated)
+}
+
+// end removes what is stored, and is not any more.
+func (fl *filler) end(e *httpcache.Entry) {
+	_, _ = fl.x.h.store.Purge(context.WithoutCancel(fl.x.r.Context()), cachestore.Match{Key: e.Key}, func() {})
+}
+
+// forOne sends what a 304 says that is not stored to the client that it is for.
+func (fl *filler) forOne(withheld []string) {
+	h := fl.x.w.Header()
+	for _, name := range slices.Concat(withheld, []string{"Set-Cookie"}) {
+		name = http.CanonicalHeaderKey(name)
+		if values := fl.header[name]; len(values) > 0 && (name != "Set-Cookie" || !fl.x.h.policy.Cookies) {
+			addMissing(h, http.Header{name: values})
+		}
+	}
 }
 
 // store begins to store the response, and to send it.

@@ -396,6 +396,7 @@ func TestCache_AttemptsAtPoisoningAreNotStored(t *testing.T) {
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: POST", "X-Method-Override: PUT", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "X-Host: evil.test",
 		"X-Forwarded-Host: evil.test", "X-Forwarded-Scheme: http", "Forwarded: host=evil.test", "Authorization: Basic x", "Range: bytes=0-0", "X-Forwarded-Proto: http",
 		`If-None-Match: "x"`, "If-Match: *", "Expect: x", "Cache-Control: no-store", "Upgrade: websocket",
+		"X_Http_Method_Override: DELETE", "X_Forwarded-Host: evil.test", "X.Host: evil.test", "X-Invoke-Status: 404", "X-Forwarded-Path: /admin",
 	} {
 		s := &service{serve: func(w http.ResponseWriter, r *http.Request, _ int64) {
 			put(w, "Cache-Control: max-age=60")

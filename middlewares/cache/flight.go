@@ -47,7 +47,7 @@ func (st *state) join(key, url string) (f *flight, leads bool) {
 		return f, false
 	}
 	f = &flight{key: key, url: url, decided: make(chan struct{}), clients: 1}
-	st.flights[key] = f
+	st.flights[key], st.underWay[f] = f, struct{}{}
 	return f, true
 }
 
@@ -55,9 +55,22 @@ func (st *state) join(key, url string) (f *flight, leads bool) {
 func (st *state) detach(f *flight) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.drop(f)
+}
+
+func (st *state) drop(f *flight) {
 	if st.flights[f.key] == f {
 		delete(st.flights, f.key)
 	}
+}
+
+// land is called when nothing more comes.
+func (st *state) land(f *flight) {
+	st.mu.Lock()
+	st.drop(f)
+	delete(st.underWay, f)
+	st.mu.Unlock()
+	f.end()
 }
 
 func (f *flight) enter() bool {
@@ -91,7 +104,7 @@ func (f *flight) decide(o outcome) {
 	}
 }
 
-// end is called when nothing more comes.
+// end tells those who wait still that nothing comes.
 func (f *flight) end() {
 	f.decide(outcome{})
 	f.mu.Lock()
@@ -120,14 +133,14 @@ func (st *state) purge(ctx context.Context, m cachestore.Match) (int, error) {
 	return st.store.Purge(ctx, m, func() {
 		st.mu.Lock()
 		defer st.mu.Unlock()
-		for key, f := range st.flights {
+		for f := range st.underWay {
 			if m.Tag == "" && !m.Matches(&httpcache.Entry{Key: f.key, URL: f.url}) {
 				continue
 			}
 			f.mu.Lock()
 			f.purges = append(f.purges, m)
 			f.mu.Unlock()
-			delete(st.flights, key) // who comes now wants what is new
+			st.drop(f) // who comes now wants what is new
 		}
 	})
 }

@@ -57,20 +57,20 @@ func (x *exchange) flightKey() string {
 	return string(key)
 }
 
-// authorized tells whether the request says who sends it.
+// authorized tells whether the request says who sends it, or a middleware in front has let it in
+// by what it says.
 func (x *exchange) authorized() bool {
-	return len(x.r.Header["Authorization"]) > 0 || x.rec != nil && x.rec.Identity != nil
+	h := x.r.Header
+	return len(h["Authorization"])+len(h["X-Forwarded-Tls-Client-Cert"])+len(h["X-Forwarded-Tls-Client-Cert-Info"]) > 0 ||
+		x.rec != nil && (x.rec.Identity != nil || x.rec.Auth == record.Passed)
 }
 
 // lead asks the service, for this request and for those who wait.
 func (x *exchange) lead(f *flight, e *httpcache.Entry) {
-	if !x.quiet { // it may have come while this request was on its way here
-		if now := x.h.load(x.r.Context(), x); now != nil && now != e {
-			if e = now; x.answers(e) {
-				f.end()
-				x.h.detach(f)
-				return
-			}
+	if now := x.h.load(x.r.Context(), x); now != nil && now != e { // it has come while this request was on its way here
+		if e = now; x.quiet && x.fresh(e, e.FreshFor(x.now)) || !x.quiet && x.answers(e) {
+			x.h.land(f)
+			return
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(x.r.Context()))
@@ -85,8 +85,7 @@ func (x *exchange) lead(f *flight, e *httpcache.Entry) {
 	}
 	defer func() {
 		stop()
-		x.h.detach(f)
-		f.end()
+		x.h.land(f)
 	}()
 	defer fl.broken()
 	x.h.next.ServeHTTP(fl, x.asking(ctx, e))
@@ -147,11 +146,14 @@ func (x *exchange) follow(f *flight) bool {
 
 // isFor tells whether an entry answers this request, too.
 func (x *exchange) isFor(e *httpcache.Entry) bool {
-	if e.Key == string(x.key) {
-		return true
+	switch {
+	case x.fit(e) == nil:
+		return false
+	case e.Key == string(x.key):
+		return len(x.h.key.own) == 0
 	}
 	marker := x.h.store.Load(x.r.Context(), x.key)
-	if marker == nil || marker.Names == nil {
+	if marker == nil || marker.Names == nil || !x.h.key.covers(marker) {
 		return false
 	}
 	x.marker = marker
@@ -235,8 +237,7 @@ func (h *handler) refresh(x *exchange, e *httpcache.Entry) {
 	select {
 	case h.room <- struct{}{}:
 	default:
-		f.end()
-		h.detach(f)
+		h.land(f)
 		return
 	}
 	ctx, cancel := context.WithTimeout(h.ctx, longestRefresh)
@@ -259,11 +260,12 @@ func (h *handler) behind(ctx context.Context, like *http.Request) *exchange {
 	rec := &record.Record{Start: time.Now(), Silent: record.Silent{Log: true, Metrics: true, Traces: true}}
 	if from := record.From(like.Context()); from != nil {
 		rec.EntryPoint, rec.Host, rec.ClientIP, rec.Peer, rec.Unlisted = from.EntryPoint, from.Host, from.ClientIP, from.Peer, from.Unlisted
-		rec.Router, rec.Rule, rec.Service, rec.Identity, rec.User = from.Router, from.Rule, from.Service, from.Identity, from.User
+		rec.Router, rec.Rule, rec.Service, rec.Identity, rec.User, rec.Auth = from.Router, from.Rule, from.Service, from.Identity, from.User, from.Auth
 	}
 	r := like.Clone(record.With(ctx, rec))
 	httpcache.Unconditionally(r.Header)
 	delete(r.Header, "Cache-Control")
+	r.Body = http.NoBody // that of the client's request ends with it
 	return &exchange{h: h, w: &nobody{header: http.Header{}}, r: r, rec: rec, now: time.Now(), quiet: true}
 }
 

@@ -187,15 +187,14 @@ func (x *exchange) change() {
 	w.Init(x.w, w)
 	x.h.next.ServeHTTP(w, x.r)
 	w.Finish()
-	w.forget()
 }
 
-// changing notes what a response says has changed.
+// changing forgets what a response says has changed, before the client can know of it: who has
+// the answer, or a part of it, finds the change made.
 type changing struct {
 	responsehead.Writer
-	x       *exchange
-	status  int
-	targets []string
+	x      *exchange
+	status int
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -216,13 +215,13 @@ func (w *changing) Forward(r responsehead.Received) error {
 
 // EditHead implements responsehead.Editor.
 func (w *changing) EditHead(h responsehead.Head) {
-	w.targets = []string{h.Get("Location"), h.Get("Content-Location")}
+	w.forget(h.Get("Location"), h.Get("Content-Location"))
 	if w.x.h.tell {
 		h.Add("Cache-Status", cacheName+"; fwd=method")
 	}
 }
 
-func (w *changing) forget() {
+func (w *changing) forget(targets ...string) {
 	x := w.x
 	if w.status >= 400 {
 		return
@@ -233,7 +232,7 @@ func (w *changing) forget() {
 	if at, err := url.ParseRequestURI(x.target.uri); err == nil {
 		base.Path, base.RawPath, base.RawQuery = at.Path, at.RawPath, at.RawQuery
 	}
-	for _, text := range w.targets {
+	for _, text := range targets {
 		if text == "" {
 			continue
 		}

@@ -20,6 +20,7 @@ type keys struct {
 	service string
 	headers []string
 	cookies []string
+	own     []string               // what these two add to every Vary
 	query   func(name string) bool // tells of parameters that count; nil: all do
 }
 
@@ -36,6 +37,7 @@ func (k *Key) build() (out keys, err error) {
 	if out.cookies = k.Cookies; slices.Contains(k.Cookies, "") {
 		return keys{}, errors.New("key: cookies: there is an empty name")
 	}
+	out.own = out.names(nil)
 	switch {
 	case len(k.Query) > 0 && len(k.IgnoreQuery) > 0:
 		return keys{}, errors.New("key: query and ignoreQuery cannot be given together")
@@ -142,6 +144,17 @@ func (k *keys) names(vary []string) []string {
 	return slices.Compact(names)
 }
 
+// covers tells whether responses for a URL are told apart by all that the key has. Those of
+// before a reload may not be, nor those of another middleware with the same store.
+func (k *keys) covers(e *httpcache.Entry) bool {
+	for _, name := range k.own {
+		if !slices.Contains(e.Names, name) {
+			return false
+		}
+	}
+	return true
+}
+
 // variant appends to the key of a URL what makes it that of a variant.
 func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 	dst = append(dst, cachestore.VariantMark...)
@@ -157,12 +170,28 @@ func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 		if len(headers) == len(marker.Names) {
 			headers = slices.DeleteFunc(slices.Clone(headers), func(n string) bool { return strings.HasPrefix(n, cookieName) })
 		}
-		dst = append(append(dst, 0), name...)
-		if c, err := r.Cookie(cookie); err == nil {
-			dst = append(append(dst, '='), c.Value...)
-		}
+		dst = appendCookies(append(append(dst, 0), name...), r.Header["Cookie"], cookie)
 	}
 	return httpcache.AppendVariant(dst, headers, r.Header)
+}
+
+// appendCookies appends all values of a cookie as they came: services have different minds about
+// which of them counts, and about what is in a value. Where there are quotes, they have about
+// where it ends, and all that the client has sent counts.
+func appendCookies(dst []byte, lines []string, name string) []byte {
+	for _, line := range lines {
+		if strings.Contains(line, `"`) {
+			dst = append(append(dst, 0), line...)
+			continue
+		}
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			if of, _, _ := strings.Cut(pair, "="); strings.TrimSpace(of) == name {
+				dst = append(append(dst, ';'), pair...)
+			}
+		}
+	}
+	return dst
 }
 
 // strange are headers by which some services are made to answer something else than what the
@@ -170,12 +199,32 @@ func variant(dst []byte, marker *httpcache.Entry, r *http.Request) []byte {
 var strange = []string{
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Original-Host",
 	"X-Host", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Original-Uri", "X-Url-Scheme", "X-Http-Host-Override", "Forwarded",
+	"X-Forwarded-Path", "X-Override-Url", "X-Proxy-Url", "X-Http-Destinationurl", "Front-End-Https",
+	"X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Matched-Path", "X-Middleware-Prefetch", "X-Middleware-Rewrite", "X-Middleware-Subrequest",
 }
 
-// isStrange tells whether r has one that the key does not have.
+// isStrange tells whether r has one that the key does not have, also in a form that careless
+// services take for the same, as X_Host.
 func (k *keys) isStrange(r *http.Request) bool {
-	for _, name := range strange {
-		if len(r.Header[name]) > 0 && !slices.Contains(k.headers, name) {
+	for name, values := range r.Header {
+		plain := headername.Plain(name)
+		switch {
+		case len(values) == 0, slices.Contains(k.headers, name):
+		case slices.Contains(strange, plain), plain != name && strings.HasPrefix(plain, "X-Forwarded-"):
+			return true
+		}
+	}
+	return isForged(r.Header, k.headers)
+}
+
+// isForged tells whether h has one of names in another form, as X_User for X-User: services that
+// make variables of names may take the one for the other.
+func isForged(h http.Header, names []string) bool {
+	if len(names) == 0 {
+		return false
+	}
+	for name := range h {
+		if !headername.IsPlain(name) && slices.Contains(names, headername.Plain(name)) && !slices.Contains(names, name) {
 			return true
 		}
 	}

@@ -22,8 +22,9 @@ type state struct {
 	alone   atomic.Uint64 // flights that nobody joins
 	passing passing
 
-	mu      sync.Mutex
-	flights map[string]*flight
+	mu       sync.Mutex
+	flights  map[string]*flight   // that can be joined
+	underWay map[*flight]struct{} // all, for purges
 }
 
 // spare takes n bytes of what bodies on their way may have together, or gives them back.
@@ -45,7 +46,7 @@ type kept struct {
 // state is that of the store that c asks for.
 func (k *kept) state(ctx context.Context, c *Config, env middlewares.Env) (*state, error) {
 	fresh := func(own context.Context) (*state, error) {
-		st := &state{most: c.MemoryBytes, flights: map[string]*flight{}}
+		st := &state{most: c.MemoryBytes, flights: map[string]*flight{}, underWay: map[*flight]struct{}{}}
 		if c.Redis != nil {
 			client, err := c.Redis.Open(own)
 			if err != nil {
@@ -58,7 +59,7 @@ func (k *kept) state(ctx context.Context, c *Config, env middlewares.Env) (*stat
 		if err != nil {
 			return nil, fmt.Errorf("memoryBytes: %w", err)
 		}
-		st.store.memory = memory
+		st.store.memory, st.store.awaited = memory, c.Disk != nil
 		return st, nil
 	}
 	var st *state
@@ -147,10 +148,21 @@ func (k *kept) Stored() (entries int, bytes int64) {
 // it returns that of the entry.
 func (st *state) load(ctx context.Context, x *exchange) *httpcache.Entry {
 	e := st.store.Load(ctx, x.key)
-	if e == nil || e.Names == nil {
-		return e
+	switch {
+	case e == nil, !x.h.key.covers(e):
+		return nil
+	case e.Names == nil:
+		return x.fit(e)
 	}
 	x.marker = e
 	x.varied = variant(append(x.varied[:0], x.key...), e, x.r)
-	return st.store.Load(ctx, x.varied)
+	return x.fit(st.store.Load(ctx, x.varied))
+}
+
+// fit is e, unless this middleware would not have stored it.
+func (x *exchange) fit(e *httpcache.Entry) *httpcache.Entry {
+	if e != nil && e.SetsCookie() && !x.h.policy.Cookies {
+		return nil
+	}
+	return e
 }

@@ -34,7 +34,7 @@ type follower struct {
 
 var errSlow = errors.New("the client was too slow")
 
-// stalled is how long the service is kept waiting for a client.
+// stalled is how long the service, and with it all others, are kept waiting for a client.
 const stalled = 30 * time.Second
 
 func newStream(most int64, spare func(n int64) bool) *stream {
@@ -116,6 +116,7 @@ func (s *stream) await() {
 		s.mu.Lock()
 		if late {
 			s.dropSlow()
+			deadline.Reset(stalled)
 		}
 	}
 }
@@ -132,13 +133,27 @@ func (s *stream) trim() {
 	}
 }
 
+// dropSlow gives up those who keep others waiting. If all are slow the service waits, as it does
+// without a cache.
 func (s *stream) dropSlow() {
+	if !s.hasFast() {
+		return
+	}
 	for r := range s.readers {
 		if s.end-r.at > largePart {
 			delete(s.readers, r)
 			r.at = -1
 		}
 	}
+}
+
+func (s *stream) hasFast() bool {
+	for r := range s.readers {
+		if s.end-r.at <= largePart {
+			return true
+		}
+	}
+	return false
 }
 
 // close ends the stream.

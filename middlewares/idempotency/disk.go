@@ -12,6 +12,8 @@ import (
 // open opens the files behind the memory. What is wrong with them is a warning: keys are in
 // memory all the same.
 func (m *memory) open(path string, most int64, log logrus.FieldLogger) {
+	m.opening.Lock()
+	defer m.opening.Unlock()
 	if m.disk.Load() != nil {
 		return
 	}
@@ -20,33 +22,25 @@ func (m *memory) open(path string, most int64, log logrus.FieldLogger) {
 		log.Warnf("keys are not known after a restart: %v", err)
 		return
 	}
-	m.disk.CompareAndSwap(nil, disk)
+	m.disk.Store(disk)
 }
 
-// recall takes into memory what only the disk knows of a name.
-func (m *memory) recall(ctx context.Context, name string) {
+// recall returns what only the disk knows of a name, or nil.
+func (m *memory) recall(ctx context.Context, name string) *noted {
 	disk := m.disk.Load()
 	if disk == nil || m.knows(name) {
-		return
+		return nil
 	}
 	e := disk.Load(ctx, []byte(name))
 	if e == nil {
-		return
+		return nil
 	}
 	k, err := knownOf(e)
-	left := e.FreshFor(time.Now())
-	if err != nil || left <= 0 {
-		return
+	if err != nil {
+		return nil
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.names[name] != nil { // meanwhile
-		return
-	}
-	n := &noted{known: k, name: name, until: time.Now().Add(left)}
-	n.at = m.order.PushBack(n)
-	m.names[name] = n
-	m.held += n.size()
+	now := time.Now()
+	return &noted{known: k, name: name, until: now.Add(e.FreshFor(now))}
 }
 
 func (m *memory) knows(name string) bool {

@@ -7,9 +7,9 @@
 // gone, so that the response is there when the client asks again.
 //
 // Keys belong to who sends them: the consumer or user that a middleware in front has found,
-// and the values of the headers in scope. A response with 500 and above is not kept: the key
-// may be used again. Nor is one that is too long, and then it is told 409 that the request has
-// been carried out.
+// and the values of the headers in scope. A response with 500 and above is not kept, nor one with
+// 408, 421, 425 or 429: the key may be used again. Nor is one that is too long or breaks off, and
+// then it is told 409 that the request has been carried out.
 //
 // What is known of keys is in a ledger: in memory, on disk as well if that is wanted (ledger.go,
 // disk.go), or in Redis for several gateways (redis.go).
@@ -31,6 +31,7 @@ import (
 
 	"github.com/traefik/paerser/types"
 
+	"fairway/internal/answer"
 	"fairway/internal/headername"
 	"fairway/internal/httpcache"
 	"fairway/internal/record"
@@ -258,7 +259,7 @@ func (h *handler) once(w http.ResponseWriter, r *http.Request, name string, body
 		replay(w, found.response)
 		return
 	case found.done:
-		middlewares.Refuse(w, r, http.StatusConflict, "idempotency: the request has been carried out, and its response was too long to be kept")
+		middlewares.Refuse(w, r, http.StatusConflict, "idempotency: the request has been carried out, and its response is not kept")
 		return
 	case !mine:
 		w.Header()["Retry-After"] = []string{"1"}
@@ -272,15 +273,8 @@ func (h *handler) carryOut(w http.ResponseWriter, r *http.Request, name, mark st
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestCall)
 	defer cancel()
 	c := &capture{ResponseWriter: w, longest: h.longest, before: maps.Clone(w.Header())}
-	kept := false
-	defer func() { // also when the handler panics, to break the response off
-		if kept {
-			return
-		}
-		if err := h.ledger.release(ctx, name); err != nil {
-			h.env.Log.Warnf("a key stays taken until its time is over: %v", err)
-		}
-	}()
+	whole := false
+	defer func() { h.settle(r, c, name, mark, whole) }() // also when the handler panics, to break the response off
 	out := r.WithContext(ctx)
 	out.Header = r.Header.Clone()
 	delete(out.Header, "Expect") // the body is here
@@ -290,15 +284,48 @@ func (h *handler) carryOut(w http.ResponseWriter, r *http.Request, name, mark st
 	}
 	h.next.ServeHTTP(c, out)
 	c.end()
-	if c.status >= http.StatusInternalServerError || c.status == http.StatusSwitchingProtocols {
+	whole = true
+}
+
+// noteWithin is how long the ledger may take to note what became of a request.
+const noteWithin = 10 * time.Second
+
+// settle notes what became of a request. Once the service has answered, the request is not
+// carried out again, even if its response broke off, or cannot be kept.
+func (h *handler) settle(r *http.Request, c *capture, name, mark string, whole bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), noteWithin)
+	defer cancel()
+	if !isDone(c.status) {
+		if err := h.ledger.release(ctx, name); err != nil {
+			h.env.Log.Warnf("a key stays taken until its time is over: %v", err)
+		}
 		return
 	}
-	known := known{mark: mark, done: true, response: c.entry()}
-	if err := h.ledger.keep(ctx, name, known, h.ttl); err != nil {
+	k := known{mark: mark, done: true}
+	if whole {
+		k.response = c.entry()
+	}
+	err := h.ledger.keep(ctx, name, k, h.ttl)
+	if err != nil && k.response != nil {
 		h.env.Log.Warnf("a response is not kept for its key: %v", err)
-		return
+		k.response = nil
+		err = h.ledger.keep(ctx, name, k, h.ttl)
 	}
-	kept = true
+	if err != nil {
+		h.env.Log.Warnf("a request that has been carried out is not noted, and its key is taken for a while only: %v", err)
+	}
+}
+
+// isDone tells whether a request that was answered with a status has been carried out, or never
+// will be. 0 is none. Some say themselves that it has not been: who was too slow, too early, at
+// the wrong server, or one of too many, is to send it again.
+func isDone(status int) bool {
+	switch status {
+	case 0, http.StatusSwitchingProtocols, http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly,
+		http.StatusTooManyRequests, answer.StatusClientClosedRequest:
+		return false
+	}
+	return status < http.StatusInternalServerError
 }
 
 // replay sends a response again.

@@ -45,6 +45,8 @@ type memory struct {
 	names map[string]*noted
 	order list.List // of those that are kept, the oldest first
 	disk  atomic.Pointer[cachestore.Disk]
+
+	opening sync.Mutex // of the disk, by one at a time
 }
 
 type noted struct {
@@ -57,7 +59,7 @@ type noted struct {
 func newMemory() *memory { return &memory{names: map[string]*noted{}} }
 
 func (m *memory) claim(ctx context.Context, name, mark string) (known, bool, error) {
-	m.recall(ctx, name)
+	recalled := m.recall(ctx, name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -66,6 +68,10 @@ func (m *memory) claim(ctx context.Context, name, mark string) (known, bool, err
 			return n.known, false, nil
 		}
 		m.forget(n)
+	}
+	if recalled != nil && now.Before(recalled.until) {
+		m.add(recalled)
+		return recalled.known, false, nil
 	}
 	m.names[name] = &noted{known: known{mark: mark}, name: name}
 	return known{}, true, nil
@@ -82,10 +88,20 @@ func (m *memory) keep(ctx context.Context, name string, k known, ttl time.Durati
 		return nil
 	}
 	n.known, n.until = k, time.Now().Add(ttl)
-	n.at = m.order.PushBack(n)
-	m.held += k.size()
-	m.sweep(time.Now())
+	m.add(n)
 	return nil
+}
+
+// add takes in what is known. A response that leaves no room for others is not kept, but that
+// there was one.
+func (m *memory) add(n *noted) {
+	if n.size() > m.most {
+		n.response = nil
+	}
+	n.at = m.order.PushBack(n)
+	m.names[n.name] = n
+	m.held += n.size()
+	m.sweep(time.Now())
 }
 
 // sweep makes room.
