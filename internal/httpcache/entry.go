@@ -72,11 +72,13 @@ func withheld(names []string, name string) bool {
 }
 
 // Storable tells whether a field is part of a stored response (RFC 9111, section 3.1): not
-// those of the connection, and not those that are made anew.
+// those of the connection, not those that are made anew, and not what one client has left of a
+// limit, which says nothing to the next one.
 func Storable(name string) bool {
 	switch name = http.CanonicalHeaderKey(name); name {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Age", "Content-Length":
+		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Age", "Content-Length",
+		"Ratelimit", "Ratelimit-Policy", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset":
 		return false
 	}
 	return !strings.HasPrefix(name, http.TrailerPrefix)
