@@ -50,13 +50,43 @@ func (w *Writer) WriteRaw(p *Response) error {
 	return err
 }
 
-// Forward implements responsehead.Forwarder, by WriteRaw.
+// Forward implements responsehead.Forwarder, by WriteRaw, and for responses that are all
+// there.
 func (w *Writer) Forward(r responsehead.Received) error {
-	p, ok := r.(*Response)
-	if !ok {
-		return responsehead.ErrInParts
+	switch p := r.(type) {
+	case *Response:
+		return w.WriteRaw(p)
+	case responsehead.Stored:
+		return w.writeStored(p)
 	}
-	return w.WriteRaw(p)
+	return responsehead.ErrInParts
+}
+
+// writeStored answers with a response that is all there: the lines of its head are copied
+// as they are, and head and body go out together. The fields in Header() count as for
+// WriteRaw.
+func (w *Writer) writeStored(p responsehead.Stored) error {
+	if w.ended.Load() || w.hijacked || w.status != 0 {
+		return errBegun
+	}
+	w.status = p.StatusCode()
+	w.startHead(w.status, "")
+	var skip func(string) bool
+	if len(w.header) > 0 {
+		skip = w.overrides
+	}
+	w.out = p.AppendFields(w.out, skip)
+	for name, values := range w.header {
+		w.takeField(name, values)
+	}
+	content := p.Content()
+	w.length, w.written = int64(len(content)), int64(len(content))
+	w.head.coding, w.head.typed, w.head.dated = "", true, true
+	w.commit(nil, true)
+	if err := w.emit(nil, content, true, nil); err != nil {
+		return fmt.Errorf("%w: %w", ErrClientGone, err)
+	}
+	return nil
 }
 
 // takeRawFields writes the fields of the upstream and the gateway.

@@ -11,6 +11,7 @@ import (
 
 	"fairway/internal/consumers"
 	"fairway/internal/plans"
+	"fairway/internal/sharing"
 )
 
 // Config is one configured middleware. New builds its handler in front of next.
@@ -31,6 +32,8 @@ type Config interface {
 type Env struct {
 	// Name is the qualified name of this instance, as in "strip@docker".
 	Name string
+	// Serves is the qualified name of the service at the end of the chain; empty: there is none.
+	Serves string
 	// Log carries the name of the middleware as a field.
 	Log logrus.FieldLogger
 	// Service returns the handler of a service, for middlewares that call one.
@@ -41,8 +44,8 @@ type Env struct {
 	// Keep returns what all instances of this middleware share, over the routes that
 	// use it and over reloads: what fresh has made the first time. It is there as long
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
-	// been made for other options. If it is a Decider, Troubled or Circuits, the metrics show that,
-	// and the dashboard what is wrong.
+	// been made for other options. If it is a Decider, Troubled, Circuits or a Cache, the metrics
+	// show that, and the dashboard what is wrong.
 	Keep func(fresh func() any) any
 	// Consumers are those that the gateway knows, at any time: who asks while a request is
 	// served gets those in force then.
@@ -53,6 +56,9 @@ type Env struct {
 	// it may dial and wait. ctx ends when the instance is retired. It is never called by
 	// `fairway check`.
 	Start func(run func(ctx context.Context))
+	// Shared is what middlewares of different names have in common, by a name that they give;
+	// nil: nothing is.
+	Shared *sharing.ByOptions[any]
 	// InFront tells that it stands in front of all routes: what they have done
 	// themselves comes first.
 	InFront bool
@@ -75,4 +81,18 @@ type Troubled interface {
 type Circuits interface {
 	// EachCircuit tells the state of each: closed, open or recovering.
 	EachCircuit(tell func(service, state string))
+}
+
+// Cache answers requests from what it has stored.
+type Cache interface {
+	// EachAnswer tells how many requests were answered in which way, as hit or miss.
+	EachAnswer(tell func(status string, n uint64))
+	// Stored is what it has.
+	Stored() (entries int, bytes int64)
+}
+
+// Violations are what was looked at, and what was not as it should be.
+type Violations interface {
+	// EachViolation tells it of each direction: request and response.
+	EachViolation(tell func(direction string, checked, violated uint64))
 }

@@ -23,6 +23,7 @@ type chaining struct {
 	within  []string // chains that are being built, to find circles
 	built   int      // middlewares so far
 	inFront bool     // it stands in front of all routes
+	serves  string   // the service at its end
 
 	detailed bool // its parts have spans
 }
@@ -176,7 +177,7 @@ func (m *chaining) middleware(ctx context.Context, name string, next http.Handle
 		Log:     m.env.Log.WithField("middleware", name),
 		Service: func(s string) (http.Handler, error) { return m.handler(dynamic.Qualify(s, provider)) },
 		Keep:    def.kept.keep,
-		InFront: m.inFront, Consumers: m.env.Consumers, Plans: m.env.Plans,
+		InFront: m.inFront, Consumers: m.env.Consumers, Plans: m.env.Plans, Shared: m.env.Shared, Serves: m.serves,
 		Start: func(run func(context.Context)) { m.next.begin = append(m.next.begin, beginning{ctx, run}) },
 		Chain: func(names []string, next http.Handler) (http.Handler, error) {
 			return m.wrap(ctx, names, provider, next)

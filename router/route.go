@@ -214,6 +214,7 @@ func (m *making) chain(c *dynamic.Router) {
 		rt.Middlewares = append(rt.Middlewares, dynamic.Qualify(name, m.provider))
 	}
 	rt.Service = dynamic.Qualify(c.Service, m.provider)
+	m.serves = rt.Service
 	ctx, retire := context.WithCancel(context.Background())
 	rt.retire = retire
 	var service http.Handler

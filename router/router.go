@@ -14,6 +14,7 @@ import (
 	"fairway/internal/consumers"
 	"fairway/internal/plans"
 	"fairway/internal/record"
+	"fairway/internal/sharing"
 	"fairway/proxy"
 	"fairway/router/rule"
 )
@@ -44,6 +45,8 @@ type Env struct {
 	Traced bool
 	// Consumers are told to the middlewares; the Router keeps them up to date.
 	Consumers *consumers.Live
+	// Shared is what middlewares have in common; the Router makes it.
+	Shared *sharing.ByOptions[any]
 	// Plans are told to the middlewares, in the same way.
 	Plans *plans.Live
 
@@ -61,6 +64,9 @@ type Router struct {
 func New(env Env) *Router {
 	if env.Consumers == nil {
 		env.Consumers = &consumers.Live{}
+	}
+	if env.Shared == nil {
+		env.Shared = &sharing.ByOptions[any]{}
 	}
 	if env.Plans == nil {
 		env.Plans = &plans.Live{}

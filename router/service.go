@@ -103,7 +103,7 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 		return "", nil, nil, err
 	}
 	provider := dynamic.ProviderOf(name)
-	m := &chaining{building: b, detailed: b.detailed}
+	m := &chaining{building: b, detailed: b.detailed, serves: name}
 	env := proxy.Env{
 		Name: name, Log: b.env.Log.WithField("service", name), Forwarder: b.env.Forwarder,
 		Service: func(s string) (proxy.Child, error) {

@@ -205,3 +205,39 @@ func TestMiddleware_KeepsOverRoutesAndReloads(t *testing.T) {
 		t.Error("another type of middleware got what the one before has kept")
 	}
 }
+
+// TestCache_IsOfTheServiceOfItsRoute has one middleware before two services that get the same
+// request.
+func TestCache_IsOfTheServiceOfItsRoute(t *testing.T) {
+	r := New(newEnv())
+	cfg := parse(t, "file", `http:
+  routers:
+    a: {rule: "Path(`+"`/a`"+`)", service: a, middlewares: [same, pages]}
+    b: {rule: "Path(`+"`/b`"+`)", service: b, middlewares: [same, pages]}
+  middlewares:
+    same: {replacePath: {path: /x}}
+    pages: {cache: {ttl: {"200": 1m}}}
+  services:
+    a: {loadBalancer: {servers: [{url: "http://a.test"}]}}
+    b: {loadBalancer: {servers: [{url: "http://b.test"}]}}
+`)
+	ask := func(path string) (body, told string) {
+		w := httptest.NewRecorder()
+		r.Handler("web").ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Body.String(), w.Header().Get("Cache-Status")
+	}
+	r.Apply(cfg)
+	for _, path := range []string{"/a", "/b"} {
+		first, told := ask(path)
+		if !strings.Contains(first, path[1:]+".test") || strings.Contains(told, "hit") {
+			t.Errorf("%s: got %q, %s", path, first, told)
+		}
+		if body, told := ask(path); body != first || !strings.Contains(told, "hit") {
+			t.Errorf("%s again: got %q, %s", path, body, told)
+		}
+	}
+	r.Apply(changed(t, cfg, "http: {services: {other: {loadBalancer: {servers: [{url: 'http://c.test'}]}}}, routers: {a: {rule: 'PathPrefix(`/a`)', service: a, middlewares: [same, pages]}}}"))
+	if body, told := ask("/a"); !strings.Contains(told, "hit") {
+		t.Errorf("after a reload: got %q, %s", body, told)
+	}
+}

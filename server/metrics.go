@@ -67,7 +67,7 @@ func (s *Server) state(o Options) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Missed: s.tellMissed, Circuits: s.tellCircuits, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
+		Decisions: s.tellDecisions, Missed: s.tellMissed, Circuits: s.tellCircuits, Caches: s.tellCaches, Violations: s.tellViolations, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -188,6 +188,22 @@ func (s *Server) tellCircuits(tell func(middleware, service, state string)) {
 	for name, m := range s.router.Table().Middlewares() {
 		if c, has := m.Kept().(middlewares.Circuits); has {
 			c.EachCircuit(func(service, state string) { tell(name, service, state) })
+		}
+	}
+}
+
+func (s *Server) tellViolations(tell func(middleware, direction string, checked, violated uint64)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if v, looks := m.Kept().(middlewares.Violations); looks {
+			v.EachViolation(func(direction string, checked, violated uint64) { tell(name, direction, checked, violated) })
+		}
+	}
+}
+
+func (s *Server) tellCaches(tell func(middleware string, c metrics.Cache)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if c, stores := m.Kept().(middlewares.Cache); stores {
+			tell(name, c)
 		}
 	}
 }

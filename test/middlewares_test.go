@@ -51,6 +51,10 @@ var specimens = []specimen{
 		{url: "/text", status: 500},
 		{url: "/flaky?buffering&drop", status: 200, by: "mw", shown: map[string]string{"X-Try": "3"}},
 	}},
+	{name: "cache", options: []string{"cache.ttl.200=1h", "cache.key.ignorequery=utm_*", "cache.purge.sourcerange=127.0.0.1"}, visits: []visit{
+		{url: "/a?utm_source=mail", status: 200, by: "mw", path: "/a", shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss; stored"}},
+		{url: "/status/404", status: 404, shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss"}},
+	}, also: checkCached},
 	{name: "chain", options: []string{"chain.middlewares=part-one, part-two"}, more: []string{"middlewares.part-one." + marked + "one", "middlewares.part-two.addprefix.prefix=/two"}, visits: []visit{
 		{url: "/a", status: 200, by: "mw", path: "/two/a", seen: map[string]string{"X-Mark": "one"}},
 	}},
@@ -121,6 +125,14 @@ var specimens = []specimen{
 		{url: "/a?b", status: 307, shown: map[string]string{"Location": "https://secure.example.com/a?b"}},
 	}},
 	{name: "hedge", options: []string{"hedge.delay=50ms", "hedge.attempts=3"}, also: checkHedge},
+	{name: "idempotency", options: []string{"idempotency.required=true"}, visits: []visit{
+		{method: "POST", url: "/", body: "a", status: 400},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 503},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, by: "mw", shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": ""}},
+		{method: "POST", url: "/flaky?idempotency", body: "a", with: []string{"Idempotency-Key: 1"}, status: 200, by: "mw", shown: map[string]string{"X-Try": "3", "Idempotency-Replayed": "true"}},
+		{method: "POST", url: "/flaky?idempotency", body: "b", with: []string{"Idempotency-Key: 1"}, status: 422},
+	}},
 	{name: "inflightreq", options: []string{"inflightreq.amount=1", "inflightreq.sourcecriterion.requestheadername=X-Client"}, also: checkInFlight},
 	{name: "ipallowlist", options: []string{"ipallowlist.sourcerange=192.168.0.0/16, 127.0.0.1"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipallowlist-others", options: []string{"ipallowlist.sourcerange=10.8.0.0/24", "ipallowlist.rejectstatuscode=404"}, visits: []visit{
@@ -187,6 +199,32 @@ var specimens = []specimen{
 	{name: "timeouts", options: []string{"timeouts.firstbyte=100ms", "timeouts.total=1m", "timeouts.connect=1s"}, visits: []visit{
 		{url: "/", status: 200, by: "mw"},
 	}, also: checkTimeouts},
+	{name: "validate", options: []string{`validate.request.schema={"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "maxLength": 3}}}`, `validate.response.schema={"required": ["path"]}`}, also: func(t *testing.T, b *browser, at string) {
+		const json = "Content-Type: application/json"
+		for body, want := range map[string]int{`{"name": "ann"}`: 200, `{"name": "anna"}`: 422, `[]`: 422, `{`: 422} {
+			a, err := b.ask("POST", at, body, json)
+			if err != nil || a.status != want {
+				t.Errorf("%s: got %d %s, %v", body, a.status, a.text, err)
+			}
+			if want == 422 && (!strings.Contains(a.text, `"errors":[{`) || a.header.Get("Content-Type") != "application/problem+json") {
+				t.Errorf("%s: got %s", body, a.text)
+			}
+		}
+	}},
+	{
+		name: "transform", options: []string{
+			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",
+			"transform.request.body={name: .n, by: $request.method}", "transform.response.body={path, body: (.body | fromjson), from: .headers[\"X-From\"][0]}", "transform.response.headers.set.X-Shape=small",
+		}, visits: []visit{
+			{method: "POST", url: "/a?id=7&x=1", body: `{"n": 12345678901234567890}`, status: 200, shown: map[string]string{"X-Shape": "small", "Content-Type": "application/json"}},
+			{method: "POST", url: "/a", body: "{", status: 400},
+		}, also: func(t *testing.T, b *browser, at string) {
+			a, err := b.ask("POST", at+"/a?id=7%2F8&x=1", `{"n": 12345678901234567890}`)
+			if want := `{"body":{"by":"POST","name":12345678901234567890},"from":"POST transform.test","path":"/v2/7%2F8?x=1"}`; err != nil || a.text != want {
+				t.Errorf("got %s, %v", a.text, err)
+			}
+		},
+	},
 }
 
 func md5Of(text string) string {
@@ -275,6 +313,24 @@ func checkBreaker(t *testing.T, b *browser, at string) {
 		return err == nil && a.status == 503
 	})
 	b.visit(t, visit{url: at, status: 503})
+}
+
+// checkCached gets a stored response, has it removed, and gets another one.
+func checkCached(t *testing.T, b *browser, at string) {
+	told := func(method string) string {
+		a, err := b.ask(method, at+"/a", "")
+		if err != nil || a.status != 200 {
+			t.Fatalf("%s: got %d, %v", method, a.status, err)
+		}
+		return a.header.Get("Cache-Status")
+	}
+	if got := told("GET"); !strings.HasPrefix(got, "fairway; hit; ttl=") {
+		t.Errorf("got %q, want a hit", got)
+	}
+	told("PURGE")
+	if got := told("GET"); got != "fairway; fwd=uri-miss; stored" {
+		t.Errorf("after the purge: got %q", got)
+	}
 }
 
 // checkCompressed sees that what was compressed is the same when it is unpacked.

@@ -43,6 +43,9 @@ var workloads = []workload{
 	{name: "api-key", tool: "wrk", args: []string{"-c64", "-H", "X-API-Key: key"}, path: "/1k", target: 0.95, against: "get-1k", only: "fairway", setup: "keys"},
 	{name: "dashboard-closed", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "page"},
 	{name: "dashboard-open", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "dashboard-closed", only: "fairway", setup: "open page"},
+	{name: "cache-hit-1k", tool: "wrk", args: []string{"-c64"}, path: "/cached/1k", target: 1.3, setup: "cache"},
+	{name: "cache-not-stored", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.9, against: "get-1k", only: "fairway", setup: "nothing"},
+	{name: "cache-hit-http2", tool: "h2load", args: []string{"-c16", "-m16"}, path: "/cached/1k", secure: true, setup: "cache"},
 	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }
 

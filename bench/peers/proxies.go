@@ -62,6 +62,12 @@ http { access_log off; keepalive_requests 1000000000; client_max_body_size 1m; c
 			return err
 		}
 	}
+	if err := os.MkdirAll(filepath.Join(b.dir, "cached"), 0o755); err != nil {
+		return err
+	}
+	if err := os.Link(filepath.Join(b.dir, "1k"), filepath.Join(b.dir, "cached", "1k")); err != nil {
+		return err
+	}
 	if err := b.certificate(); err != nil {
 		return err
 	}
@@ -196,9 +202,12 @@ func nginxConfig(b *bench, plain, secure int) string {
 	return fmt.Sprintf(`daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/nginx.pid;
 events { worker_connections 16384; }
 http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k;
+  proxy_cache_path %[1]s/nginx-cache keys_zone=cache:10m max_size=256m inactive=1h use_temp_path=off;
   upstream origin { server 127.0.0.1:%[2]d; keepalive 512; keepalive_requests 1000000000; }
   server { listen 127.0.0.1:%[3]d backlog=4096; listen 127.0.0.1:%[4]d ssl http2 backlog=4096;
     ssl_certificate %[1]s/cert.pem; ssl_certificate_key %[1]s/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;
+    location /cached/ { proxy_pass http://origin; proxy_cache cache; proxy_cache_valid 200 1h; add_header X-Cache-Status $upstream_cache_status;
+      sendfile on; tcp_nopush on; open_file_cache max=1000; }
     location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
       proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
@@ -263,6 +272,10 @@ func fairwayConfig(b *bench, setup string) string {
 	if setup == "many" || strings.HasSuffix(setup, "page") || installSetups[setup] != nil {
 		chain = ""
 	}
+	secure := ""
+	if setup == "cache" {
+		secure = chain
+	}
 	fmt.Fprintf(&s, `http:
   middlewares:
     headers: {headers: {customRequestHeaders: {X-Bench: 'yes'}, customResponseHeaders: {X-Bench: 'yes'}}}
@@ -273,12 +286,14 @@ func fairwayConfig(b *bench, setup string) string {
     retry: {retry: {attempts: 2}}
     jwt: {jwt: {issuer: 'https://id.example/realms/bench', audiences: [shop], publicKeys: ['%[3]s/cert.pem'], scopes: [openid], forwardHeaders: {X-User: sub, X-Email: email}}}
     keys: {apiKey: {consumers: false, keys: ['bench=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683']}}
+    cache: {cache: {ttl: {'200': 1h}}}
+    nothing: {cache: {}}
     breaker: {circuitBreaker: {expression: 'NetworkErrorRatio() > 0.5 || LatencyAtQuantileMS(50.0) > 10000'}}
   services: {origin: {loadBalancer: {servers: [{url: 'http://127.0.0.1:%[1]d'}]}}}
   routers:
     all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%[2]s]}
-    tls: {rule: 'PathPrefix("/")', service: origin, entryPoints: [websecure], tls: {}}
-`, b.port, chain, b.dir)
+    tls: {rule: 'PathPrefix("/")', service: origin, entryPoints: [websecure], tls: {}, middlewares: [%[4]s]}
+`, b.port, chain, b.dir, secure)
 	if setup == "many" {
 		for i := range 10000 {
 			fmt.Fprintf(&s, "    r%[1]d: {rule: 'Host(`r%[1]d.test`)', service: origin, entryPoints: [web]}\n", i)

@@ -18,6 +18,7 @@ import (
 	"fairway/middlewares/apikey"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
+	"fairway/middlewares/cache"
 	"fairway/middlewares/chain"
 	"fairway/middlewares/circuitbreaker"
 	"fairway/middlewares/compress"
@@ -31,6 +32,7 @@ import (
 	"fairway/middlewares/headers"
 	"fairway/middlewares/hedge"
 	"fairway/middlewares/hmac"
+	"fairway/middlewares/idempotency"
 	"fairway/middlewares/inflightreq"
 	"fairway/middlewares/introspection"
 	"fairway/middlewares/ipallowlist"
@@ -55,12 +57,16 @@ import (
 	"fairway/middlewares/stripprefix"
 	"fairway/middlewares/stripprefixregex"
 	"fairway/middlewares/timeouts"
+	"fairway/middlewares/transform"
+	"fairway/middlewares/validate"
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
+	"fairway/proxy/files"
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
+	"fairway/proxy/respond"
 	"fairway/proxy/weighted"
 	"fairway/tls/certs"
 )
@@ -189,9 +195,11 @@ type Service struct {
 
 	Aggregate           *aggregate.Config           `json:"aggregate,omitempty"`
 	Failover            *failover.Config            `json:"failover,omitempty"`
+	Files               *files.Config               `json:"files,omitempty" label:"-"`
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
+	Respond             *respond.Config             `json:"respond,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Weighted            *weighted.Config            `json:"weighted,omitempty"`
 }
 
@@ -239,6 +247,7 @@ type Middleware struct {
 	APIKey              *apikey.Config              `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	BasicAuth           *basicauth.Config           `json:"basicAuth,omitempty"`
 	Buffering           *buffering.Config           `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Cache               *cache.Config               `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Chain               *chain.Config               `json:"chain,omitempty"`
 	CircuitBreaker      *circuitbreaker.Config      `json:"circuitBreaker,omitempty"`
 	Compress            *compress.Config            `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
@@ -252,6 +261,7 @@ type Middleware struct {
 	Headers             *headers.Config             `json:"headers,omitempty"`
 	Hedge               *hedge.Config               `json:"hedge,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	HMAC                *hmac.Config                `json:"hmac,omitempty"`
+	Idempotency         *idempotency.Config         `json:"idempotency,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	InFlightReq         *inflightreq.Config         `json:"inFlightReq,omitempty"`
 	Introspection       *introspection.Config       `json:"introspection,omitempty"`
 	IPAllowList         *ipallowlist.Config         `json:"ipAllowList,omitempty"`
@@ -277,6 +287,8 @@ type Middleware struct {
 	StripPrefix         *stripprefix.Config         `json:"stripPrefix,omitempty"`
 	StripPrefixRegex    *stripprefixregex.Config    `json:"stripPrefixRegex,omitempty"`
 	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
+	Transform           *transform.Config           `json:"transform,omitempty"`
+	Validate            *validate.Config            `json:"validate,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.

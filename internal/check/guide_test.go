@@ -7,15 +7,19 @@ import (
 	"testing"
 )
 
-// The examples of the guide are routing without a fault.
-func TestGuide_ExamplesAreRight(t *testing.T) {
-	text, err := os.ReadFile("../../docs/guides/load-balancing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := strings.Split(string(text), "```yaml\n")[1:]
-	if len(examples) == 0 {
-		t.Error("there are none")
+// The examples of the guides are routing without a fault.
+func TestGuides_ExamplesAreRight(t *testing.T) {
+	var examples []string
+	for _, guide := range []string{"load-balancing", "caching"} {
+		text, err := os.ReadFile("../../docs/guides/" + guide + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := strings.Split(string(text), "```yaml\n")[1:]
+		if len(of) == 0 {
+			t.Errorf("%s has none", guide)
+		}
+		examples = append(examples, of...)
 	}
 	for _, rest := range examples {
 		example, _, _ := strings.Cut(rest, "```")

@@ -34,6 +34,7 @@ type Record struct {
 	Identity   *identity.Identity // all that is known of who that is; nil: nothing
 	Auth       Verdict            // of the last middleware that asked who it was
 	Limit      Verdict            // of the last middleware that counts requests
+	Cache      string             // how the middleware cache has answered; empty: it was not asked
 	Hidden     []string           // parameters of the query whose values are nobody's business: credentials
 	Attempts   int                // of the middleware retry; 0 without it
 	Connect    time.Duration      // the longest time for connecting to a server; 0: as that says

@@ -20,6 +20,17 @@ type Received interface {
 	Length() int64
 }
 
+// Stored is a response that is all there, as one from a cache. Its length is that of its
+// body, and among its fields is a Date.
+type Stored interface {
+	Received
+	// AppendFields appends the lines of its head, without those that skip tells, if that is
+	// not nil.
+	AppendFields(dst []byte, skip func(name string) bool) []byte
+	// Content is the body. Nobody changes it, nor keeps it.
+	Content() []byte
+}
+
 // ErrInParts is returned by Forward when the response is to be written in the common
 // way: fields, status, body.
 var ErrInParts = errors.New("the response cannot be sent on as it came")

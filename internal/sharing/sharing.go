@@ -5,6 +5,7 @@ package sharing
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -68,4 +69,18 @@ func Options(config any, secrets ...secret.String) string {
 		_, _ = text.WriteString("\x00" + s.Reveal())
 	}
 	return text.String()
+}
+
+// Typed is Use of a pool that has values of several types.
+func Typed[V any](ctx context.Context, b *ByOptions[any], options string, fresh func(ctx context.Context) (V, error)) (V, error) {
+	value, err := b.Use(ctx, options, func(ctx context.Context) (any, error) { return fresh(ctx) })
+	if err != nil {
+		var none V
+		return none, err
+	}
+	typed, ok := value.(V)
+	if !ok {
+		return typed, fmt.Errorf("%s: what is kept under this name is a %T", options, value)
+	}
+	return typed, nil
 }

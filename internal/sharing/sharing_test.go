@@ -62,3 +62,22 @@ func TestOptions_TellsSecretsApart(t *testing.T) {
 		t.Error("they are not told apart")
 	}
 }
+
+func TestTyped_IsForOneTypeUnderAName(t *testing.T) {
+	var b ByOptions[any]
+	number, err := Typed(t.Context(), &b, "x", func(context.Context) (int, error) { return 7, nil })
+	if err != nil || number != 7 {
+		t.Errorf("got %d, %v", number, err)
+	}
+	again, err := Typed(t.Context(), &b, "x", func(context.Context) (int, error) { return 8, nil })
+	if err != nil || again != 7 {
+		t.Errorf("again: got %d, %v", again, err)
+	}
+	if _, err := Typed(t.Context(), &b, "x", func(context.Context) (string, error) { return "", nil }); err == nil {
+		t.Error("a number is taken for a text")
+	}
+	wrong := errors.New("wrong")
+	if _, err := Typed(t.Context(), &b, "y", func(context.Context) (string, error) { return "", wrong }); !errors.Is(err, wrong) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/encodings"
 	"fairway/internal/responsehead"
 	"fairway/middlewares"
 )
@@ -98,7 +99,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rw := &response{
 		inner: w, handler: h, bodiless: r.Method == http.MethodHead,
-		encoding: choose(r.Header["Accept-Encoding"], h.encodings, h.byDefault),
+		encoding: encodings.Choose(r.Header["Accept-Encoding"], h.encodings, h.byDefault),
 	}
 	defer rw.release() // of a response that breaks off, too
 	h.next.ServeHTTP(rw, r)

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"fairway/internal/encodings"
 	"fairway/internal/responsehead"
 	"fairway/middlewares"
 	"fairway/middlewares/middlewarestest"
@@ -350,14 +351,14 @@ func TestChoose(t *testing.T) {
 		",,;q=1,":                    "",
 		"zstd;q=0.001, identity;q=0": "zstd",
 	} {
-		if got := choose([]string{accept}, ours, "br"); got != want {
+		if got := encodings.Choose([]string{accept}, ours, "br"); got != want {
 			t.Errorf("%q: got %q, want %q", accept, got, want)
 		}
 	}
-	if got := choose(nil, ours, "br"); got != "br" {
+	if got := encodings.Choose(nil, ours, "br"); got != "br" {
 		t.Errorf("without the header: got %q", got)
 	}
-	if got := choose([]string{"gzip;q=0.1", "br"}, ours, ""); got != "br" {
+	if got := encodings.Choose([]string{"gzip;q=0.1", "br"}, ours, ""); got != "br" {
 		t.Errorf("two lines: got %q", got)
 	}
 }
@@ -367,7 +368,7 @@ func FuzzChoose(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, accept string) {
-		got := choose([]string{accept}, []string{"gzip", "br", "zstd"}, "")
+		got := encodings.Choose([]string{accept}, []string{"gzip", "br", "zstd"}, "")
 		if got == "" {
 			return
 		}

@@ -39,6 +39,7 @@ type service struct {
 	entries   map[string]string // by instance, what was heard of it: one that is the same stays
 	workloads []*labels.Workload
 	nodes     []string
+	meshed    bool     // its workloads are proxies of the mesh
 	proxies   []string // names of services that are proxies in front of it
 }
 
@@ -52,13 +53,34 @@ const (
 	allPace = 2 * time.Second
 )
 
-// options are those of a question; index 0 asks for what there is.
+// options are those of a question; index 0 asks for what there is. ctx is that of asking.
 func (p *provider) options(ctx context.Context, index uint64) *api.QueryOptions {
 	o := &api.QueryOptions{
 		RequireConsistent: p.config.RequireConsistent, AllowStale: p.config.Stale, UseCache: p.config.Cache, Namespace: p.namespace, Partition: p.config.Partition,
 		WaitIndex: index, WaitTime: time.Duration(p.config.Endpoint.EndpointWaitTime),
 	}
 	return o.WithContext(ctx)
+}
+
+// asking bounds a question: an agent that has been stopped in the middle of something answers
+// nothing, and its connection stands. Consul adds up to a sixteenth to the time of a long one.
+func (p *provider) asking(ctx context.Context, index uint64) (context.Context, context.CancelFunc) {
+	longest := p.patience
+	if index > 0 {
+		wait := time.Duration(p.config.Endpoint.EndpointWaitTime)
+		longest += wait + wait/16
+	}
+	return context.WithTimeout(ctx, longest)
+}
+
+// beat asks the agent whether it is there, as long questions do not tell for minutes.
+func (p *provider) beat(ctx context.Context) error {
+	ctx, cancel := p.asking(ctx, 0)
+	defer cancel()
+	if _, err := p.client.Status().LeaderWithQueryOptions(p.options(ctx, 0)); err != nil {
+		return fmt.Errorf("ask whether the agent is there: %w", err)
+	}
+	return nil
 }
 
 // next is the index to go on with. One that has become less is of another life of the
@@ -83,11 +105,11 @@ type heard struct {
 func (c *catalog) follow(ctx context.Context, publish func()) (known bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tags, meta, err := c.client.Catalog().Services(c.options(ctx, 0))
+	tags, meta, err := c.listServices(ctx, 0)
 	if err != nil {
 		return false, fmt.Errorf("list services: %w", err)
 	}
-	checks, checksMeta, err := c.client.Health().State(api.HealthAny, c.options(ctx, 0))
+	checks, checksMeta, err := c.listChecks(ctx, 0)
 	if err != nil {
 		return false, fmt.Errorf("list checks: %w", err)
 	}
@@ -112,6 +134,18 @@ func (c *catalog) follow(ctx context.Context, publish func()) (known bool, err e
 	return true, c.listen(ctx, answers, publish)
 }
 
+func (p *provider) listServices(ctx context.Context, index uint64) (map[string][]string, *api.QueryMeta, error) {
+	ctx, cancel := p.asking(ctx, index)
+	defer cancel()
+	return p.client.Catalog().Services(p.options(ctx, index))
+}
+
+func (p *provider) listChecks(ctx context.Context, index uint64) (api.HealthChecks, *api.QueryMeta, error) {
+	ctx, cancel := p.asking(ctx, index)
+	defer cancel()
+	return p.client.Health().State(api.HealthAny, p.options(ctx, index))
+}
+
 // poll looks at everything, time after time.
 func (c *catalog) poll(ctx context.Context, publish func()) error {
 	for {
@@ -120,7 +154,7 @@ func (c *catalog) poll(ctx context.Context, publish func()) error {
 			return ctx.Err()
 		case <-time.After(time.Duration(c.config.RefreshInterval)):
 		}
-		tags, _, err := c.client.Catalog().Services(c.options(ctx, 0))
+		tags, _, err := c.listServices(ctx, 0)
 		if err != nil {
 			return fmt.Errorf("list services: %w", err)
 		}
@@ -134,7 +168,7 @@ func (c *catalog) poll(ctx context.Context, publish func()) error {
 
 func (c *catalog) askServices(ctx context.Context, index uint64, answers chan<- heard) {
 	for ctx.Err() == nil {
-		tags, meta, err := c.client.Catalog().Services(c.options(ctx, index))
+		tags, meta, err := c.listServices(ctx, index)
 		a := heard{err: err}
 		if err == nil {
 			a = heard{tags: tags, moved: meta.LastIndex != index}
@@ -148,7 +182,7 @@ func (c *catalog) askServices(ctx context.Context, index uint64, answers chan<- 
 
 func (c *catalog) askChecks(ctx context.Context, index uint64, answers chan<- heard) {
 	for ctx.Err() == nil {
-		checks, meta, err := c.client.Health().State(api.HealthAny, c.options(ctx, index))
+		checks, meta, err := c.listChecks(ctx, index)
 		a := heard{checks: checks, err: err}
 		if err == nil {
 			index = next(index, meta.LastIndex)
@@ -182,6 +216,8 @@ func tell(ctx context.Context, answers chan<- heard, a heard) bool {
 func (c *catalog) listen(ctx context.Context, answers <-chan heard, publish func()) error {
 	later := time.NewTimer(time.Hour)
 	defer later.Stop()
+	beat := time.NewTicker(c.every)
+	defer beat.Stop()
 	renewed := c.mesh.renewed()
 	for {
 		changed := map[string]bool{}
@@ -190,6 +226,11 @@ func (c *catalog) listen(ctx context.Context, answers <-chan heard, publish func
 			return ctx.Err()
 		case <-renewed:
 			publish()
+			continue
+		case <-beat.C:
+			if err := c.beat(ctx); err != nil {
+				return err
+			}
 			continue
 		case <-later.C:
 		case a := <-answers:

@@ -186,7 +186,7 @@ func (c *Config) build(name, namespace string, log logrus.FieldLogger) (provider
 	if err != nil {
 		return nil, fmt.Errorf("endpoint: %w", err)
 	}
-	return &provider{config: c, name: name, namespace: namespace, client: client, decoder: decoder, admits: admits, log: log}, nil
+	return &provider{config: c, name: name, namespace: namespace, client: client, decoder: decoder, admits: admits, log: log, patience: defaultPatience, every: defaultEvery}, nil
 }
 
 func (c *Config) client(namespace string) (*api.Client, error) {

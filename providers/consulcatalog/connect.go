@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"fairway/config/dynamic"
-	"fairway/config/labels"
 	"fairway/internal/secret"
 	"fairway/proxy"
 )
@@ -27,36 +24,36 @@ type mesh struct {
 	dc      string
 	changed chan struct{}
 
-	mu       sync.Mutex
-	trust    string   // domain
-	roots    []string // as PEM text
-	leaf     *api.LeafCert
-	services map[string]string // name of the service by the address of its proxy
+	mu    sync.Mutex
+	trust string   // domain
+	roots []string // as PEM text
+	leaf  *api.LeafCert
 }
 
 // join gets the authorities and the certificate, and follows them until ctx ends.
 func (c *catalog) join(ctx context.Context) (*mesh, error) {
-	m := &mesh{provider: c.provider, changed: make(chan struct{}, 1), services: map[string]string{}}
-	if c.mesh != nil { // what is known of proxies stays
-		m.services = c.mesh.services
-	}
-	self, err := c.client.Agent().Self()
+	m := &mesh{provider: c.provider, changed: make(chan struct{}, 1)}
+	within, cancel := c.asking(ctx, 0)
+	defer cancel()
+	self, err := c.self(within)
 	if err != nil {
 		return nil, fmt.Errorf("ask the agent for its datacenter: %w", err)
 	}
 	if m.dc, _ = self["Config"]["Datacenter"].(string); c.config.Endpoint.Datacenter != "" {
 		m.dc = c.config.Endpoint.Datacenter
 	}
-	roots, rootsMeta, err := c.client.Agent().ConnectCARoots(c.options(ctx, 0))
+	roots, rootsMeta, err := c.client.Agent().ConnectCARoots(c.options(within, 0))
 	if err != nil {
 		return nil, fmt.Errorf("get the authorities of the mesh: %w", err)
 	}
-	leaf, leafMeta, err := c.client.Agent().ConnectCALeaf(c.config.ServiceName, c.options(ctx, 0))
+	leaf, leafMeta, err := c.client.Agent().ConnectCALeaf(c.config.ServiceName, c.options(within, 0))
 	if err != nil {
 		return nil, fmt.Errorf("get a certificate of the mesh for %q: %w", c.config.ServiceName, err)
 	}
 	m.take(roots, leaf)
 	go m.follow(ctx, rootsMeta.LastIndex, func(index uint64) (uint64, error) {
+		ctx, cancel := m.asking(ctx, index)
+		defer cancel()
 		roots, meta, err := m.client.Agent().ConnectCARoots(m.options(ctx, index))
 		if err != nil {
 			return index, err
@@ -65,6 +62,8 @@ func (c *catalog) join(ctx context.Context) (*mesh, error) {
 		return meta.LastIndex, nil
 	})
 	go m.follow(ctx, leafMeta.LastIndex, func(index uint64) (uint64, error) {
+		ctx, cancel := m.asking(ctx, index)
+		defer cancel()
 		leaf, meta, err := m.client.Agent().ConnectCALeaf(m.config.ServiceName, m.options(ctx, index))
 		if err != nil {
 			return index, err
@@ -73,6 +72,12 @@ func (c *catalog) join(ctx context.Context) (*mesh, error) {
 		return meta.LastIndex, nil
 	})
 	return m, nil
+}
+
+// self is what the agent says of itself; the library asks that without an end.
+func (p *provider) self(ctx context.Context) (self map[string]map[string]any, err error) {
+	_, err = p.client.Raw().Query("/v1/agent/self", &self, p.options(ctx, 0))
+	return self, err
 }
 
 // follow asks a long question time and again. While it fails the last answer stays: a
@@ -127,18 +132,11 @@ func (m *mesh) renewed() <-chan struct{} {
 	return m.changed
 }
 
-// note remembers which service a proxy is in front of.
-func (m *mesh) note(w *labels.Workload, service string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, port := range w.Ports {
-		m.services[net.JoinHostPort(w.Address, strconv.Itoa(port.Number))] = service
-	}
-}
-
 // secure has the servers of a configuration that are proxies of the mesh reached by mTLS: as
 // who we are, and only if they are who they have to be (SPIFFE).
-func (m *mesh) secure(cfg *dynamic.Configuration) {
+//
+// services are those of the mesh by the addresses of their proxies.
+func (m *mesh) secure(cfg *dynamic.Configuration, services map[string]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.leaf == nil {
@@ -149,10 +147,10 @@ func (m *mesh) secure(cfg *dynamic.Configuration) {
 			continue
 		}
 		u, err := url.Parse(svc.LoadBalancer.Servers[0].URL)
-		if err != nil || m.services[u.Host] == "" {
+		if err != nil || services[u.Host] == "" {
 			continue
 		}
-		behind := m.services[u.Host]
+		behind := services[u.Host]
 		lb := *svc.LoadBalancer
 		lb.Servers = slices.Clone(lb.Servers)
 		for i := range lb.Servers {

@@ -12,7 +12,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,11 +35,16 @@ type provider struct {
 	decoder   *labels.Decoder
 	admits    func(tags []string) bool
 	log       logrus.FieldLogger
+
+	patience time.Duration // with an answer that nothing has to be waited for
+	every    time.Duration // after which the agent is asked whether it is there
 }
 
 const (
-	firstRetry = 250 * time.Millisecond
-	lastRetry  = 15 * time.Second
+	defaultPatience = 15 * time.Second
+	defaultEvery    = 20 * time.Second
+	firstRetry      = 250 * time.Millisecond
+	lastRetry       = 15 * time.Second
 )
 
 // Run implements providers.Provider. While Consul cannot be asked the last known state stays.
@@ -88,10 +95,27 @@ func (c *catalog) configuration(problem *dynamic.Problem) *dynamic.Configuration
 	slices.SortFunc(all, func(a, b *labels.Workload) int { return cmp.Compare(a.ID, b.ID) })
 	cfg := c.decoder.Configuration(all)
 	if c.mesh != nil {
-		c.mesh.secure(cfg)
+		c.mesh.secure(cfg, c.proxies())
 	}
 	if problem != nil {
 		cfg.Problems = append(slices.Clip(cfg.Problems), *problem)
 	}
 	return cfg
+}
+
+// proxies are the services of the mesh by the addresses of their proxies, as they are now: an address
+// may be somebody else's later.
+func (c *catalog) proxies() map[string]string {
+	all := map[string]string{}
+	for name, s := range c.services {
+		if !s.meshed {
+			continue
+		}
+		for _, w := range s.workloads {
+			for _, port := range w.Ports {
+				all[net.JoinHostPort(w.Address, strconv.Itoa(port.Number))] = name
+			}
+		}
+	}
+	return all
 }

@@ -18,6 +18,8 @@ import (
 
 // instances are those of a service: the proxies of one of the mesh, else itself.
 func (c *catalog) instances(ctx context.Context, name string) ([]*api.ServiceEntry, error) {
+	ctx, cancel := c.asking(ctx, 0)
+	defer cancel()
 	if c.config.ConnectAware && c.meshed(c.tags[name]) {
 		entries, _, err := c.client.Health().Connect(name, "", false, c.options(ctx, 0))
 		return entries, err
@@ -43,8 +45,8 @@ func (c *catalog) meshed(tags []string) bool {
 // service makes workloads of the instances of a service. Those of which nothing new was heard
 // are the same as before, which makes the next configuration cheap.
 func (c *catalog) service(name string, entries []*api.ServiceEntry, before *service) *service {
-	s := &service{entries: map[string]string{}}
 	mesh := c.config.ConnectAware && c.meshed(c.tags[name])
+	s := &service{entries: map[string]string{}, meshed: mesh}
 	for _, e := range entries {
 		if !slices.Contains(s.nodes, e.Node.Node) {
 			s.nodes = append(s.nodes, e.Node.Node)
@@ -65,7 +67,7 @@ func (c *catalog) service(name string, entries []*api.ServiceEntry, before *serv
 				continue
 			}
 		}
-		s.workloads = append(s.workloads, c.workload(name, id, e, status, mesh))
+		s.workloads = append(s.workloads, c.workload(name, id, e, status))
 	}
 	return s
 }
@@ -76,7 +78,7 @@ func fingerprint(e *api.ServiceEntry, status string) string {
 	return string(text)
 }
 
-func (c *catalog) workload(name, id string, e *api.ServiceEntry, status string, mesh bool) *labels.Workload {
+func (c *catalog) workload(name, id string, e *api.ServiceEntry, status string) *labels.Workload {
 	w := &labels.Workload{
 		ID: id, Source: fmt.Sprintf("service %s on %s", e.Service.ID, e.Node.Node), Name: name, Container: e.Service.ID, Thing: "instance",
 		Created: time.Unix(int64(min(e.Service.CreateIndex, 1<<40)), 0), Address: e.Service.Address, Running: true, Ready: true,
@@ -98,9 +100,6 @@ func (c *catalog) workload(name, id string, e *api.ServiceEntry, status string, 
 	w.Control = labels.ReadControl(w.Labels)
 	if w.Control.Canary {
 		w.Name = name + "-" + hash(e.Service.Tags)
-	}
-	if mesh {
-		c.mesh.note(w, name)
 	}
 	return w
 }

@@ -51,6 +51,9 @@ const (
 	defaultConsul = "127.0.0.1:8500"
 	nameConsul    = "consul"
 	pace          = 200 * time.Millisecond // between two long questions
+	longQuestion  = 5 * time.Minute        // the agent waits for a change
+	patience      = 15 * time.Second       // with an answer that nothing has to be waited for
+	beat          = 20 * time.Second       // after which the agent is asked whether it is there
 )
 
 // SetDefaults implements the defaults documented at the fields.
@@ -93,7 +96,7 @@ func (c *Consul) build(name, namespace string, log logrus.FieldLogger) (provider
 	case root == "":
 		return nil, errors.New("rootKey: is empty: all keys of the store would be read")
 	}
-	s := &consulStore{root: root}
+	s := &consulStore{root: root, patience: patience, beat: beat}
 	for _, address := range c.Endpoints {
 		if u, err := url.Parse("http://" + address); err != nil || u.Host != address {
 			return nil, fmt.Errorf("endpoints: %q is no host and port", address)
@@ -134,9 +137,11 @@ func (t *TLS) consul() (out api.TLSConfig, err error) {
 // consulStore asks long questions for all keys below a root: the answer is the state of one
 // moment.
 type consulStore struct {
-	root    string
-	clients []*api.Client
-	turn    int // of the client that is asked
+	root     string
+	clients  []*api.Client
+	turn     int // of the client that is asked
+	patience time.Duration
+	beat     time.Duration
 }
 
 func (s *consulStore) roots() []string { return rootsOf(s.root) }
@@ -157,10 +162,17 @@ func (s *consulStore) watch(ctx context.Context, tell func(pairs)) error {
 		go s.ask(ctx, client, root, answers)
 	}
 	known := map[string]api.KVPairs{}
+	ticker := time.NewTicker(s.beat)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-ticker.C:
+			if err := s.alive(ctx, client); err != nil {
+				s.turn++
+				return err
+			}
 		case a := <-answers:
 			if a.err != nil {
 				s.turn++ // another one may answer
@@ -176,6 +188,28 @@ func (s *consulStore) watch(ctx context.Context, tell func(pairs)) error {
 			tell(s.together(known))
 		}
 	}
+}
+
+// alive asks whether the agent is there: one that stands still answers no long question, and its
+// connection stands.
+func (s *consulStore) alive(ctx context.Context, client *api.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	if _, err := client.Status().LeaderWithQueryOptions((&api.QueryOptions{}).WithContext(ctx)); err != nil {
+		return fmt.Errorf("ask whether the agent is there: %w", err)
+	}
+	return nil
+}
+
+// list asks a question, a long one if there is an index. Consul adds up to a sixteenth to its time.
+func (s *consulStore) list(ctx context.Context, client *api.Client, root string, index uint64) (api.KVPairs, *api.QueryMeta, error) {
+	longest := s.patience
+	if index > 0 {
+		longest += longQuestion + longQuestion/16
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	return client.KV().List(root+"/", (&api.QueryOptions{WaitIndex: index, WaitTime: longQuestion}).WithContext(ctx))
 }
 
 func (s *consulStore) count(known map[string]api.KVPairs) (n int) {
@@ -201,7 +235,7 @@ func (s *consulStore) together(known map[string]api.KVPairs) pairs {
 func (s *consulStore) ask(ctx context.Context, client *api.Client, root string, answers chan<- answer) {
 	index := uint64(0)
 	for ctx.Err() == nil {
-		all, meta, err := client.KV().List(root+"/", (&api.QueryOptions{WaitIndex: index}).WithContext(ctx))
+		all, meta, err := s.list(ctx, client, root, index)
 		select {
 		case answers <- answer{root, all, err}:
 		case <-ctx.Done():

@@ -23,7 +23,9 @@ import (
 	"fairway/internal/decode"
 	"fairway/internal/giveup"
 	"fairway/internal/identity"
+	"fairway/internal/jq"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 	"fairway/proxy"
 )
 
@@ -329,7 +331,7 @@ parts:
 }
 
 func TestRequest_OfAnotherPathOrWithABadBody(t *testing.T) {
-	s := mustBuild(t, "{path: '/u/{id}', parts: {a: {service: users}}}", shop)
+	s := mustBuild(t, "{path: '/u/{id}', parts: {a: {service: users}, b: {service: echo, method: POST, body: .request.body}}}", shop)
 	for path, want := range map[string]int{"/u/1": 200, "/u/": 404, "/u": 404, "/u/1/2": 404, "/x/1": 404} {
 		if w, _ := get(s, path, nil); w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
@@ -339,6 +341,16 @@ func TestRequest_OfAnotherPathOrWithABadBody(t *testing.T) {
 		if w, _ := get(s, "/u/1", func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(body)) }); w.Code != want {
 			t.Errorf("%.20s: got %d, want %d", body, w.Code, want)
 		}
+	}
+}
+
+// Nobody looks at a body that no expression is about, and a mistake in a part does not end the program.
+func TestParts_OfAnyBodyAndWithAMistake(t *testing.T) {
+	all := services{"users": shop["users"], "wrong": func(http.ResponseWriter, *http.Request) { panic("a mistake") }}
+	s := mustBuild(t, "parts: {a: {service: users, pick: .name}, b: {service: wrong, required: false}}", all)
+	w, _ := get(s, "/", func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("no JSON")) })
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"cause":"the answer was broken off"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
 
@@ -523,12 +535,12 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(seed, "value")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		template, err := newTemplate(text)
+		template, err := sources.New(text)
 		if err != nil {
 			return
 		}
 		v := &values{facts: &facts{path: map[string]string{"id": value}, parts: map[string]any{}}, item: value}
-		got, err := template.render(v, segment, true)
+		got, err := template.Render(v.text, texts.Segment, true)
 		if err == nil && !strings.Contains(text, "/") && strings.Contains(got, "/") && !strings.Contains(text, "|") {
 			t.Errorf("%q with %q is %q", text, value, got)
 		}
@@ -540,18 +552,18 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := readJSON(text, 10)
+		v, err := jq.Read(text, 10)
 		if err != nil {
 			return
 		}
 		if _, err := json.Marshal(v); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		e, err := compile("[.. | numbers, strings]")
+		e, err := jq.Compile("[.. | numbers, strings]")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.run(t.Context(), v); err != nil && !errors.Is(err, context.Canceled) {
+		if _, err := e.Run(t.Context(), v); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("%q: %v", text, err)
 		}
 	})

@@ -7,13 +7,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"fairway/internal/giveup"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 )
 
 // failure is why a part has none of what was wanted.
@@ -50,19 +54,19 @@ func (o *outgoing) key() string {
 func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *failure) {
 	fails := func(of string, err error) *failure {
 		cause := of + " cannot be made"
-		if _, nothing := errors.AsType[errNothing](err); nothing {
+		if _, nothing := errors.AsType[texts.Nothing](err); nothing {
 			cause = of + ": " + err.Error()
 		}
 		return &failure{Cause: cause, detail: of + ": " + err.Error()}
 	}
-	path, err := p.path.render(v, segment, true)
+	path, err := p.path.Render(v.text, texts.Segment, true)
 	if err != nil {
 		return nil, fails("path", err)
 	}
 	o := &outgoing{method: p.method, uri: path, header: f.header()}
 	query := url.Values{}
 	for _, q := range p.query {
-		text, err := q.render(v, asItIs, false)
+		text, err := q.Render(v.text, texts.AsItIs, false)
 		if err != nil {
 			return nil, fails("query."+q.name, err)
 		}
@@ -74,7 +78,7 @@ func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *fail
 		o.uri += "?" + query.Encode()
 	}
 	for _, h := range p.headers {
-		text, err := h.render(v, oneLine, false)
+		text, err := h.Render(v.text, texts.OneLine, false)
 		if err != nil {
 			return nil, fails("headers."+h.name, err)
 		}
@@ -116,7 +120,7 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	rec := f.recordOf()
 	r := f.requestOf(record.With(ctx, rec), o)
 	w := &answer{header: http.Header{}, most: f.service.limits.body, total: &f.bytes, mostTotal: f.service.limits.total, cancel: func() { cancel(nil) }}
-	broken := p.serve(w, r)
+	broken := p.serve(f.service.log, w, r)
 	detail := rec.Cause
 	switch {
 	case w.tooLong:
@@ -137,15 +141,13 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	return w.body.Bytes(), nil
 }
 
-// serve has the service answer. It tells whether that was broken off.
-func (p *part) serve(w *answer, r *http.Request) (broken bool) {
+// serve has the service answer. It tells whether that was broken off; a mistake in a part ends the
+// part, and not the program.
+func (p *part) serve(log logrus.FieldLogger, w *answer, r *http.Request) (broken bool) {
 	defer func() {
-		switch reason := recover(); reason {
-		case nil:
-		case http.ErrAbortHandler:
-			broken = true
-		default:
-			panic(reason)
+		reason := recover()
+		if broken = reason != nil; broken && reason != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+			log.WithField("part", p.name).Errorf("panic in a part: %v\n%s", reason, debug.Stack())
 		}
 	}()
 	p.child.ServeHTTP(w, r)

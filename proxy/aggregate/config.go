@@ -23,7 +23,9 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/headername"
+	"fairway/internal/jq"
 	"fairway/internal/statuses"
+	"fairway/internal/texts"
 	"fairway/proxy"
 )
 
@@ -124,6 +126,9 @@ type Each struct {
 	By string `json:"by,omitempty"`
 }
 
+// sources are what values of templates may be of.
+var sources = texts.Sources{"path": false, "query": false, "header": false, "claims": false, "consumer": false, "parts": false, "item": true, "items": true, "method": true}
+
 const (
 	mostParts     = 32
 	mostItems     = 10_000
@@ -167,7 +172,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		return nil, fmt.Errorf("path: %w", err)
 	}
 	if c.Result != "" {
-		if s.result, err = compile(c.Result); err != nil {
+		if s.result, err = jq.Compile(c.Result); err != nil {
 			return nil, fmt.Errorf("result: %w", err)
 		}
 	}
@@ -184,6 +189,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		}
 		s.parts = append(s.parts, p)
 	}
+	s.wantsBody = c.seesBody()
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
@@ -191,6 +197,17 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		return s, s.collide()
 	}
 	return s, nil
+}
+
+// seesBody tells whether an expression may see the body of the request.
+func (c *Config) seesBody() bool {
+	sees := func(text string) bool { return strings.Contains(text, "body") }
+	for _, p := range c.Parts {
+		if sees(p.Body) || p.Each != nil && sees(p.Each.Of) {
+			return true
+		}
+	}
+	return sees(c.Result)
 }
 
 func (c *Config) check() error {
@@ -241,7 +258,7 @@ func (c *Part) build(name string, env proxy.Env) (*part, error) {
 		env.Warn(fmt.Errorf("it goes on without its part %s: %w", name, err))
 		p.child = nil
 	}
-	if err := p.texts(c); err != nil {
+	if err := p.templates(c); err != nil {
 		return nil, err
 	}
 	if err := p.expressions(c); err != nil {
@@ -263,17 +280,17 @@ func (c *Part) build(name string, env proxy.Env) (*part, error) {
 	return p, nil
 }
 
-// texts reads the templates.
-func (p *part) texts(c *Part) (err error) {
+// templates reads them.
+func (p *part) templates(c *Part) (err error) {
 	path := c.Path
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#") {
 		return fmt.Errorf("path: %q does not begin with a slash, or has a query", path)
 	}
-	if p.path, err = newTemplate(path); err != nil {
+	if p.path, err = sources.New(path); err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
-		t, err := newTemplate(c.Query[name])
+		t, err := sources.New(c.Query[name])
 		if err != nil {
 			return fmt.Errorf("query.%s: %w", name, err)
 		}
@@ -283,7 +300,7 @@ func (p *part) texts(c *Part) (err error) {
 		if !headername.Valid(name) {
 			return fmt.Errorf("headers: %q is no name of a header", name)
 		}
-		t, err := newTemplate(c.Headers[name])
+		t, err := sources.New(c.Headers[name])
 		if err != nil {
 			return fmt.Errorf("headers.%s: %w", name, err)
 		}
@@ -295,12 +312,12 @@ func (p *part) texts(c *Part) (err error) {
 // expressions reads those of jq.
 func (p *part) expressions(c *Part) (err error) {
 	if c.Pick != "" {
-		if p.pick, err = compile(c.Pick); err != nil {
+		if p.pick, err = jq.Compile(c.Pick); err != nil {
 			return fmt.Errorf("pick: %w", err)
 		}
 	}
 	if c.Body != "" {
-		if p.body, err = compile(c.Body); err != nil {
+		if p.body, err = jq.Compile(c.Body); err != nil {
 			return fmt.Errorf("body: %w", err)
 		}
 	}
@@ -319,7 +336,7 @@ func (p *part) expressions(c *Part) (err error) {
 		return errors.New("each.batch: has to be above 0")
 	}
 	p.each = &each{parallel: e.Parallel, most: e.MaxItems, batch: e.Batch, by: e.By}
-	if p.each.of, err = compile(e.Of); err != nil {
+	if p.each.of, err = jq.Compile(e.Of); err != nil {
 		return fmt.Errorf("each.of: %w", err)
 	}
 	return nil

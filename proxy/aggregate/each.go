@@ -5,18 +5,21 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"fairway/internal/jq"
+	"fairway/internal/texts"
 )
 
 // each is a part that is asked for every item of a list.
 type each struct {
-	of       *expression
+	of       *jq.Expression
 	parallel int
 	most     int
 	batch    int
 	by       string
 }
 
-func (e *each) list() *expression {
+func (e *each) list() *jq.Expression {
 	if e == nil {
 		return nil
 	}
@@ -97,7 +100,7 @@ func (p *part) asks(ctx context.Context, f *run, items []any) (all []*ask, faile
 		var words []string
 		for i := from; i < to; i++ {
 			places = append(places, i)
-			if text, ok := textOf(items[i]); ok {
+			if text, ok := texts.Of(items[i]); ok {
 				words = append(words, text)
 			}
 		}
@@ -173,12 +176,12 @@ func (p *part) spread(a *ask, items, out []any) *failure {
 	}
 	byText := make(map[string]any, len(list))
 	for _, v := range list {
-		if text, ok := textOf(lookup(v, strings.Split(p.each.by, "."))); ok {
+		if text, ok := texts.Of(texts.Lookup(v, strings.Split(p.each.by, "."))); ok {
 			byText[text] = v
 		}
 	}
 	for _, at := range a.places {
-		if text, ok := textOf(items[at]); ok {
+		if text, ok := texts.Of(items[at]); ok {
 			out[at] = byText[text]
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"fairway/internal/jq"
 	"fairway/internal/statuses"
+	"fairway/internal/texts"
 	"fairway/proxy"
 )
 
@@ -17,26 +19,26 @@ type part struct {
 	name     string
 	child    proxy.Child // nil: there is no such service
 	method   string
-	path     template
+	path     texts.Template
 	query    []field
 	headers  []field
-	body     *expression // nil: none
-	each     *each       // nil: it is asked once
+	body     *jq.Expression // nil: none
+	each     *each          // nil: it is asked once
 	timeout  time.Duration
 	retries  int
 	required bool
 	fallback json.RawMessage // nil: none
 	accepts  *statuses.Set
 	as       string
-	pick     *expression // nil: all of it
-	target   []string    // nil: its members stand beside those of others
-	needs    []int       // parts that have to be there before
+	pick     *jq.Expression // nil: all of it
+	target   []string       // nil: its members stand beside those of others
+	needs    []int          // parts that have to be there before
 }
 
 // field is a named text.
 type field struct {
 	name string
-	template
+	texts.Template
 }
 
 // outcome is what has become of a part.
@@ -73,7 +75,7 @@ func (p *part) instead() any {
 	if p.fallback == nil {
 		return nil
 	}
-	v, _ := readJSON(p.fallback, len(p.fallback)) // it was valid when the service was built
+	v, _ := jq.Read(p.fallback, len(p.fallback)) // it was valid when the service was built
 	return v
 }
 
@@ -109,14 +111,14 @@ func (p *part) read(ctx context.Context, f *run, body []byte) (v any, failed *fa
 			break // as with 204
 		}
 		var err error
-		if v, err = readJSON(body, f.service.limits.depth); err != nil {
+		if v, err = jq.Read(body, f.service.limits.depth); err != nil {
 			return nil, &failure{Cause: "the answer: " + err.Error()}
 		}
 	}
 	if p.pick == nil {
 		return v, nil
 	}
-	picked, err := p.pick.run(ctx, v)
+	picked, err := p.pick.Run(ctx, v)
 	if err != nil {
 		return nil, &failure{Cause: "pick does not fit the answer", detail: "pick: " + err.Error()}
 	}

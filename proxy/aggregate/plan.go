@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/jq"
 	"fairway/internal/nearest"
 )
 
@@ -28,7 +29,8 @@ func (s *service) plan() error {
 		}
 	}
 	if s.result != nil {
-		for _, need := range s.result.parts {
+		of, _ := s.result.Parts()
+		for _, need := range of {
 			if !slices.Contains(names, need) {
 				return fmt.Errorf("result: there is no part %q", need)
 			}
@@ -40,13 +42,14 @@ func (s *service) plan() error {
 // named are the parts that the texts and expressions of a part have something of.
 func (p *part) named() (all []string) {
 	note := func(name string) { all = append(all, name) }
-	p.path.needs(note)
+	p.path.Needs(note)
 	for _, f := range slices.Concat(p.query, p.headers) {
-		f.needs(note)
+		f.Needs(note)
 	}
-	for _, e := range []*expression{p.body, p.each.list()} {
+	for _, e := range []*jq.Expression{p.body, p.each.list()} {
 		if e != nil {
-			all = append(all, e.parts...)
+			names, _ := e.Parts()
+			all = append(all, names...)
 		}
 	}
 	return all
@@ -82,8 +85,11 @@ func (s *service) acyclic() error {
 		}
 	}
 	for i, p := range s.parts {
-		for _, e := range []*expression{p.body, p.each.list()} {
-			if e != nil && e.all {
+		for _, e := range []*jq.Expression{p.body, p.each.list()} {
+			if e == nil {
+				continue
+			}
+			if _, all := e.Parts(); all {
 				return fmt.Errorf("parts.%s: an expression names .parts as a whole: it has to say which one, as .parts.NAME", s.parts[i].name)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	reply "fairway/internal/answer"
 	"fairway/internal/giveup"
 	"fairway/internal/identity"
+	"fairway/internal/jq"
 	"fairway/internal/record"
 	"fairway/proxy"
 )
@@ -28,12 +29,13 @@ type service struct {
 	parts     []*part
 	merge     string
 	collision string
-	result    *expression // nil: they are merged
+	result    *jq.Expression // nil: they are merged
 	stream    string
 	partial   string
 	forward   []string
 	timeout   time.Duration
 	limits    limits
+	wantsBody bool // some expression sees the body of the request
 }
 
 // limits bound what answers may take.
@@ -82,10 +84,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(ctx, w, f, outcomes)
 }
 
-// readBody reads the body of the request, where it is JSON, for expressions.
+// readBody reads the body of the request, which has to be JSON, if an expression is about it.
 func (f *run) readBody() (status int, cause string) {
 	r := f.client
-	if r.Body == nil || r.Body == http.NoBody {
+	if !f.service.wantsBody || r.Body == nil || r.Body == http.NoBody {
 		return 0, ""
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, f.service.limits.body))
@@ -98,7 +100,7 @@ func (f *run) readBody() (status int, cause string) {
 	case len(text) == 0:
 		return 0, ""
 	}
-	if f.body, err = readJSON(text, f.service.limits.depth); err != nil {
+	if f.body, err = jq.Read(text, f.service.limits.depth); err != nil {
 		return http.StatusBadRequest, "aggregate: the body: " + err.Error()
 	}
 	return 0, ""
@@ -170,17 +172,17 @@ func (s *service) gone(ctx context.Context, p *part) *failure {
 }
 
 // value is that of an expression over the request and the answers that are there.
-func (f *run) value(ctx context.Context, e *expression, more map[string]any) (any, error) {
+func (f *run) value(ctx context.Context, e *jq.Expression, more map[string]any) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return e.run(ctx, f.input(more))
+	return e.Run(ctx, f.input(more))
 }
 
 // json is value, as text.
-func (f *run) json(ctx context.Context, e *expression, more map[string]any) ([]byte, error) {
+func (f *run) json(ctx context.Context, e *jq.Expression, more map[string]any) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v, err := e.run(ctx, f.input(more))
+	v, err := e.Run(ctx, f.input(more))
 	if err != nil {
 		return nil, err
 	}

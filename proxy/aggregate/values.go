@@ -2,17 +2,16 @@ package aggregate
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 
 	"fairway/internal/claims"
+	"fairway/internal/jq"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 )
 
 // facts are what is known of the request, for all parts.
@@ -35,7 +34,7 @@ func factsOf(r *http.Request, path map[string]string) *facts {
 	f := &facts{method: r.Method, path: path, query: r.URL.Query(), header: r.Header, parts: map[string]any{}}
 	if who := record.IdentityOf(r); who != nil {
 		f.claims, _ = plain(who.Claims).(map[string]any)
-		known := map[string]any{"groups": texts(who.Groups)}
+		known := map[string]any{"groups": words(who.Groups)}
 		if c := who.Consumer; c != nil {
 			labels := map[string]any{}
 			for name, value := range c.Labels {
@@ -48,7 +47,7 @@ func factsOf(r *http.Request, path map[string]string) *facts {
 	return f
 }
 
-func texts(list []string) []any {
+func words(list []string) []any {
 	all := make([]any, len(list))
 	for i, text := range list {
 		all[i] = text
@@ -72,7 +71,7 @@ func plain(v any) any {
 		}
 		return out
 	case json.Number:
-		return number(v)
+		return jq.Number(v)
 	}
 	return v
 }
@@ -131,66 +130,17 @@ func (v *values) text(names []string) (string, bool) {
 	case "header":
 		return v.header.Get(rest[0]), true
 	case "claims":
-		return textOf(claims.Lookup(v.claims, strings.Join(rest, ".")))
+		return texts.Of(claims.Lookup(v.claims, strings.Join(rest, ".")))
 	case "consumer":
-		return textOf(lookup(v.who, rest))
+		return texts.Of(texts.Lookup(v.who, rest))
 	case "items":
 		return v.items, v.items != ""
 	case "item":
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		return textOf(lookup(v.item, rest))
+		return texts.Of(texts.Lookup(v.item, rest))
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return textOf(lookup(v.parts[rest[0]], rest[1:]))
-}
-
-// lookup goes into objects by names, and into lists by numbers.
-func lookup(v any, names []string) any {
-	for _, name := range names {
-		switch inner := v.(type) {
-		case map[string]any:
-			v = inner[name]
-		case []any:
-			i, err := strconv.Atoi(name)
-			if err != nil || i < 0 || i >= len(inner) {
-				return nil
-			}
-			v = inner[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
-
-// textOf is a value as a text; lists become their elements with commas between them.
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case bool:
-		return strconv.FormatBool(v), true
-	case int:
-		return strconv.Itoa(v), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case *big.Int:
-		return v.String(), true
-	case json.Number:
-		return v.String(), true
-	case []any:
-		all := make([]string, len(v))
-		for i := range v {
-			var ok bool
-			if all[i], ok = textOf(v[i]); !ok {
-				return "", false
-			}
-		}
-		return strings.Join(all, ","), true
-	case nil, map[string]any:
-		return "", false
-	}
-	return fmt.Sprint(v), true
+	return texts.Of(texts.Lookup(v.parts[rest[0]], rest[1:]))
 }

@@ -77,6 +77,7 @@ var fields = []Field{
 	{"consumer", "The consumer that the request is of, with its provider.", false, ofVerdict, func(dst []byte, x *line) []byte { return x.text(dst, x.consumer().Name) }},
 	{"consumer_plan", "What the consumer has booked.", false, ofVerdict, func(dst []byte, x *line) []byte { return x.text(dst, x.consumer().Plan) }},
 	{"rate_limit", "Whether the request was within the limits of rateLimit and inFlightReq: passed or refused; absent without them.", false, ofVerdict, func(dst []byte, x *line) []byte { return x.text(dst, string(x.rec.Limit)) }},
+	{"cache_status", "How the middleware cache has answered: hit, stale, revalidated, coalesced, miss or bypass; absent without it.", false, ofVerdict, func(dst []byte, x *line) []byte { return x.text(dst, x.rec.Cache) }},
 	{"TLSVersion", "The version of TLS, as 1.3.", false, ofTLS, func(dst []byte, x *line) []byte { return x.tlsVersion(dst) }},
 	{"TLSCipher", "The cipher suite of TLS.", false, ofTLS, func(dst []byte, x *line) []byte { return x.tlsCipher(dst) }},
 	{"TLSClientSubject", "The subject of the client's certificate.", false, ofTLS, func(dst []byte, x *line) []byte { return x.tlsSubject(dst) }},

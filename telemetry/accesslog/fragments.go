@@ -33,7 +33,7 @@ func (g groupOf) absent(x *line) bool {
 	case ofTracing:
 		return x.rec.RequestID == "" && x.rec.Trace == nil && len(x.r.Header["Traceparent"]) == 0
 	case ofVerdict:
-		return x.rec.Auth == "" && x.rec.Limit == "" && x.rec.Identity == nil
+		return x.rec.Auth == "" && x.rec.Limit == "" && x.rec.Cache == "" && x.rec.Identity == nil
 	case ofTLS:
 		return x.r.TLS == nil
 	case ofFailure:

@@ -111,7 +111,7 @@ func exchanges() map[string]*telemetry.Exchange {
 	})
 	one("retry", func(e *telemetry.Exchange) { e.Record.Attempts, e.Record.Timed = 3, false })
 	one("guarded", func(e *telemetry.Exchange) {
-		e.Record.Auth, e.Record.Limit = record.Passed, record.Refused
+		e.Record.Auth, e.Record.Limit, e.Record.Cache = record.Passed, record.Refused, "hit"
 		e.Record.Identity = (&identity.Consumer{Name: "ann@file", Plan: "gold"}).Of("jwt", "17")
 	})
 	one("token in the query", func(e *telemetry.Exchange) { e.Record.Hide("token") })

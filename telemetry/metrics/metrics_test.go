@@ -133,8 +133,10 @@ func everything() State {
 		Problems:   func() map[string]int { return map[string]int{"error": 1} },
 		Objects:    func() map[string]int { return map[string]int{"router": 3} },
 		LogDropped: func() uint64 { return 7 }, OwnLogDropped: func() uint64 { return 8 },
-		Decisions: func(tell func(string, string, uint64, uint64)) { tell("rateLimit", "slow@docker", 5, 2) },
-		Circuits:  func(tell func(string, string, string)) { tell("cut@docker", "a@docker", "open") },
+		Decisions:  func(tell func(string, string, uint64, uint64)) { tell("rateLimit", "slow@docker", 5, 2) },
+		Circuits:   func(tell func(string, string, string)) { tell("cut@docker", "a@docker", "open") },
+		Violations: func(tell func(string, string, uint64, uint64)) { tell("check@docker", "request", 9, 4) },
+		Caches:     func(tell func(string, Cache)) { tell("pages@docker", cached{}) },
 		Providers: func(tell func(string, uint64, time.Time, bool)) {
 			tell("docker", 3, time.Unix(2e9, 0), true)
 			tell("file", 0, time.Time{}, false)
@@ -145,9 +147,19 @@ func everything() State {
 	}
 }
 
+// cached is a cache.
+type cached struct{}
+
+func (cached) EachAnswer(tell func(string, uint64)) { tell("hit", 9); tell("miss", 4) }
+func (cached) Stored() (int, int64)                 { return 4, 4096 }
+
 func TestMetrics_StateOfTheGateway(t *testing.T) {
 	m := build(t, everything(), func(*Config) {})
 	want := `fairway_accesslog_dropped_lines_total 7
+fairway_cache_bytes{middleware="pages@docker"} 4096
+fairway_cache_entries{middleware="pages@docker"} 4
+fairway_cache_requests_total{middleware="pages@docker",status="hit"} 9
+fairway_cache_requests_total{middleware="pages@docker",status="miss"} 4
 fairway_circuit_breaker_state{middleware="cut@docker",service="a@docker",state="closed"} 0
 fairway_circuit_breaker_state{middleware="cut@docker",service="a@docker",state="open"} 1
 fairway_circuit_breaker_state{middleware="cut@docker",service="a@docker",state="recovering"} 0
@@ -168,8 +180,10 @@ fairway_provider_up{provider="file"} 0
 fairway_service_server_up{service="a@file",url="http://a"} 1
 fairway_service_server_up{service="b@file",url="http://b"} 0
 fairway_telemetry_lost_total{kind="spans"} 3
-fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09`
-	if got := scrape(t, m, "fairway_entrypoint_refused", "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_circuit", "fairway_provider"); got != want {
+fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09
+fairway_validation_checked_total{direction="request",middleware="check@docker"} 9
+fairway_validation_violations_total{direction="request",middleware="check@docker"} 4`
+	if got := scrape(t, m, "fairway_entrypoint_refused", "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_cache", "fairway_circuit", "fairway_validation", "fairway_provider"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

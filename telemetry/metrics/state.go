@@ -29,6 +29,11 @@ type State struct {
 	Missed func(tell func(kind, middleware string, n uint64))
 	// Circuits tells in which state circuit breakers are, by middleware and service.
 	Circuits func(tell func(middleware, service, state string))
+	// Violations tells how many bodies the middleware validate has looked at, and how many were not
+	// as their schema says, by middleware and direction.
+	Violations func(tell func(middleware, direction string, checked, violated uint64))
+	// Caches tells how caches have answered requests, and what they have, by middleware.
+	Caches func(tell func(middleware string, c Cache))
 	// Providers tells how often providers have published something new, when they last did,
 	// and whether they run.
 	Providers func(tell func(name string, updates uint64, last time.Time, up bool))
@@ -44,12 +49,20 @@ type State struct {
 	Lost func() map[string]uint64
 }
 
+// Cache is a middleware that stores responses.
+type Cache interface {
+	EachAnswer(tell func(status string, n uint64))
+	Stored() (entries int, bytes int64)
+}
+
 // stateCollector asks for the state.
 type stateCollector struct {
 	state State
 
 	connections, servers, certificates, problems, objects  *prometheus.Desc
 	decisions, missed, circuits, updates, updated, running *prometheus.Desc
+	checked, violated                                      *prometheus.Desc
+	cacheRequests, cacheEntries, cacheBytes                *prometheus.Desc
 	refused                                                *prometheus.Desc
 	logDropped, ownLogDropped, failedPushes, lost          *prometheus.Desc
 }
@@ -68,6 +81,11 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		decisions:     desc("limit_decisions_total", "Requests that middlewares with a limit have let pass, and refused.", "kind", "middleware", "decision"),
 		missed:        desc("limit_missed_total", "Decisions about limits that were made while the Redis with the counts was away.", "kind", "middleware"),
 		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
+		checked:       desc("validation_checked_total", "Bodies that the middleware validate has looked at.", "middleware", "direction"),
+		violated:      desc("validation_violations_total", "Those of them that were not as their schema says, also where that is only reported.", "middleware", "direction"),
+		cacheRequests: desc("cache_requests_total", "Requests by how the middleware cache has answered them: hit, stale, revalidated, coalesced, miss or bypass.", "middleware", "status"),
+		cacheEntries:  desc("cache_entries", "Responses that are stored.", "middleware"),
+		cacheBytes:    desc("cache_bytes", "Bytes that they take, about.", "middleware"),
 		updates:       desc("provider_updates_total", "How often a provider has told something new.", "provider"),
 		updated:       desc("provider_last_update_seconds", "When it last did, in seconds of Unix time; 0: never.", "provider"),
 		running:       desc("provider_up", "Whether a provider sees what there is: 1, or 0 while it waits to be started again, or tries again by itself.", "provider"),
@@ -81,7 +99,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.circuits, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.circuits, c.checked, c.violated, c.cacheRequests, c.cacheEntries, c.cacheBytes, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -156,6 +174,22 @@ func (c *stateCollector) collectMiddlewares(to chan<- prometheus.Metric) {
 		c.state.Decisions(func(kind, middleware string, passed, refused uint64) {
 			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(passed), kind, middleware, string(record.Passed))
 			to <- prometheus.MustNewConstMetric(c.decisions, prometheus.CounterValue, float64(refused), kind, middleware, string(record.Refused))
+		})
+	}
+	if c.state.Violations != nil {
+		c.state.Violations(func(middleware, direction string, checked, violated uint64) {
+			to <- prometheus.MustNewConstMetric(c.checked, prometheus.CounterValue, float64(checked), middleware, direction)
+			to <- prometheus.MustNewConstMetric(c.violated, prometheus.CounterValue, float64(violated), middleware, direction)
+		})
+	}
+	if c.state.Caches != nil {
+		c.state.Caches(func(middleware string, kept Cache) {
+			kept.EachAnswer(func(status string, n uint64) {
+				to <- prometheus.MustNewConstMetric(c.cacheRequests, prometheus.CounterValue, float64(n), middleware, status)
+			})
+			entries, bytes := kept.Stored()
+			to <- prometheus.MustNewConstMetric(c.cacheEntries, prometheus.GaugeValue, float64(entries), middleware)
+			to <- prometheus.MustNewConstMetric(c.cacheBytes, prometheus.GaugeValue, float64(bytes), middleware)
 		})
 	}
 	if c.state.Missed != nil {

@@ -1,13 +1,14 @@
-package compress
+// Package encodings chooses the encoding of a body for a client.
+package encodings
 
 import (
 	"strconv"
 	"strings"
 )
 
-// choose finds the encoding that a client likes best (Accept-Encoding, RFC 9110,
+// Choose finds the encoding that a client likes best (Accept-Encoding, RFC 9110,
 // section 12.5.3), by weight, and then by the order of ours. Empty: none.
-func choose(lines, ours []string, byDefault string) string {
+func Choose(lines, ours []string, byDefault string) string {
 	if len(lines) == 0 {
 		return byDefault
 	}
@@ -35,7 +36,7 @@ func weight(lines []string, name string) (q float64, named bool) {
 			item, line, more = strings.Cut(line, ",")
 			coding, parameters, _ := strings.Cut(item, ";")
 			coding = strings.TrimSpace(coding)
-			if strings.EqualFold(coding, name) || name == gzipName && strings.EqualFold(coding, "x-gzip") {
+			if strings.EqualFold(coding, name) || name == "gzip" && strings.EqualFold(coding, "x-gzip") {
 				return quality(parameters), true
 			}
 		}

@@ -1,4 +1,5 @@
-package aggregate
+// Package jq has expressions of jq over values of JSON, as gojq has them.
+package jq
 
 import (
 	"bytes"
@@ -13,18 +14,18 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// expression is one of jq.
-type expression struct {
-	code  *gojq.Code
-	parts []string // whose answers it sees
-	all   bool     // it may see any of them
+// Expression is one of jq.
+type Expression struct {
+	code *gojq.Code
+	text string
 }
 
 // namesPart finds the parts that an expression is about.
 var namesPart = regexp.MustCompile(`\.parts(?:\.([A-Za-z_][A-Za-z0-9_]*)|\s*(?:\.\s*)?\[\s*"([^"\\]+)"\s*\]|\s*\.\s*"([^"\\]+)")?`)
 
-// compile reads an expression. It can reach neither files nor the environment.
-func compile(text string) (*expression, error) {
+// Compile reads an expression, with variables whose names begin with $. It can reach neither files nor
+// the environment.
+func Compile(text string, variables ...string) (*Expression, error) {
 	query, err := gojq.Parse(text)
 	if err != nil {
 		if p, ok := errors.AsType[*gojq.ParseError](err); ok {
@@ -32,25 +33,30 @@ func compile(text string) (*expression, error) {
 		}
 		return nil, err
 	}
-	code, err := gojq.Compile(query, gojq.WithEnvironLoader(func() []string { return nil }))
+	code, err := gojq.Compile(query, gojq.WithEnvironLoader(func() []string { return nil }), gojq.WithVariables(variables))
 	if err != nil {
 		return nil, err
 	}
-	e := &expression{code: code}
-	for _, m := range namesPart.FindAllStringSubmatch(text, -1) {
-		name := m[1] + m[2] + m[3]
-		if name == "" {
-			e.all = true
-			continue
-		}
-		e.parts = append(e.parts, name)
-	}
-	return e, nil
+	return &Expression{code, text}, nil
 }
 
-// run returns the only value of an expression.
-func (e *expression) run(ctx context.Context, input any) (any, error) {
-	iter := e.code.RunWithContext(ctx, input)
+// Parts are the names that the expression has of members of .parts; all tells that it is about
+// .parts as a whole.
+func (e *Expression) Parts() (names []string, all bool) {
+	for _, m := range namesPart.FindAllStringSubmatch(e.text, -1) {
+		if name := m[1] + m[2] + m[3]; name != "" {
+			names = append(names, name)
+		} else {
+			all = true
+		}
+	}
+	return names, all
+}
+
+// Run returns the only value of an expression. It may write into input what is there already: nobody
+// else looks at it meanwhile.
+func (e *Expression) Run(ctx context.Context, input any, variables ...any) (any, error) {
+	iter := e.code.RunWithContext(ctx, input, variables...)
 	v, ok := iter.Next()
 	if !ok {
 		return nil, nil
@@ -67,9 +73,9 @@ func (e *expression) run(ctx context.Context, input any) (any, error) {
 	return v, nil
 }
 
-// readJSON reads JSON, as jq has it: whole numbers stay what they are, however long.
-func readJSON(text []byte, depth int) (any, error) {
-	if err := shallow(text, depth); err != nil {
+// Read reads JSON, as jq has it: whole numbers stay what they are, however long.
+func Read(text []byte, depth int) (any, error) {
+	if err := Shallow(text, depth); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -84,8 +90,8 @@ func readJSON(text []byte, depth int) (any, error) {
 	return numbers(v), nil
 }
 
-// shallow tells whether JSON is nested no deeper, before it is read.
-func shallow(text []byte, most int) error {
+// Shallow tells whether JSON is nested no deeper, before it is read.
+func Shallow(text []byte, most int) error {
 	depth, inText := 0, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -109,7 +115,7 @@ func shallow(text []byte, most int) error {
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		return number(v)
+		return Number(v)
 	case []any:
 		for i := range v {
 			v[i] = numbers(v[i])
@@ -122,7 +128,8 @@ func numbers(v any) any {
 	return v
 }
 
-func number(n json.Number) any {
+// Number is a number as expressions have it.
+func Number(n json.Number) any {
 	if i, err := n.Int64(); err == nil && int64(int(i)) == i {
 		return int(i)
 	}

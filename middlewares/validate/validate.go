@@ -1,0 +1,241 @@
+// Package validate looks whether the JSON of requests, and of responses, is as a JSON Schema (draft
+// 2020-12, or the one that it names) says, and refuses what is not: requests with 422 (Unprocessable
+// Content, RFC 9110, section 15.5.21) and a list of every violation, responses with 502. With the mode
+// report everything passes, and is only counted and noted.
+package validate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/sirupsen/logrus"
+
+	"fairway/internal/record"
+	"fairway/middlewares"
+)
+
+// Config is the validate middleware.
+type Config struct {
+	// Request is what the JSON of requests has to be.
+	Request *Rule `json:"request,omitempty"`
+	// Response is what the JSON of responses has to be.
+	Response *Rule `json:"response,omitempty"`
+	// Mode is enforce, or report: everything passes, and violations are counted, and noted in the log.
+	// Default: enforce.
+	Mode string `json:"mode,omitempty"`
+	// MaxBodyBytes is how long a body may be. A longer request gets 413. Default 1048576 (1 MiB).
+	MaxBodyBytes int64 `json:"maxBodyBytes,omitempty"`
+}
+
+// Rule is what JSON has to be.
+type Rule struct {
+	// Schema is a JSON Schema, as JSON text.
+	Schema string `json:"schema,omitempty"`
+	// SchemaFile is the path of a file with the schema, in place of schema.
+	SchemaFile string `json:"schemaFile,omitempty"`
+	// Required refuses requests without a body, or with one that is not JSON by its Content-Type.
+	// Default: false, they pass.
+	Required bool `json:"required,omitempty"`
+}
+
+const (
+	enforce     = "enforce"
+	report      = "report"
+	defaultMost = 1 << 20
+	deepest     = 128
+	// mostNamed is how many violations are told of one body.
+	mostNamed = 50
+)
+
+// SetDefaults fills in what is not zero by default.
+func (c *Config) SetDefaults() { c.Mode, c.MaxBodyBytes = enforce, defaultMost }
+
+type handler struct {
+	request, response *rule // nil: none
+	report            bool
+	most              int64
+	counts            *counts
+	log               logrus.FieldLogger
+	next              http.Handler
+}
+
+// New implements middlewares.Config.
+func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) (http.Handler, error) {
+	h := &handler{report: c.Mode == report, most: c.MaxBodyBytes, log: env.Log, next: next}
+	switch {
+	case c.Request == nil && c.Response == nil:
+		return nil, errors.New("one of request and response has to be given")
+	case c.Mode != enforce && c.Mode != report:
+		return nil, fmt.Errorf("mode: %q is neither enforce nor report", c.Mode)
+	case c.MaxBodyBytes < 1:
+		return nil, errors.New("maxBodyBytes has to be above 0")
+	}
+	var err error
+	if h.request, err = c.Request.build(); err != nil {
+		return nil, fmt.Errorf("request.%w", err)
+	}
+	if h.response, err = c.Response.build(); err != nil {
+		return nil, fmt.Errorf("response.%w", err)
+	}
+	h.counts, _ = env.Keep(func() any { return &counts{} }).(*counts)
+	return h, nil
+}
+
+// rule is a Rule, compiled.
+type rule struct {
+	schema   *jsonschema.Schema
+	required bool
+}
+
+func (c *Rule) build() (*rule, error) {
+	if c == nil {
+		return nil, nil
+	}
+	text := c.Schema
+	switch {
+	case c.Schema == "" && c.SchemaFile == "":
+		return nil, errors.New("schema: is required")
+	case c.Schema != "" && c.SchemaFile != "":
+		return nil, errors.New("schema: only one of schema and schemaFile can be given")
+	case c.SchemaFile != "":
+		raw, err := os.ReadFile(c.SchemaFile)
+		if err != nil {
+			return nil, fmt.Errorf("schemaFile: %w", err)
+		}
+		text = string(raw)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("schema: is no JSON: %w", err)
+	}
+	const name = "schema:fairway"
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	compiler.UseLoader(nowhere{}) // whoever writes a schema cannot have files or addresses fetched
+	if err := compiler.AddResource(name, doc); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	schema, err := compiler.Compile(name)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return &rule{schema, c.Required}, nil
+}
+
+// nowhere fetches nothing.
+type nowhere struct{}
+
+// Load implements jsonschema.URLLoader.
+func (nowhere) Load(url string) (any, error) {
+	return nil, fmt.Errorf("%s: only what is in the schema itself can be referred to", url)
+}
+
+// counts are what was looked at, and what was wrong.
+type counts struct {
+	requests, responses       atomic.Uint64
+	badRequests, badResponses atomic.Uint64
+	noted                     atomic.Int64 // Unix time of the last note in the log
+}
+
+// EachViolation implements middlewares.Violations.
+func (c *counts) EachViolation(tell func(direction string, checked, violated uint64)) {
+	tell("request", c.requests.Load(), c.badRequests.Load())
+	tell("response", c.responses.Load(), c.badResponses.Load())
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.request != nil {
+		out, ok := h.checkRequest(w, r)
+		if !ok {
+			return
+		}
+		r = out
+	}
+	if h.response == nil {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	h.serveHeld(w, r)
+}
+
+// checkRequest reads the body, and gives back a request that has it still.
+func (h *handler) checkRequest(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+	if !isJSON(r.Header.Get("Content-Type")) || r.Body == nil || r.Body == http.NoBody {
+		if h.request.required {
+			h.counts.requests.Add(1)
+			h.counts.badRequests.Add(1)
+			return r, h.refuse(w, r, http.StatusUnsupportedMediaType, []violation{{Detail: "a body of JSON is required, with Content-Type application/json"}})
+		}
+		return r, true
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, h.most))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		middlewares.Refuse(w, r, http.StatusRequestEntityTooLarge, "validate: the body is longer than maxBodyBytes")
+		return nil, false
+	case err != nil:
+		middlewares.Refuse(w, r, http.StatusBadRequest, "validate: the body cannot be read")
+		return nil, false
+	}
+	h.counts.requests.Add(1)
+	if found := h.request.check(text); len(found) > 0 {
+		h.counts.badRequests.Add(1)
+		if !h.refuse(w, r, http.StatusUnprocessableEntity, found) {
+			return nil, false
+		}
+	}
+	out := new(http.Request)
+	*out = *r
+	out.Header = r.Header.Clone()
+	delete(out.Header, "Transfer-Encoding")
+	out.Header["Content-Length"] = []string{strconv.Itoa(len(text))}
+	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(text)), int64(len(text)), nil
+	return out, true
+}
+
+// refuse answers a request that is not as it should be. It tells whether that passes all the same.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, found []violation) (passes bool) {
+	if h.report {
+		h.note("request", r, found)
+		return true
+	}
+	rec := record.From(r.Context())
+	rec.Fail("validate: request: " + found[0].String())
+	text, _ := json.Marshal(problem{"about:blank", http.StatusText(status), status, "the body is not as its schema says", found})
+	head := w.Header()
+	head.Set("Content-Type", "application/problem+json")
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+	return false
+}
+
+// note tells the log of a violation, once in a while.
+func (h *handler) note(direction string, r *http.Request, found []violation) {
+	now := time.Now().Unix()
+	if last := h.counts.noted.Load(); now-last < 10 || !h.counts.noted.CompareAndSwap(last, now) {
+		return
+	}
+	h.log.WithFields(logrus.Fields{"direction": direction, "method": r.Method, "path": r.URL.Path, "violations": len(found)}).Warn("not as its schema says: " + found[0].String())
+}
+
+// isJSON tells by a Content-Type whether a body is JSON.
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}

@@ -1,0 +1,192 @@
+// Package respond is the service that answers by itself, with what the operator has written: a page
+// for the time of a maintenance, a mock of a service that is not there yet, robots.txt.
+package respond
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	text "text/template"
+	"time"
+
+	"github.com/traefik/paerser/types"
+
+	"fairway/internal/answer"
+	"fairway/internal/headername"
+	"fairway/internal/record"
+	"fairway/proxy"
+)
+
+// Config of a respond service.
+type Config struct {
+	// Status of the answer. Default: 200.
+	Status int `json:"status,omitempty"`
+	// Headers of the answer.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Body of the answer. With template it is a Go template over .Method, .Host, .Path, .Query (by
+	// name), .Header (by name), .Status and .Now; in HTML values are escaped.
+	Body string `json:"body,omitempty"`
+	// File is the path of a file with the body, which is read when the service is built, in place of
+	// body. Labels cannot say it: who may set labels of a container must not read the gateway's files.
+	File string `json:"file,omitempty" label:"-"`
+	// Template says that the body is a template. Default: false.
+	Template bool `json:"template,omitempty"`
+	// Delay before the answer. Default: 0s.
+	Delay types.Duration `json:"delay,omitempty"`
+}
+
+// longest is how long a body may be.
+const longest = 4 << 20
+
+// SetDefaults implements the defaults documented at the fields.
+func (c *Config) SetDefaults() { c.Status = http.StatusOK }
+
+// New implements proxy.Config.
+func (c *Config) New(_ context.Context, env proxy.Env) (proxy.Service, error) {
+	s := &service{name: env.Name, status: c.Status, header: http.Header{}, delay: time.Duration(c.Delay)}
+	switch {
+	case c.Status < 200 || c.Status > 599:
+		return nil, fmt.Errorf("status: %d is not from 200 to 599", c.Status)
+	case c.Body != "" && c.File != "":
+		return nil, errors.New("only one of body and file can be given")
+	case c.Delay < 0:
+		return nil, errors.New("delay must not be negative")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		if !headername.Valid(name) || strings.ContainsAny(c.Headers[name], "\r\n") {
+			return nil, fmt.Errorf("headers: %q is no name of a header, or its value has more than one line", name)
+		}
+		s.header.Set(name, c.Headers[name])
+	}
+	body := []byte(c.Body)
+	if c.File != "" {
+		var err error
+		if body, err = os.ReadFile(c.File); err != nil {
+			return nil, fmt.Errorf("file: %w", err)
+		}
+	}
+	if len(body) > longest {
+		return nil, fmt.Errorf("body: has more than %d bytes", longest)
+	}
+	if s.header.Get("Content-Type") == "" && len(body) > 0 {
+		s.header.Set("Content-Type", http.DetectContentType(body))
+	}
+	return s, s.read(body, c.Template)
+}
+
+// read takes the body, as it is or as a template.
+func (s *service) read(body []byte, isTemplate bool) (err error) {
+	switch {
+	case !isTemplate:
+		s.body = body
+	case strings.HasPrefix(s.header.Get("Content-Type"), "text/html"):
+		t, err := template.New("body").Option("missingkey=zero").Parse(string(body))
+		if err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+		s.template = t
+	default:
+		t, err := text.New("body").Option("missingkey=zero").Parse(string(body))
+		if err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+		s.template = t
+	}
+	if s.template == nil {
+		return nil
+	}
+	var b bytes.Buffer // a name that is not there is found now, and not by the first client
+	if err := s.template.Execute(&b, facts{Query: map[string]string{}, Header: map[string]string{}}); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	return nil
+}
+
+// service is a respond service at work.
+type service struct {
+	name     string
+	status   int
+	header   http.Header
+	body     []byte
+	template executor // nil: the body is as it is
+	delay    time.Duration
+}
+
+// executor is a template, for HTML or for others.
+type executor interface {
+	Execute(w io.Writer, data any) error
+}
+
+// facts are what a template sees.
+type facts struct {
+	Method, Host, Path string
+	Query, Header      map[string]string
+	Status             int
+	Now                time.Time
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rec := record.From(r.Context()); rec != nil {
+		rec.Leaf = s.name
+	}
+	if s.delay > 0 && !wait(r.Context(), s.delay) {
+		answer.Refuse(w, r, answer.StatusClientClosedRequest, "respond: the client went away")
+		return
+	}
+	body := s.body
+	if s.template != nil {
+		var b bytes.Buffer
+		if err := s.template.Execute(&b, s.facts(r)); err != nil {
+			answer.Refuse(w, r, http.StatusInternalServerError, "respond: body: "+err.Error())
+			return
+		}
+		body = b.Bytes()
+	}
+	h := w.Header()
+	maps.Copy(h, s.header)
+	if s.status != http.StatusNoContent && s.status != http.StatusNotModified {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(s.status)
+	if r.Method != http.MethodHead && len(body) > 0 {
+		_, _ = w.Write(body)
+	}
+}
+
+func (s *service) facts(r *http.Request) facts {
+	f := facts{Method: r.Method, Host: r.Host, Path: r.URL.Path, Query: map[string]string{}, Header: map[string]string{}, Status: s.status, Now: time.Now()}
+	for name, all := range r.URL.Query() {
+		f.Query[name] = all[0]
+	}
+	for name, all := range r.Header {
+		f.Header[name] = strings.Join(all, ", ")
+	}
+	return f
+}
+
+// wait tells whether the client is still there.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Servers implements proxy.Service: there are none.
+func (s *service) Servers() []proxy.ServerStatus { return nil }
+
+// Up implements proxy.Child.
+func (s *service) Up() bool { return true }
