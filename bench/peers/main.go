@@ -97,28 +97,28 @@ func (r result) median() float64 {
 	return sorted[len(sorted)/2]
 }
 
-// measureAll runs every workload in interleaved rounds.
+// measureAll runs every workload in interleaved rounds: each round has all of them, so that a machine
+// that becomes slower does so for all.
 func (b *bench) measureAll(peers []string, loads []workload, rounds int) ([]result, error) {
 	var all []result
 	for _, w := range loads {
-		results := make([]result, len(peers))
-		for i, peer := range peers {
-			results[i] = result{workload: w, peer: peer}
+		for _, peer := range peers {
+			all = append(all, result{workload: w, peer: peer})
 		}
-		for round := range rounds {
-			for i, peer := range peers {
-				if w.only != "" && w.only != peer {
-					continue
-				}
-				m, err := b.measure(peer, w)
-				if err != nil {
-					return nil, fmt.Errorf("%s, round %d, %s: %w", w.name, round+1, peer, err)
-				}
-				results[i].micros = append(results[i].micros, m.micros)
-				results[i].failed += m.failed
+	}
+	for round := range rounds {
+		for i := range all {
+			r := &all[i]
+			if r.workload.only != "" && r.workload.only != r.peer {
+				continue
 			}
+			m, err := b.measure(r.peer, r.workload)
+			if err != nil {
+				return nil, fmt.Errorf("%s, round %d, %s: %w", r.workload.name, round+1, r.peer, err)
+			}
+			r.micros = append(r.micros, m.micros)
+			r.failed += m.failed
 		}
-		all = append(all, results...)
 	}
 	return all, nil
 }
@@ -130,10 +130,9 @@ func report(results []result) {
 		if len(r.micros) == 0 {
 			continue
 		}
-		base := baseline(results, r.workload)
 		ratio, target := "", ""
-		if base > 0 && r.median() > 0 {
-			ratio = fmt.Sprintf("%.2f", base/r.median())
+		if n := r.ratio(baseline(results, r.workload)); n > 0 {
+			ratio = fmt.Sprintf("%.2f", n)
 		}
 		if r.peer == "fairway" && r.workload.target > 0 {
 			target = fmt.Sprintf("%.2f", r.workload.target)
@@ -148,14 +147,28 @@ func report(results []result) {
 
 // baseline is what a workload is compared with: nginx, or fairway itself under
 // another workload.
-func baseline(results []result, w workload) float64 {
-	for _, r := range results {
+func baseline(results []result, w workload) *result {
+	for i, r := range results {
 		if w.against != "" && r.workload.name == w.against && r.peer == "fairway" ||
 			w.against == "" && r.workload.name == w.name && r.peer == "nginx" {
-			return r.median()
+			return &results[i]
 		}
 	}
-	return 0
+	return nil
+}
+
+// ratio is the median of what each round says: its measurements are neighbours. 0: there is none.
+func (r *result) ratio(base *result) float64 {
+	if base == nil {
+		return 0
+	}
+	rounds := result{}
+	for i, micros := range r.micros {
+		if i < len(base.micros) && micros > 0 {
+			rounds.micros = append(rounds.micros, base.micros[i]/micros)
+		}
+	}
+	return rounds.median()
 }
 
 func writeCSV(path string, results []result) error {
@@ -179,7 +192,7 @@ func writeCSV(path string, results []result) error {
 		}
 		_ = w.Write([]string{
 			r.workload.name, r.peer, fmt.Sprintf("%.2f", r.median()),
-			fmt.Sprintf("%.3f", baseline(results, r.workload)/r.median()), strings.Join(rounds, " "),
+			fmt.Sprintf("%.3f", r.ratio(baseline(results, r.workload))), strings.Join(rounds, " "),
 		})
 	}
 	w.Flush()
