@@ -21,7 +21,7 @@ type Expression struct {
 }
 
 // namesPart finds the parts that an expression is about.
-var namesPart = regexp.MustCompile(`\.parts(?:\.([A-Za-z_][A-Za-z0-9_]*)|\s*(?:\.\s*)?\[\s*"([^"\\]+)"\s*\]|\s*\.\s*"([^"\\]+)")?`)
+var namesPart = regexp.MustCompile(`\.parts\b(?:\.([A-Za-z_][A-Za-z0-9_]*)|\s*(?:\.\s*)?\[\s*"([^"\\]+)"\s*\]|\s*\.\s*"([^"\\]+)")?`)
 
 // Compile reads an expression, with variables whose names begin with $. It can reach neither files nor
 // the environment.
