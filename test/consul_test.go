@@ -261,7 +261,8 @@ func TestConsul_KeysAndValues(t *testing.T) {
 			f.await("an edit", f.says("shop.test", want))
 		}
 	}
-	f.await("the last edit", f.says("shop.test", "one"))
+	f.await("the last edit", f.edited("consul", 30))
+	f.await("its server", f.says("shop.test", "one"))
 	c.put("/v1/kv/fairway/http/routers/shop/rulle", "x")
 	f.await("a key that is mistyped", func() bool {
 		var problems []problem

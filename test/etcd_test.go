@@ -67,6 +67,24 @@ func (e *etcdServer) put(commands ...string) {
 	}
 }
 
+// edited tells whether the edit of the router shop with that number is in force: those before it may say
+// the same of its server.
+func (f *fairway) edited(provider string, n int) func() bool {
+	return func() bool {
+		var routers []struct {
+			Name     string `json:"name"`
+			Priority int    `json:"priority"`
+		}
+		f.api("/api/http/routers", &routers)
+		for _, r := range routers {
+			if r.Name == "shop@"+provider {
+				return r.Priority == n
+			}
+		}
+		return false
+	}
+}
+
 func TestEtcd_KeysAndValues(t *testing.T) {
 	e := startEtcd(t)
 	e.put(route("traefik", "still", named(t, "still"))...)
@@ -83,7 +101,10 @@ func TestEtcd_KeysAndValues(t *testing.T) {
 		}
 		e.put(append(route("fairway", "shop", url), "SET fairway/http/routers/shop/priority "+strconv.Itoa(i+1))...)
 	}
-	f.await("the last edit", f.says("shop.test", "two"))
+	f.await("the last edit", f.edited("etcd", 10))
+	if !f.says("shop.test", "two")() {
+		t.Error("the last edit has another server")
+	}
 	e.stop()
 	f.problem(strings.TrimPrefix(e.url, "http://"), "their last known state stays in force")
 	if got := f.get("shop.test", "/"); got.text != "two" {

@@ -35,7 +35,10 @@ func TestRedis_KeysAndValues(t *testing.T) {
 				}
 				r.Together(append(route("fairway", "shop", url), "SET fairway/http/routers/shop/priority "+strconv.Itoa(i+1))...)
 			}
-			f.await("the last edit", f.says("shop.test", "two"))
+			f.await("the last edit", f.edited("redis", 20))
+			if !f.says("shop.test", "two")() {
+				t.Error("the last edit has another server")
+			}
 			r.Together("SET fairway/http/routers/shop/rulle x")
 			f.problem("", "fairway/http/routers/shop/rulle", "no option")
 			r.Stop()
