@@ -48,6 +48,11 @@ func (d *decoder) fill() {
 		if at := bytes.IndexByte(whole, '='); at >= 0 {
 			whole = whole[:at/4*4+4] // up to the end of this piece
 		}
+		// The library passes line breaks over, and would decode by where reads happen to end.
+		if at := bytes.IndexAny(whole, "\r\n"); at >= 0 {
+			d.err = base64.CorruptInputError(at)
+			return
+		}
 		var bad error
 		if d.out, bad = base64.StdEncoding.AppendDecode(d.out, whole); bad != nil {
 			d.err = bad
