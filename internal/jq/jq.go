@@ -142,3 +142,24 @@ func Number(n json.Number) any {
 	}
 	return f
 }
+
+// Copy copies what is everybody's, as the claims of a token, into what expressions take.
+func Copy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name := range v {
+			out[name] = Copy(v[name])
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = Copy(v[i])
+		}
+		return out
+	case json.Number:
+		return Number(v)
+	}
+	return v
+}

@@ -35,7 +35,7 @@ func TestOutages_OneAtATimeTriesAgain(t *testing.T) {
 			t.Errorf("the trouble is %q, with %d lines in the log", o.Trouble(), len(hook.Entries))
 		}
 		for range 10 {
-			time.Sleep(again)
+			time.Sleep(again) // on the clock of the bubble
 			asking := 0
 			for range 100 {
 				if o.may() {
@@ -47,7 +47,7 @@ func TestOutages_OneAtATimeTriesAgain(t *testing.T) {
 			}
 			fail()
 		}
-		time.Sleep(again)
+		time.Sleep(again) // on the clock of the bubble
 		if !o.may() {
 			t.Fatal("nobody asks")
 		}

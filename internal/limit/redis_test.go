@@ -106,7 +106,7 @@ func decided(t *testing.T, rules []*Rule) (steps []step) {
 			if random.IntN(20) == 0 {
 				s.forced, s.n = true, random.Int64N(5)-2
 			}
-			time.Sleep(s.pause)
+			time.Sleep(s.pause) // on the clock of the bubble
 			s.at = time.Now().UnixMicro()
 			if s.forced {
 				table.Add(Source{1}, rules[now], s.n)

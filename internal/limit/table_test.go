@@ -82,7 +82,7 @@ func TestSliding_NoWindowHasMore(t *testing.T) {
 		var passed []time.Time
 		pauses := newTrace(7)
 		for range 5000 {
-			time.Sleep(pauses.pause(700 * time.Millisecond))
+			time.Sleep(pauses.pause(700 * time.Millisecond)) // on the clock of the bubble
 			d := table.Take(Source{}, r, 1)
 			if d.OK {
 				passed = append(passed, time.Now())
@@ -110,14 +110,14 @@ func TestSliding_WaitIsWorthWhile(t *testing.T) {
 		for range 200 {
 			d := table.Take(Source{}, r, 1)
 			if d.OK {
-				time.Sleep(pauses.pause(3 * time.Second))
+				time.Sleep(pauses.pause(3 * time.Second)) // on the clock of the bubble
 				continue
 			}
-			time.Sleep(d.Wait - time.Millisecond)
+			time.Sleep(d.Wait - time.Millisecond) // on the clock of the bubble
 			if table.Take(Source{}, r, 1).OK {
 				t.Fatal("it was there before")
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // on the clock of the bubble
 			if d := table.Take(Source{}, r, 1); !d.OK {
 				t.Fatalf("it is not there: %+v", d)
 			}
@@ -166,7 +166,7 @@ func TestTable_Costs(t *testing.T) {
 			if d := table.Take(Source{}, r, 1); d.OK || d.Left != 0 || d.Wait > 22*time.Second {
 				t.Errorf("%s: what is owed: %+v", name, d)
 			}
-			time.Sleep(22 * time.Second)
+			time.Sleep(22 * time.Second) // on the clock of the bubble
 			if d := table.Take(Source{}, r, 1); !d.OK {
 				t.Errorf("%s: later: %+v", name, d)
 			}

@@ -72,7 +72,7 @@ func load(t *testing.T, h http.Handler, clients int, d time.Duration) (served, r
 					continue
 				}
 				not.Add(1)
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond) // on the clock of the bubble
 			}
 		})
 	}

@@ -50,10 +50,10 @@ func TestLimit_SlowClientsDoNotLowerIt(t *testing.T) {
 					} else {
 						_, _ = io.Copy(io.Discard, r.Body)
 					}
-					time.Sleep(20 * time.Millisecond)
+					time.Sleep(20 * time.Millisecond) // on the clock of the bubble
 					w.WriteHeader(http.StatusNoContent)
 					if r.URL.Path == "/slow" {
-						time.Sleep(10 * time.Second)
+						time.Sleep(10 * time.Second) // on the clock of the bubble
 					}
 				})
 				load(t, h, 15, 3*time.Second)

@@ -100,7 +100,7 @@ func TestBasicAuth_ReadsItsFileAgain(t *testing.T) {
 			status  int
 		}{{ann, 200}, {"ann:plain password", 200}, {"", 200}, {"bob" + ann[3:], 401}, {"# ann is back\n" + ann, 200}} {
 			write(step.content)
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.SetBasicAuth("ann", "secret")
 			w := httptest.NewRecorder()

@@ -27,13 +27,13 @@ func TestCache_AnswersUntilTheResponseIsStale(t *testing.T) {
 		s := saying("Cache-Control: max-age=60", "X-A: b")
 		h := build(t, defaults(), keeping(t), s)
 		want(t, ask(t, h, "GET", "/a"), "1", "fwd=uri-miss; stored")
-		time.Sleep(59 * time.Second)
+		time.Sleep(59 * time.Second) // on the clock of the bubble
 		w := ask(t, h, "GET", "/a")
 		want(t, w, "1", "fairway; hit; ttl=1")
 		if got := w.Header(); got.Get("Age") != "59" || got.Get("X-A") != "b" || got.Get("Content-Length") != "1" {
 			t.Errorf("got %v", got)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/a"), "2", "fwd=stale; fwd-status=200; stored")
 		want(t, ask(t, h, "GET", "/a"), "2", "hit")
 	})
@@ -55,12 +55,12 @@ func TestCache_ValidatesWhatIsStale(t *testing.T) {
 		}
 		h := build(t, defaults(), keeping(t), s)
 		ask(t, h, "GET", "/")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // on the clock of the bubble
 		w := ask(t, h, "GET", "/", `If-None-Match: "0"`)
 		if want(t, w, "body", "fwd=stale; fwd-status=304"); w.Code != 200 {
 			t.Errorf("got %d", w.Code)
 		}
-		time.Sleep(59 * time.Second)
+		time.Sleep(59 * time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/"), "body", "hit")
 		if w := ask(t, h, "GET", "/", `If-None-Match: "1"`); w.Code != 304 || w.Body.Len() > 0 || w.Header().Get("Etag") != `"1"` || w.Header().Get("Content-Type") != "" {
 			t.Errorf("got %d %v", w.Code, w.Header())
@@ -155,7 +155,7 @@ func TestCache_WhatClientsDemand(t *testing.T) {
 				s := saying("Cache-Control: "+tt.says, `Etag: "x"`)
 				h := build(t, defaults(func(c *Config) { c.IgnoreRequestDirectives = tt.deaf }), keeping(t), s)
 				ask(t, h, "GET", "/")
-				time.Sleep(tt.after)
+				time.Sleep(tt.after) // on the clock of the bubble
 				var fields []string
 				if tt.demand != "" {
 					fields = []string{"Cache-Control: " + tt.demand}
@@ -259,11 +259,11 @@ func TestCache_StaleForATime(t *testing.T) {
 		s := saying("Cache-Control: max-age=60, stale-while-revalidate=30")
 		h := build(t, defaults(), keeping(t), s)
 		ask(t, h, "GET", "/")
-		time.Sleep(89 * time.Second)
+		time.Sleep(89 * time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/"), "1", "hit; ttl=-29")
 		synctest.Wait()
 		want(t, ask(t, h, "GET", "/"), "2", "hit; ttl=60")
-		time.Sleep(90 * time.Second)
+		time.Sleep(90 * time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/"), "3", "fwd=stale")
 	})
 }
@@ -288,13 +288,13 @@ func TestCache_StaleIsBetterThanAnError(t *testing.T) {
 				}
 				h := build(t, defaults(), keeping(t), s)
 				ask(t, h, "GET", "/")
-				time.Sleep(659 * time.Second)
+				time.Sleep(659 * time.Second) // on the clock of the bubble
 				w := ask(t, h, "GET", "/")
 				want(t, w, "good", "stale-if-error")
 				if w.Code != 200 {
 					t.Errorf("got %d", w.Code)
 				}
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // on the clock of the bubble
 				if w := ask(t, h, "GET", "/"); w.Code < 500 {
 					t.Errorf("after that: got %d %q", w.Code, w.Body)
 				}
@@ -371,9 +371,9 @@ func TestCache_TTLByStatus(t *testing.T) {
 			c.TTL = map[string]types.Duration{"400-499": types.Duration(time.Hour), "404": types.Duration(time.Minute)}
 		}), keeping(t), s)
 		ask(t, h, "GET", "/")
-		time.Sleep(59 * time.Second)
+		time.Sleep(59 * time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/"), "1", "hit")
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // on the clock of the bubble
 		want(t, ask(t, h, "GET", "/"), "2", "fwd=")
 	})
 }
@@ -428,7 +428,7 @@ func TestCache_WhatAnErrorSaysOfTheStoredResponse(t *testing.T) {
 			}}
 			h := build(t, defaults(), keeping(t), s)
 			ask(t, h, "GET", "/")
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // on the clock of the bubble
 			if w := ask(t, h, "GET", "/"); w.Code != status {
 				t.Errorf("%d: got %d", status, w.Code)
 			}

@@ -74,7 +74,7 @@ func TestCache_ACancelledLeaderDoesNotFailTheOthers(t *testing.T) {
 		go func() { other = ask(t, h, "GET", "/") }()
 		synctest.Wait()
 		cancel()
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) // on the clock of the bubble
 		close(gate)
 		synctest.Wait()
 		want(t, other, "1", "collapsed")
@@ -93,11 +93,11 @@ func TestCache_WhatNobodyWaitsForIsCancelled(t *testing.T) {
 		go h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
 		synctest.Wait()
 		cancel()
-		time.Sleep(afterAll - time.Second)
+		time.Sleep(afterAll - time.Second) // on the clock of the bubble
 		if over.Load() {
 			t.Error("it was given no time")
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // on the clock of the bubble
 		synctest.Wait()
 		if !over.Load() {
 			t.Error("it goes on for nobody")
@@ -110,7 +110,7 @@ func TestCache_WhatIsNotStoredDoesNotQueueClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &service{serve: func(w http.ResponseWriter, _ *http.Request, n int64) {
-					time.Sleep(time.Second)
+					time.Sleep(time.Second) // on the clock of the bubble
 					put(w, fields...)
 					if fields == nil {
 						w.WriteHeader(500)
@@ -136,7 +136,7 @@ func TestCache_WaitingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{serve: func(w http.ResponseWriter, _ *http.Request, n int64) {
 			if n == 1 {
-				time.Sleep(time.Hour)
+				time.Sleep(time.Hour) // on the clock of the bubble
 			}
 			put(w, "Cache-Control: max-age=60")
 			_, _ = fmt.Fprint(w, n)
@@ -149,7 +149,7 @@ func TestCache_WaitingIsBounded(t *testing.T) {
 		if took := time.Since(began); took != 3*time.Second || w.Body.String() != "2" {
 			t.Errorf("got %q after %v", w.Body, took)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // on the clock of the bubble
 	})
 }
 
@@ -241,7 +241,7 @@ func TestCache_WhatIsTooLongIsSentAndNotStored(t *testing.T) {
 					if length {
 						w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 					}
-					time.Sleep(time.Second)
+					time.Sleep(time.Second) // on the clock of the bubble
 					for rest := body; len(rest) > 0; {
 						n := min(len(rest), 7000)
 						_, _ = w.Write(rest[:n])
@@ -315,7 +315,7 @@ func TestCache_WhatBreaksOffIsNotStored(t *testing.T) {
 func TestCache_AFailureIsSharedByThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{serve: func(w http.ResponseWriter, r *http.Request, _ int64) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			middlewares.Refuse(w, r, http.StatusBadGateway, "connection refused")
 		}}
 		h := build(t, defaults(), keeping(t), s)
@@ -337,7 +337,7 @@ func TestCache_AFailureIsSharedByThoseWhoWait(t *testing.T) {
 func TestCache_VariantsOnTheirWayAreNotMixedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{serve: func(w http.ResponseWriter, r *http.Request, _ int64) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			put(w, "Cache-Control: max-age=60", "Vary: Accept-Language")
 			_, _ = io.WriteString(w, r.Header.Get("Accept-Language"))
 		}}
@@ -363,14 +363,14 @@ func TestCache_APurgeReachesWhatIsOnItsWay(t *testing.T) {
 				s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
 					if r.Method == "GET" {
 						put(w, "Cache-Control: max-age=60", "Surrogate-Key: s t")
-						time.Sleep(2 * time.Second)
+						time.Sleep(2 * time.Second) // on the clock of the bubble
 						_, _ = fmt.Fprint(w, n)
 					}
 				}}
 				h := build(t, defaults(func(c *Config) { c.Purge = &Purge{Method: "PURGE", Token: "secret"} }), keeping(t), s)
 				var first *httptest.ResponseRecorder
 				go func() { first = ask(t, h, "GET", "/a") }()
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // on the clock of the bubble
 				if purge == nil {
 					ask(t, h, "POST", "/a")
 				} else if w := ask(t, h, "PURGE", purge[0], append(purge[1:], "Authorization: Bearer secret")...); w.Code != 200 {
@@ -444,7 +444,7 @@ func TestCache_AResponseOfManyClientsAtOnceIsWhole(t *testing.T) {
 func TestCache_CredentialsOfOneClientDoNotKeepOthersFromTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{serve: func(w http.ResponseWriter, r *http.Request, n int64) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			put(w, "Cache-Control: max-age=60")
 			_, _ = fmt.Fprint(w, n, r.Header.Get("Authorization"))
 		}}

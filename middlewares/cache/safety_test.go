@@ -35,7 +35,7 @@ func TestCache_AValidationKeepsNothingThatIsForOneClient(t *testing.T) {
 				}}
 				h := build(t, defaults(), keeping(t), s)
 				ask(t, h, "GET", "/")
-				time.Sleep(2 * time.Second)
+				time.Sleep(2 * time.Second) // on the clock of the bubble
 				w := ask(t, h, "GET", "/")
 				want(t, w, "1", "fwd=stale")
 				if w.Header().Get("X-User") != "ann" || strings.HasPrefix(field, "Set-Cookie") && w.Header().Get("Set-Cookie") == "" {
@@ -63,15 +63,15 @@ func TestCache_EveryPurgeReachesWhatIsOnItsWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{serve: func(w http.ResponseWriter, _ *http.Request, n int64) {
 			put(w, "Cache-Control: max-age=60", "Cache-Tag: a")
-			time.Sleep(2 * time.Second)
+			time.Sleep(2 * time.Second) // on the clock of the bubble
 			_, _ = fmt.Fprint(w, n)
 		}}
 		h := build(t, defaults(func(c *Config) { c.Purge = &Purge{Method: "PURGE", Token: "secret"} }), keeping(t), s)
 		go ask(t, h, "GET", "/a")
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // on the clock of the bubble
 		ask(t, h, "PURGE", "/", "Cache-Tag: another", "Authorization: Bearer secret")
 		ask(t, h, "PURGE", "/a", "Authorization: Bearer secret")
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // on the clock of the bubble
 		if w := ask(t, h, "GET", "/a"); w.Body.String() == "1" {
 			t.Error("the second purge has not reached it")
 		}
@@ -166,7 +166,7 @@ type pausing struct {
 func (p *pausing) Write(b []byte) (int, error) {
 	if !p.paused {
 		p.paused = true
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Minute) // on the clock of the bubble
 	}
 	return p.ResponseRecorder.Write(b)
 }
@@ -295,7 +295,7 @@ func TestCache_WhatHasBeenValidatedIsNotValidatedAgain(t *testing.T) {
 		s := saying("Cache-Control: max-age=1, stale-while-revalidate=60", `Etag: "1"`)
 		h := build(t, defaults(), keeping(t), s).(*handler)
 		ask(t, h, "GET", "/")
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // on the clock of the bubble
 		r := httptest.NewRequest("GET", "/", http.NoBody)
 		x := h.take(httptest.NewRecorder(), r.WithContext(record.With(r.Context(), &record.Record{})))
 		x.target = h.key.targetOf(x.r)

@@ -101,7 +101,7 @@ func (f *fixture) passed(h http.Handler, n int) int {
 func TestCircuitBreaker_OpensByExpression(t *testing.T) {
 	slow := func(d time.Duration, status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(d)
+			time.Sleep(d) // on the clock of the bubble
 			w.WriteHeader(status)
 		}
 	}
@@ -130,7 +130,7 @@ func TestCircuitBreaker_OpensByExpression(t *testing.T) {
 				h := f.build(c.expression)
 				for range 3 {
 					f.send(h)
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(100 * time.Millisecond) // on the clock of the bubble
 				}
 				before := f.calls
 				if f.send(h); c.opens != (f.calls == before) {
@@ -147,7 +147,7 @@ func TestCircuitBreaker_RefusesWhileOpen(t *testing.T) {
 		f.answers(502)
 		h := f.build("NetworkErrorRatio() > 0.5")
 		f.expect(h, "the one that fails", 502)
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(2500 * time.Millisecond) // on the clock of the bubble
 		w, rec := f.send(h)
 		if w.Code != 503 || w.Header().Get("Retry-After") != "8" || w.Body.String() != "Service Unavailable" || rec.Cause != "circuitBreaker: the circuit is open" {
 			t.Errorf("got %d %v %q, cause %q", w.Code, w.Header(), w.Body, rec.Cause)
@@ -170,17 +170,17 @@ func TestCircuitBreaker_RecoversLittleByLittle(t *testing.T) {
 		})
 		f.send(h)
 		f.answers(200)
-		time.Sleep(5*time.Second - 1)
+		time.Sleep(5*time.Second - 1) // on the clock of the bubble
 		if n := f.passed(h, 10); n != 0 {
 			t.Errorf("%d passed before the end of fallbackDuration", n)
 		}
-		time.Sleep(time.Nanosecond)
+		time.Sleep(time.Nanosecond) // on the clock of the bubble
 		var got []int
 		for range 4 { // five seconds each, 100 requests a second
 			n := 0
 			for range 500 {
 				n += f.passed(h, 1)
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond) // on the clock of the bubble
 			}
 			got = append(got, n)
 		}
@@ -212,7 +212,7 @@ func TestCircuitBreaker_RefusesWhileItRecovers(t *testing.T) {
 		f.answers(502)
 		h := f.build("NetworkErrorRatio() > 0.5")
 		f.send(h)
-		time.Sleep(11 * time.Second)
+		time.Sleep(11 * time.Second) // on the clock of the bubble
 		if w, _ := f.send(h); w.Code != 503 || w.Header().Get("Retry-After") != "1" || f.calls != 1 {
 			t.Errorf("got %d, Retry-After %q, %d calls", w.Code, w.Header().Get("Retry-After"), f.calls)
 		}
@@ -229,7 +229,7 @@ func TestCircuitBreaker_OpensAgainWhenNothingIsBetter(t *testing.T) {
 		if n := f.passed(h, 10); n != 1 {
 			t.Errorf("%d passed: the one that failed again should have been the only one", n)
 		}
-		time.Sleep(10*time.Second - 1)
+		time.Sleep(10*time.Second - 1) // on the clock of the bubble
 		if n := f.passed(h, 10); n != 0 {
 			t.Errorf("%d passed while it is open again", n)
 		}
@@ -243,7 +243,7 @@ func TestCircuitBreaker_ClosesWithoutRequestsToo(t *testing.T) {
 		h := f.build("NetworkErrorRatio() > 0.5")
 		f.send(h)
 		f.answers(200)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // on the clock of the bubble
 		f.expect(h, "an hour later", 200)
 	})
 }
@@ -254,7 +254,7 @@ func TestCircuitBreaker_ForgetsAfterTenSeconds(t *testing.T) {
 		h := f.build("RequestThreshold() >= 5 && NetworkErrorRatio() > 0.4")
 		f.answers(502)
 		f.passed(h, 4)
-		time.Sleep(9 * time.Second)
+		time.Sleep(9 * time.Second) // on the clock of the bubble
 		f.answers(200)
 		f.passed(h, 4) // in between nothing is looked at: only the first of them is
 		if n := f.passed(h, 1); n != 0 {
@@ -264,7 +264,7 @@ func TestCircuitBreaker_ForgetsAfterTenSeconds(t *testing.T) {
 		h = f.build("RequestThreshold() >= 5 && NetworkErrorRatio() > 0.4")
 		f.answers(502)
 		f.passed(h, 4)
-		time.Sleep(11 * time.Second)
+		time.Sleep(11 * time.Second) // on the clock of the bubble
 		f.answers(200)
 		f.passed(h, 4)
 		if n := f.passed(h, 1); n != 1 {
@@ -280,11 +280,11 @@ func TestCircuitBreaker_LooksOnceInCheckPeriod(t *testing.T) {
 		f.answers(200)
 		f.send(h) // is looked at
 		f.answers(502)
-		time.Sleep(time.Second - 1)
+		time.Sleep(time.Second - 1) // on the clock of the bubble
 		if n := f.passed(h, 5); n != 5 {
 			t.Errorf("%d of 5 passed before the next look", n)
 		}
-		time.Sleep(time.Nanosecond)
+		time.Sleep(time.Nanosecond) // on the clock of the bubble
 		if n := f.passed(h, 5); n != 1 {
 			t.Errorf("%d of 5 passed after it", n)
 		}
@@ -296,7 +296,7 @@ func TestCircuitBreaker_LeavesOutWhatBeganBefore(t *testing.T) {
 		f := newFixture(t)
 		h := f.build("NetworkErrorRatio() > 0.5", func(c *Config) { c.FallbackDuration = types.Duration(time.Second) })
 		f.next = func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(16 * time.Second)
+			time.Sleep(16 * time.Second) // on the clock of the bubble
 			w.WriteHeader(502)
 		}
 		late := make(chan int)
@@ -308,7 +308,7 @@ func TestCircuitBreaker_LeavesOutWhatBeganBefore(t *testing.T) {
 		f.answers(502)
 		f.send(h) // opens the circuit, which is closed again after 11 seconds
 		f.answers(200)
-		time.Sleep(12 * time.Second)
+		time.Sleep(12 * time.Second) // on the clock of the bubble
 		f.expect(h, "closed again", 200)
 		if code := <-late; code != 502 {
 			t.Errorf("the late one: got %d", code)
@@ -354,9 +354,9 @@ func TestCircuitBreaker_ForgetsServicesThatAreNoMore(t *testing.T) {
 			f.send(h)
 			switch i {
 			case many / 2:
-				time.Sleep(9 * time.Second)
+				time.Sleep(9 * time.Second) // on the clock of the bubble
 			case many - 2:
-				time.Sleep(2 * time.Second)
+				time.Sleep(2 * time.Second) // on the clock of the bubble
 			}
 		}
 		bs := f.kept.(*kept).now
@@ -451,7 +451,7 @@ func TestCircuitBreaker_LeavesOutTheTimeOfStreams(t *testing.T) {
 				h := f.build("LatencyAtQuantileMS(100) > 0")
 				f.next = func(w http.ResponseWriter, r *http.Request) {
 					next(w, r)
-					time.Sleep(time.Hour)
+					time.Sleep(time.Hour) // on the clock of the bubble
 				}
 				f.send(h)
 				if n := f.passed(h, 1); n != 1 {

@@ -130,7 +130,7 @@ func TestDigestAuth_ANonceGetsOld(t *testing.T) {
 		if got := c.ask("/", "/", "00000001"); got != "" {
 			t.Fatalf("got %q", got)
 		}
-		time.Sleep(nonceLife)
+		time.Sleep(nonceLife) // on the clock of the bubble
 		if got := c.ask("/", "/", "00000002"); !strings.HasSuffix(got, ", stale=true") {
 			t.Errorf("got %q", got)
 		}
@@ -196,7 +196,7 @@ func TestDigestAuth_ReadsItsFileAgain(t *testing.T) {
 			ok      bool
 		}{{line, true}, {"broken", true}, {"bob" + line[3:], false}, {"# again\n" + line, true}} {
 			write(step.content)
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			if got := c.ask("/", "/", "0000000"+string(rune('1'+i))); (got == "") != step.ok {
 				t.Errorf("with %q: got %q", step.content, got)
 			}

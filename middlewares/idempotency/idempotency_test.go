@@ -172,7 +172,7 @@ func TestIdempotency_AClientThatGoesGetsItsResponseLater(t *testing.T) {
 		go h.ServeHTTP(&gone{httptest.NewRecorder()}, r)
 		synctest.Wait()
 		cancel()
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // on the clock of the bubble
 		if w := post(t, h, "/", "a", key); w.Body.String() != "1 a" || w.Header().Get("Idempotency-Replayed") != "true" {
 			t.Errorf("got %d %q", w.Code, w.Body)
 		}
@@ -243,7 +243,7 @@ func TestMemory_ForgetsTheOldestAndWhatIsOver(t *testing.T) {
 		if w := post(t, h, "/", "a", "Idempotency-Key: 0"); w.Header().Get("Idempotency-Replayed") != "" {
 			t.Error("the first one is known still")
 		}
-		time.Sleep(24 * time.Hour)
+		time.Sleep(24 * time.Hour) // on the clock of the bubble
 		if w := post(t, h, "/", "b", "Idempotency-Key: 99"); w.Code != 201 {
 			t.Errorf("after its time: got %d", w.Code)
 		}

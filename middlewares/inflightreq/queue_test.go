@@ -33,7 +33,7 @@ func newLine(t *testing.T, c *Config) *line {
 		l.now++
 		l.most = max(l.most, l.now)
 		l.mu.Unlock()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // on the clock of the bubble
 		l.mu.Lock()
 		l.now--
 		l.mu.Unlock()
@@ -89,7 +89,7 @@ func TestQueue_NobodyWaitsForLongerThanTheTimeout(t *testing.T) {
 		l := newLine(t, queueing(1, 5, 1500*time.Millisecond))
 		began := time.Now()
 		a, b, c := l.send(t.Context(), "a"), l.send(t.Context(), "b"), l.send(t.Context(), "c")
-		time.Sleep(1600 * time.Millisecond)
+		time.Sleep(1600 * time.Millisecond) // on the clock of the bubble
 		synctest.Wait()
 		if c.Code != http.StatusServiceUnavailable || c.Header().Get("Retry-After") == "" {
 			t.Errorf("got %d with %v", c.Code, c.Header())

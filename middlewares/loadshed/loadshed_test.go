@@ -69,7 +69,7 @@ func TestPressure_TheLeastImportantGoFirstAndComeBackLast(t *testing.T) {
 		if low, high := passing(p, 10), passing(p, 90); low != 0 || high != 100 {
 			t.Errorf("two seconds after it: got %d, %d of a hundred", low, high)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // on the clock of the bubble
 		if passing(p, 0) != 100 {
 			t.Error("a minute without requests has not helped")
 		}
@@ -90,7 +90,7 @@ func TestPressure_OneLooksAtATime(t *testing.T) {
 		})
 		var all sync.WaitGroup
 		for range 50 {
-			time.Sleep(every / 2)
+			time.Sleep(every / 2) // on the clock of the bubble
 			all.Go(func() { p.admits(most, limits{cpu: 0.9}) })
 		}
 		all.Wait()

@@ -76,15 +76,15 @@ func TestRateLimit_RefusesAfterTheBurst(t *testing.T) {
 		if got := w.Header(); w.Code != 429 || got.Get("Retry-After") != "10" || got.Get("X-Retry-In") != "10s" {
 			t.Errorf("got %d with %v", w.Code, got)
 		}
-		time.Sleep(8500 * time.Millisecond)
+		time.Sleep(8500 * time.Millisecond) // on the clock of the bubble
 		if got := send(h, "192.0.2.1").Header(); got.Get("Retry-After") != "2" || got.Get("X-Retry-In") != "1.5s" {
 			t.Errorf("later: got %v", got)
 		}
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // on the clock of the bubble
 		if n := passed(h, "192.0.2.1", 10); n != 1 {
 			t.Errorf("%d passed after the time of a token, want 1", n)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // on the clock of the bubble
 		if n := passed(h, "192.0.2.1", 10); n != 3 {
 			t.Errorf("%d passed after an hour, want no more than the burst", n)
 		}
@@ -108,7 +108,7 @@ func TestRateLimit_HoldsWhatIsALittleEarly(t *testing.T) {
 				h := build(t, tt.config, keeping())
 				send(h, "192.0.2.1")
 				period := max(time.Duration(tt.config.Period), time.Second)
-				time.Sleep(period/time.Duration(tt.config.Average) - tt.early)
+				time.Sleep(period/time.Duration(tt.config.Average) - tt.early) // on the clock of the bubble
 				before := time.Now()
 				w := send(h, "192.0.2.1")
 				if held := time.Since(before); (w.Code == 200) != tt.held || tt.held && held != tt.early {
@@ -123,7 +123,7 @@ func TestRateLimit_AClientThatGoesGivesItsTokenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, every(1, time.Second, 1), keeping())
 		send(h, "192.0.2.1")
-		time.Sleep(600 * time.Millisecond)
+		time.Sleep(600 * time.Millisecond) // on the clock of the bubble
 		rec := &record.Record{ClientIP: netip.MustParseAddr("192.0.2.1")}
 		ctx, cancel := context.WithCancel(record.With(t.Context(), rec))
 		time.AfterFunc(100*time.Millisecond, cancel)
@@ -154,7 +154,7 @@ func TestRateLimit_IsSharedByRoutesAndKeptOverReloads(t *testing.T) {
 		if w := send(faster, "192.0.2.1"); w.Code != 429 || w.Header().Get("X-Retry-In") != "100ms" {
 			t.Errorf("with new limits: got %d with %v", w.Code, w.Header())
 		}
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // on the clock of the bubble
 		if n := passed(faster, "192.0.2.1", 6); n != 5 {
 			t.Errorf("%d passed by new limits, want the burst", n)
 		}

@@ -300,7 +300,7 @@ func TestRetry_BeginsNoAttemptAfterTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := &record.Record{}
 		next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // on the clock of the bubble
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
 		h := build(t, config(func(c *Config) { c.Attempts = 9; c.Timeout = types.Duration(2500 * time.Millisecond) }), next)

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,7 +69,7 @@ func (v *values) variables(status int, header http.Header) []any {
 	}
 	var said any = map[string]any{}
 	if v.who != nil && v.who.Claims != nil {
-		said = plain(v.who.Claims)
+		said = jq.Copy(v.who.Claims)
 	}
 	return []any{
 		map[string]any{"method": v.method, "host": v.host, "path": v.path, "query": query, "headers": byName(v.header)},
@@ -84,25 +83,4 @@ func byName(h http.Header) map[string]any {
 		out[strings.ToLower(name)] = strings.Join(all, ", ")
 	}
 	return out
-}
-
-// plain copies claims, which are everybody's, into what expressions take.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name := range v {
-			out[name] = plain(v[name])
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = plain(v[i])
-		}
-		return out
-	case json.Number:
-		return jq.Number(v)
-	}
-	return v
 }

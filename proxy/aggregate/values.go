@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -33,7 +32,7 @@ type facts struct {
 func factsOf(r *http.Request, path map[string]string) *facts {
 	f := &facts{method: r.Method, path: path, query: r.URL.Query(), header: r.Header, parts: map[string]any{}}
 	if who := record.IdentityOf(r); who != nil {
-		f.claims, _ = plain(who.Claims).(map[string]any)
+		f.claims, _ = jq.Copy(who.Claims).(map[string]any)
 		known := map[string]any{"groups": words(who.Groups)}
 		if c := who.Consumer; c != nil {
 			labels := map[string]any{}
@@ -53,27 +52,6 @@ func words(list []string) []any {
 		all[i] = text
 	}
 	return all
-}
-
-// plain copies claims, which are everybody's, into what expressions take.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name := range v {
-			out[name] = plain(v[name])
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = plain(v[i])
-		}
-		return out
-	case json.Number:
-		return jq.Number(v)
-	}
-	return v
 }
 
 // put adds the answer of a part.
