@@ -65,15 +65,15 @@ func (w *held) send() {
 		return
 	}
 	status := w.Status()
-	if w.responseChange.status != 0 {
-		status = w.responseChange.status
+	if w.status != 0 {
+		status = w.status
 	}
 	w.Give()
 	h := w.client.Header()
 	w.headers.edit(responsehead.HeadOf(h, nil), w.values)
 	hasBody := status != http.StatusNoContent && status != http.StatusNotModified
 	delete(h, "Content-Length")
-	if hasBody && (w.request.Method != http.MethodHead || w.responseChange.body == nil) {
+	if hasBody && (w.request.Method != http.MethodHead || w.body == nil) {
 		h["Content-Length"] = []string{strconv.Itoa(len(text))}
 		if w.request.Method == http.MethodHead {
 			h["Content-Length"] = w.Header()["Content-Length"]
@@ -87,7 +87,7 @@ func (w *held) send() {
 
 // changed is the body that the client gets.
 func (w *held) changed() ([]byte, error) {
-	c := w.responseChange.body
+	c := w.body
 	status := w.Status()
 	body, tooLong := w.Body()
 	switch {
