@@ -31,8 +31,9 @@ func TestServer_RequestsThatAreNoneAreCounted(t *testing.T) {
 		}
 		_ = conn.Close()
 		scrapeWith(t, r, `fairway_entrypoint_refused_total{entrypoint="web",status="`+want+`"} 1`)
-		if text := r.log.String(); !strings.Contains(text, "client=\""+client+"\"") || !strings.Contains(text, "status="+want) {
-			t.Errorf("%s: the log has\n%s", want, text)
-		}
+		await(t, want+" in the log", func() bool {
+			text := r.log.String()
+			return strings.Contains(text, "client=\""+client+"\"") && strings.Contains(text, "status="+want)
+		})
 	}
 }

@@ -101,11 +101,14 @@ func TestServer_TheLogTellsWhyAServerDidNotAnswer(t *testing.T) {
 		t.Errorf("got %d, want 502", res.StatusCode)
 	}
 	line := ""
-	for l := range strings.Lines(r.log.String()) {
-		if strings.Contains(l, "request failed") {
-			line = l
+	await(t, "a line in the log", func() bool {
+		for l := range strings.Lines(r.log.String()) {
+			if strings.Contains(l, "request failed") {
+				line = l
+			}
 		}
-	}
+		return line != ""
+	})
 	for _, want := range []string{"status=502", "router=all@file", "server=\"" + dead, "connection refused", "path=/x"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("the line lacks %q: %s", want, line)

@@ -111,7 +111,7 @@ func (f *abused) live() int64 {
 
 func (f *abused) debug(path string) string {
 	f.t.Helper()
-	a, err := ask(fresh, "http://"+f.addresses["traefik"]+path, "")
+	a, err := ask(fresh, "http://"+f.address("traefik")+path, "")
 	if err != nil || a.status != http.StatusOK {
 		f.t.Fatalf("GET %s: %d, %v", path, a.status, err)
 	}
@@ -163,7 +163,7 @@ func (f *abused) returnsTo(goroutines, descriptors int) {
 
 // dial connects to the entry point, by TLS or not.
 func (f *abused) dial(secure bool) (net.Conn, error) {
-	conn, err := dialTCP(f.addresses["web"])
+	conn, err := dialTCP(f.address("web"))
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (s *stream) two(ctx context.Context, body int64) (*http.Response, error) {
 	if body > 0 {
 		method, content = "POST", s.content(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "https://"+s.f.addresses["web"]+s.path, content)
+	req, err := http.NewRequestWithContext(ctx, method, "https://"+s.f.address("web")+s.path, content)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func TestCache_Suite(t *testing.T) {
     cache: {cache: {heuristicFraction: 0.1, staleIfError: 1m, storeCookies: true, targetedFields: [Surrogate-Control, CDN-Cache-Control]}}
 `, port)))
 	f.awaitStatus("127.0.0.1", 200)
-	run := exec.Command("node", "--no-warnings", "run.mjs", "http://"+f.addresses["web"])
+	run := exec.Command("node", "--no-warnings", "run.mjs", "http://"+f.address("web"))
 	run.Dir = modules
 	out, err := run.CombinedOutput()
 	if err != nil {

@@ -66,7 +66,7 @@ func TestCache_ManyClientsAreOneRequest(t *testing.T) {
 	f := startFairway(t, cachedBy(t, o, "pages", "staleIfError: 1m"))
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 	get := func(path string) (string, string) {
-		res, err := client.Get("http://" + f.addresses["web"] + path)
+		res, err := client.Get("http://" + f.address("web") + path)
 		if err != nil {
 			t.Error(err)
 			return "", ""
@@ -105,7 +105,7 @@ func TestCache_OneResponseForAllEncodings(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	for range 2 {
 		for _, encoding := range []string{"", "gzip"} {
-			req, _ := http.NewRequest(http.MethodGet, "http://"+f.addresses["web"]+"/5", nil)
+			req, _ := http.NewRequest(http.MethodGet, "http://"+f.address("web")+"/5", nil)
 			req.Header.Set("Accept-Encoding", encoding)
 			res, err := client.Do(req)
 			if err != nil {
@@ -144,7 +144,7 @@ func TestCache_KilledWhileItWrites(t *testing.T) {
 			all.Go(func() {
 				for i := range 100_000 {
 					path := fmt.Sprintf("/%d", (i*8+worker)%4000)
-					req, _ := http.NewRequest(http.MethodGet, "http://"+f.addresses["web"]+path, nil)
+					req, _ := http.NewRequest(http.MethodGet, "http://"+f.address("web")+path, nil)
 					req.Host = "shop.test" // the port is another one after each start
 					res, err := http.DefaultClient.Do(req)
 					if err != nil {

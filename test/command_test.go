@@ -132,7 +132,7 @@ func TestSIGTERM_RequestsUnderWayEnd(t *testing.T) {
 	f := startFairway(t, "--providers.file.filename="+file)
 	answers := make(chan answer, 1)
 	go func() {
-		a, err := ask(fresh, "http://"+f.addresses["web"]+"/", "s.test")
+		a, err := ask(fresh, "http://"+f.address("web")+"/", "s.test")
 		if err != nil {
 			a.text = err.Error()
 		}
@@ -147,7 +147,7 @@ func TestSIGTERM_RequestsUnderWayEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.await("new connections to be refused", func() bool {
-		conn, err := dialTCP(f.addresses["web"])
+		conn, err := dialTCP(f.address("web"))
 		if err == nil {
 			conn.Close()
 		}

@@ -52,7 +52,7 @@ func TestCompose_ScalingUpAndDownUnderLoad(t *testing.T) {
 	p.do("up", "-d")
 	f.awaitStatus("scaled.test", 200)
 	f.awaitStatus("plain-scales", 200)
-	l := startLoad("http://"+f.addresses["web"]+"/", "scaled.test", 2)
+	l := startLoad("http://"+f.address("web")+"/", "scaled.test", 2)
 	for _, n := range []int{5, 2} {
 		p.do("up", "-d", "-t", "2", "--scale", fmt.Sprintf("app=%d", n))
 		f.await(fmt.Sprintf("%d replicas to answer, and no other", n), func() bool {

@@ -57,7 +57,7 @@ func (f *fairway) untouched(host string) (stop func()) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for ctx.Err() == nil {
-			a, err := ask(http.DefaultClient, "http://"+f.addresses["web"]+"/", host)
+			a, err := ask(http.DefaultClient, "http://"+f.address("web")+"/", host)
 			if err != nil || a.status != 200 {
 				f.t.Errorf("the untouched route: %d %v", a.status, err)
 				return

@@ -43,7 +43,7 @@ func routesIn(t *testing.T, text string) string {
 func TestDashboard_ShowsRequestsOfANewProcess(t *testing.T) {
 	options := []string{"--entrypoints.traefik.address=127.0.0.1:" + freePort(t)}
 	f := startFairway(t, options...)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page("#/live"))
 	b.await("the stream", `document.querySelector(".connection.on")`)
 	f.await("requests of the first, more than can be shown", func() bool {
@@ -71,7 +71,7 @@ func TestDashboard_ShowsRequestsOfANewProcess(t *testing.T) {
 // its own.
 func TestDashboard_SaysWhenALoginHasRunOut(t *testing.T) {
 	f := startFairway(t)
-	to := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: f.addresses["traefik"]})
+	to := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: f.address("traefik")})
 	to.FlushInterval = -1
 	var login atomic.Pointer[string]
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +104,7 @@ func TestDashboard_SaysWhenALoginHasRunOut(t *testing.T) {
 
 func TestDashboard_ABrokenPageLeavesTheOthers(t *testing.T) {
 	f := startFairway(t)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page(""))
 	b.evaluate(`{ const ask = fetch; window.fetch = (u, o) => String(u).includes("api/problems") ? Promise.resolve(Response.json([null])) : ask(u, o); location.hash = "#/problems"; }`, nil)
 	b.await("it to be said", `document.querySelector("main [role=alert]") && document.querySelector("h1").innerText.includes("broken")`)
@@ -132,7 +132,7 @@ func (b *chromium) see(is bool) {
 // TestDashboard_PagesThatNobodySeesHaveNoStream, since browsers have six connections to a host.
 func TestDashboard_PagesThatNobodySeesHaveNoStream(t *testing.T) {
 	f := startFairway(t)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.watchStreams()
 	b.open(f.page(""))
 	b.await("a second", `document.querySelector(".connection.on") && streams.length === 1 && streams[0].url.includes("since=0")`)
@@ -147,7 +147,7 @@ func TestDashboard_PagesThatNobodySeesHaveNoStream(t *testing.T) {
 // TestDashboard_AsksNoFasterThanTheStream counts what an open page asks for.
 func TestDashboard_AsksNoFasterThanTheStream(t *testing.T) {
 	f := startFairway(t, routesIn(t, "http: {services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}, routers: {r: {rule: 'Host(`a.test`)', service: s}}}\n"))
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.watchStreams()
 	for _, page := range []string{"", "#/routers", "#/routers/r%40file", "#/services/s%40file", "#/problems", "#/certificates", "#/live"} {
 		b.open(f.page(page))
@@ -170,14 +170,14 @@ func TestDashboard_SaysThatTooManyPagesAreOpen(t *testing.T) {
 	f := startFairway(t)
 	var open []io.Closer
 	for range 16 {
-		res, err := http.Get("http://" + f.addresses["traefik"] + "/api/events")
+		res, err := http.Get("http://" + f.address("traefik") + "/api/events")
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = res.Body.Close() })
 		open = append(open, res.Body)
 	}
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.quiet(true)
 	b.open(f.page(""))
 	b.await("it to be said", `document.querySelector(".connection.off")?.innerText.includes("16 pages are open already by 127.0.0.1")`)
@@ -228,7 +228,7 @@ func TestDashboard_Certificates(t *testing.T) {
 		routes += fmt.Sprintf("    - {certFile: %s, keyFile: %s}\n", cert, key)
 	}
 	f := startFairway(t, routesIn(t, routes), "--entrypoints.secure.address=127.0.0.1:0", "--entrypoints.secure.http.tls")
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page("#/certificates"))
 	card := func(name, condition string) string {
 		return fmt.Sprintf(`[...document.querySelectorAll(".certificate")].some((e) => e.innerText.includes(%q) && %s)`, name, condition)
@@ -253,7 +253,7 @@ func TestDashboard_ManyProblems(t *testing.T) {
 		fmt.Fprintf(&routes, "    r%03d: {rule: 'Host(`h%03d.test`)', service: gone%03d}\n", i, i, i)
 	}
 	f := startFairway(t, routesIn(t, routes.String()))
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page("#/problems"))
 	b.await("the first hundred", `document.querySelectorAll(".problem").length === 100 && document.querySelector("[role=status].total").innerText === "100 of 250"`)
 	for _, n := range []int{200, 250} {
@@ -281,7 +281,7 @@ func TestDashboard_Details(t *testing.T) {
     all: {chain: {middlewares: [add]}}
     add: {addPrefix: {prefix: /x}}
 `))
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	panel := func(title string) string {
 		return fmt.Sprintf(`[...document.querySelectorAll(".panel")].find((e) => e.querySelector("h2").innerText.startsWith(%q))`, title)
 	}
@@ -310,11 +310,11 @@ func TestDashboard_RefusesOtherSites(t *testing.T) {
 	}{
 		{"traefik", "Sec-Fetch-Site", "cross-site", 403},
 		{"traefik", "Origin", "http://evil.test", 403},
-		{"traefik", "Origin", "http://" + f.addresses["traefik"], 200},
+		{"traefik", "Origin", "http://" + f.address("traefik"), 200},
 		{"traefik", "Sec-Fetch-Site", "same-origin", 200},
 		{"web", "Origin", "http://start.test", 200},
 	} {
-		r, err := http.NewRequest(http.MethodGet, "http://"+f.addresses[tt.entryPoint]+"/api/version", nil)
+		r, err := http.NewRequest(http.MethodGet, "http://"+f.address(tt.entryPoint)+"/api/version", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,8 +334,8 @@ func TestDashboard_BehindStripPrefix(t *testing.T) {
 	f := startFairway(t, routesIn(t, "http:\n  routers: {show: {rule: 'PathPrefix(`/gateway`)', service: api@internal, middlewares: [strip], entryPoints: [web]}}\n"+
 		"  middlewares: {strip: {stripPrefix: {prefixes: [/gateway]}}}\n"))
 	f.await("the route", func() bool { return f.get("any.test", "/gateway/api/version").status == 200 })
-	b := newChromium(t, "http://"+f.addresses["web"])
-	b.open("http://" + f.addresses["web"] + "/gateway/")
+	b := newChromium(t, "http://"+f.address("web"))
+	b.open("http://" + f.address("web") + "/gateway/")
 	b.await("the stream", `location.pathname === "/gateway/dashboard/" && document.querySelector(".connection.on")`)
 	b.checkQuiet()
 }

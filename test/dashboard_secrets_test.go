@@ -60,7 +60,7 @@ func (f *fairway) answers(t *testing.T, paths ...string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, path := range paths {
-		res, err := http.Get("http://" + f.addresses["traefik"] + "/api/" + path)
+		res, err := http.Get("http://" + f.address("traefik") + "/api/" + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func (f *fairway) events(t *testing.T) string {
 	t.Helper()
 	ctx, end := context.WithTimeout(t.Context(), 3*time.Second)
 	defer end()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+f.addresses["traefik"]+"/api/events?requests=1", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+f.address("traefik")+"/api/events?requests=1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestDashboard_KeepsSecrets(t *testing.T) {
 	f.api("/api/explain?"+url.Values{"url": {"http://a.test/"}, "entryPoint": {"web"}}.Encode(), &explained)
 	text, _ := json.Marshal(explained)
 	all["explain"], all["events"] = string(text), f.events(t)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	for _, page := range []string{"#/", "#/live", "#/certificates", "#/configuration", "#/middlewares/headers%40file", "#/middlewares/basic%40file", "#/middlewares/forward%40file", "#/middlewares/regex%40file", "#/services/s%40file", "#/routers/a%40file", "#/problems", "#/explain?url=http%3A%2F%2Fa.test%2F"} {
 		b.open(f.page(page))
 		all["the page "+page] = b.text()
@@ -141,11 +141,11 @@ func TestDashboard_AnEngineThatCannotBeFollowedIsDown(t *testing.T) {
 	if len(states) != 1 || states[0].Up || !strings.Contains(states[0].Error, "tcp://127.0.0.1:1: the engine cannot be followed") {
 		t.Errorf("got %+v", states)
 	}
-	a, err := ask(fresh, "http://"+f.addresses["traefik"]+"/metrics", "")
+	a, err := ask(fresh, "http://"+f.address("traefik")+"/metrics", "")
 	if err != nil || !strings.Contains(a.text, `provider_up{provider="docker"} 0`) {
 		t.Errorf("metrics: %v %s", err, a.text)
 	}
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page(""))
 	b.await("it to be said", `[...document.querySelectorAll(".rows li")].some((e) => e.innerText.includes("docker") && e.innerText.includes("down") && e.innerText.includes("cannot be followed"))`)
 	b.shot("engine-away")

@@ -19,7 +19,7 @@ import (
 
 // page is the address of a page of the dashboard.
 func (f *fairway) page(name string) string {
-	return "http://" + f.addresses["traefik"] + "/dashboard/" + name
+	return "http://" + f.address("traefik") + "/dashboard/" + name
 }
 
 // hostile is what a container may call things to break into a page.
@@ -41,7 +41,7 @@ func TestDashboard_Pages(t *testing.T) {
 		f.get("shop.test", "/cart/1?token=hunter2")
 		f.get("nobody.test", "/")
 	}
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 
 	t.Run("overview", func(t *testing.T) {
 		b.open(f.page(""))
@@ -200,7 +200,7 @@ func TestDashboard_TenThousandRouters(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := startFairway(t, "--providers.file.directory="+dir)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page("#/routers?provider=file"))
 	b.await("the first page", `document.querySelectorAll(".list tbody tr").length === 100`)
 	b.await("how many there are", `document.querySelector("[role=status].total").innerText.endsWith("of 10,000")`)
@@ -231,10 +231,10 @@ func TestDashboard_BelowAPathAndALogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := startFairway(t, "--providers.file.directory="+dir, "--api.basepath=/gateway", "--api.insecure=false")
-	b := newChromium(t, "http://"+f.addresses["web"])
-	b.run(chromedp.Navigate("http://ann:secret@" + f.addresses["web"] + "/gateway/dashboard/"))
+	b := newChromium(t, "http://"+f.address("web"))
+	b.run(chromedp.Navigate("http://ann:secret@" + f.address("web") + "/gateway/dashboard/"))
 	b.await("the stream below the path", `document.querySelector(".connection.on")`)
-	b.open("http://" + f.addresses["web"] + "/gateway/dashboard/#/routers")
+	b.open("http://" + f.address("web") + "/gateway/dashboard/#/routers")
 	b.await("the router", `document.querySelector(".list")?.innerText.includes("show")`)
 }
 
@@ -243,7 +243,7 @@ func TestDashboard_SaysThatTheConnectionIsLost(t *testing.T) {
 	port := freePort(t)
 	options := []string{"--entrypoints.traefik.address=127.0.0.1:" + port}
 	f := startFairway(t, options...)
-	b := newChromium(t, "http://"+f.addresses["traefik"])
+	b := newChromium(t, "http://"+f.address("traefik"))
 	b.open(f.page(""))
 	b.await("the stream", `document.querySelector(".connection.on")`)
 	b.size(390, 800)
@@ -260,7 +260,7 @@ func TestDashboard_OnlyReads(t *testing.T) {
 	f := startFairway(t)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "MKCOL"} {
 		for _, path := range []string{"/api/version", "/api/explain", "/api/events", "/api/changes", "/api/http/routers/x", "/dashboard/", "/dashboard/app.js", "/api/nothing"} {
-			req, err := http.NewRequest(method, "http://"+f.addresses["traefik"]+path, nil)
+			req, err := http.NewRequest(method, "http://"+f.address("traefik")+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -102,7 +102,7 @@ func TestDocker_StoppingTakesAReplicaOutAtOnce(t *testing.T) {
 		}
 		return seen["pair-a"] && seen["pair-b"]
 	})
-	l := startLoad("http://"+f.addresses["web"]+"/", "pair.test", 4)
+	l := startLoad("http://"+f.address("web")+"/", "pair.test", 4)
 	f.await("load", func() bool { return l.count() > 100 })
 	e.do(t, "stop", "-t", "10", "pair-b")
 	at := l.count()
@@ -262,7 +262,7 @@ func TestDocker_NothingFailsWhileTheEngineRestarts(t *testing.T) {
 	f := dockerFairway(t, e)
 	e.container(t, "steady")
 	f.awaitStatus("steady", 200)
-	l := startLoad("http://"+f.addresses["web"]+"/", "steady", 4)
+	l := startLoad("http://"+f.address("web")+"/", "steady", 4)
 	e.stop()
 	f.problem("cannot be followed")
 	at := l.count()

@@ -62,16 +62,16 @@ func TestEntryPoint_ProxyProtocol(t *testing.T) {
 	)
 	f := startFairway(t, tellingClient(t), "--entrypoints.web.proxyprotocol.trustedips=127.0.0.0/8",
 		"--entrypoints.strict.address=127.0.0.1:0", "--entrypoints.strict.proxyprotocol.trustedips=192.0.2.1")
-	f.await("the entry point strict", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.addresses["strict"] != "" })
+	f.await("the entry point strict", func() bool { return f.address("strict") != "" })
 	for header, want := range map[string]string{"": "client 127.0.0.1", line: "client 203.0.113.7", binary: "client 203.0.113.7"} {
-		if status, body := say(t, f.addresses["web"], header+request); status != 200 || body != want {
+		if status, body := say(t, f.address("web"), header+request); status != 200 || body != want {
 			t.Errorf("%q: got %d %q, want %q", header, status, body, want)
 		}
 	}
-	if status, _ := say(t, f.addresses["strict"], line+request); status != 400 {
+	if status, _ := say(t, f.address("strict"), line+request); status != 400 {
 		t.Errorf("from a peer who is not trusted: got %d, want 400", status)
 	}
-	if status, body := say(t, f.addresses["web"], "PROXY TCP4 nobody 198.51.100.2 1 2\r\n"+request); status != 0 {
+	if status, body := say(t, f.address("web"), "PROXY TCP4 nobody 198.51.100.2 1 2\r\n"+request); status != 0 {
 		t.Errorf("a malformed header: got %d %q, want no answer", status, body)
 	}
 }
@@ -81,14 +81,14 @@ func TestEntryPoint_ReusePort(t *testing.T) {
 	routes := tellingClient(t)
 	first := startFairway(t, address, "--entrypoints.web.reuseport", routes)
 	second := startFairway(t, address, "--entrypoints.web.reuseport", routes)
-	if first.addresses["web"] != second.addresses["web"] {
-		t.Errorf("got %s and %s", first.addresses["web"], second.addresses["web"])
+	if first.address("web") != second.address("web") {
+		t.Errorf("got %s and %s", first.address("web"), second.address("web"))
 	}
 	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	first.wait()
-	if status, body := say(t, second.addresses["web"], request); status != 200 {
+	if status, body := say(t, second.address("web"), request); status != 200 {
 		t.Errorf("the second alone: got %d %q", status, body)
 	}
 	if code, out := fairwayCommand(t, address); code != 1 || !strings.Contains(out, "address already in use") {
@@ -127,7 +127,7 @@ func TestEntryPoint_SocketActivation(t *testing.T) {
 	if status, body := say(t, l.Addr().String(), request); status != 200 || body != "client 127.0.0.1" {
 		t.Errorf("got %d %q\n%s", status, body, f.text())
 	}
-	f.await("the address in the log", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.addresses["web"] == l.Addr().String() })
+	f.await("the address in the log", func() bool { return f.address("web") == l.Addr().String() })
 	if err := f.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestEntryPoint_SocketActivation(t *testing.T) {
 
 func TestEntryPoint_UDP(t *testing.T) {
 	f := startFairway(t, "--entrypoints.dns.address=127.0.0.1:0/udp", "--entrypoints.dns.udp.timeout=3s", tellingClient(t))
-	if status, _ := say(t, f.addresses["web"], request); status != 200 {
+	if status, _ := say(t, f.address("web"), request); status != 200 {
 		t.Errorf("got %d", status)
 	}
 	f.await("a warning", func() bool { return strings.Contains(f.text(), "a UDP entry point is not opened") })

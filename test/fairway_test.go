@@ -22,11 +22,11 @@ import (
 type fairway struct {
 	t         *testing.T
 	cmd       *exec.Cmd
-	addresses map[string]string // of the entry points
-	exited    chan error
+	exited chan error
 
-	mu  sync.Mutex
-	log strings.Builder
+	mu        sync.Mutex
+	log       strings.Builder
+	addresses map[string]string // of the entry points that are open
 }
 
 // startFairway starts the binary with an entry point web, the API, and the given
@@ -53,11 +53,7 @@ func startFairway(t *testing.T, options ...string) *fairway {
 			t.Logf("log of fairway:\n%s", f.text())
 		}
 	})
-	f.await("fairway to serve", func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.addresses["web"] != "" && f.addresses["traefik"] != ""
-	})
+	f.await("fairway to serve", func() bool { return f.address("web") != "" && f.address("traefik") != "" })
 	return f
 }
 
@@ -75,6 +71,13 @@ func (f *fairway) follow(stderr io.Reader) {
 		f.mu.Unlock()
 	}
 	f.exited <- f.cmd.Wait()
+}
+
+// address is where an entry point is open; nothing while it is not.
+func (f *fairway) address(entryPoint string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.addresses[entryPoint]
 }
 
 func (f *fairway) text() string {
@@ -130,7 +133,7 @@ var fresh = &http.Client{
 // get asks the entry point web for a path at a host.
 func (f *fairway) get(host, path string) answer {
 	f.t.Helper()
-	a, err := ask(fresh, "http://"+f.addresses["web"]+path, host)
+	a, err := ask(fresh, "http://"+f.address("web")+path, host)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -160,7 +163,7 @@ func ask(client *http.Client, url, host string) (answer, error) {
 // api reads a path of the API into v.
 func (f *fairway) api(path string, v any) {
 	f.t.Helper()
-	a, err := ask(fresh, "http://"+f.addresses["traefik"]+path, "")
+	a, err := ask(fresh, "http://"+f.address("traefik")+path, "")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -208,7 +211,7 @@ func (f *fairway) awaitStatus(host string, status int) answer {
 	impatient := &http.Client{Timeout: time.Second, Transport: fresh.Transport}
 	f.await(fmt.Sprintf("%s to answer %d", host, status), func() bool {
 		var err error
-		a, err = ask(impatient, "http://"+f.addresses["web"]+"/", host)
+		a, err = ask(impatient, "http://"+f.address("web")+"/", host)
 		return err == nil && a.status == status
 	})
 	return a

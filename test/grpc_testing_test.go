@@ -157,7 +157,7 @@ func dialCalls(t *testing.T, f *fairway, secure bool) *grpc.ClientConn {
 	if secure {
 		creds = credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})
 	}
-	conn, err := grpc.NewClient("passthrough:///"+f.addresses["web"], grpc.WithTransportCredentials(creds), grpc.WithAuthority("grpc.test"),
+	conn, err := grpc.NewClient("passthrough:///"+f.address("web"), grpc.WithTransportCredentials(creds), grpc.WithAuthority("grpc.test"),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageSize), grpc.MaxCallSendMsgSize(messageSize)))
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func TestHTTP3_FromAltSvcToGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := startFairway(t, "--providers.file.filename="+file, "--entrypoints.web.http3")
-	url := "https://" + f.addresses["web"]
+	url := "https://" + f.address("web")
 	trust := &tls.Config{InsecureSkipVerify: true}
 
 	two := &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}
@@ -54,7 +54,7 @@ func TestHTTP3_FromAltSvcToGoodbye(t *testing.T) {
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	})
-	_, port, _ := net.SplitHostPort(f.addresses["web"])
+	_, port, _ := net.SplitHostPort(f.address("web"))
 	if want := `h3=":` + port + `"; ma=2592000`; res.ProtoMajor != 2 || res.Header.Get("Alt-Svc") != want {
 		t.Fatalf("got %s, Alt-Svc %q, want %q", res.Proto, res.Header.Get("Alt-Svc"), want)
 	}

@@ -24,7 +24,7 @@ type secured struct {
 // leaf is the certificate that a client gets who asks for a name; no request is sent.
 func (f *fairway) leaf(name string) *x509.Certificate {
 	f.t.Helper()
-	conn, err := tls.Dial("tcp", f.addresses["websecure"], &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	conn, err := tls.Dial("tcp", f.address("websecure"), &tls.Config{ServerName: name, InsecureSkipVerify: true})
 	if err != nil {
 		f.t.Fatal(err)
 	}

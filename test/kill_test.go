@@ -43,7 +43,7 @@ func TestKill_OneOfThreeServers(t *testing.T) {
 		kills   = 3
 		phase   = 500 // requests, with each server there or not
 	)
-	l := &mixedLoad{t: t, address: f.addresses["web"], stopped: make(chan struct{}), answers: map[string]int{}}
+	l := &mixedLoad{t: t, address: f.address("web"), stopped: make(chan struct{}), answers: map[string]int{}}
 	for i := range workers {
 		l.done.Go(func() { l.work(i) })
 	}

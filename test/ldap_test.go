@@ -192,7 +192,7 @@ func TestLDAP_UsersOfARealDirectory(t *testing.T) {
 	f := startFairway(t, "--providers.file.directory="+dir)
 	ask := func(host, user, password string) (status int, seen map[string][]string) {
 		t.Helper()
-		r, err := http.NewRequest(http.MethodGet, "http://"+f.addresses["web"]+"/", nil)
+		r, err := http.NewRequest(http.MethodGet, "http://"+f.address("web")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

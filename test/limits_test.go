@@ -38,7 +38,7 @@ func storm(t *testing.T, each int, gateways ...*fairway) (passed, refused int64)
 		f := gateways[i%len(gateways)]
 		all.Go(func() {
 			for n := range each {
-				got, err := ask(fresh, "http://"+f.addresses["web"]+[]string{"/", "/two"}[n%2], "limited.test")
+				got, err := ask(fresh, "http://"+f.address("web")+[]string{"/", "/two"}[n%2], "limited.test")
 				if err != nil {
 					t.Error(err)
 					return
@@ -170,7 +170,7 @@ func (f *fairway) problemsText() string {
 
 func (f *fairway) metrics() string {
 	f.t.Helper()
-	a, err := ask(fresh, "http://"+f.addresses["traefik"]+"/metrics", "")
+	a, err := ask(fresh, "http://"+f.address("traefik")+"/metrics", "")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestPlans_AreThoseOfTheConsumers(t *testing.T) {
 		t.Errorf("without a key: got %d", got.status)
 	}
 	gold := func() int {
-		req, err := http.NewRequest(http.MethodGet, "http://"+f.addresses["web"]+"/", nil)
+		req, err := http.NewRequest(http.MethodGet, "http://"+f.address("web")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -285,7 +285,7 @@ func TestMiddlewares_ByLabels(t *testing.T) {
 	e.container(t, "mw", options...)
 	f.awaitStatus("none.test", 200)
 	b := newBrowser(t)
-	b.ports["80"] = f.addresses["web"]
+	b.ports["80"] = f.address("web")
 	for _, s := range slices.Concat(specimens, entries) {
 		at := "http://" + s.name + ".test"
 		for _, v := range s.visits {

@@ -33,7 +33,7 @@ type shopper struct {
 func TestOIDC_InABrowser(t *testing.T) {
 	p := oidctest.New(t)
 	f := startFairway(t, "--entrypoints.websecure.address=127.0.0.1:0", oidcRoutes(t, p.URL, "forwardAccessToken: true, "+sessionSecret))
-	_, port, _ := net.SplitHostPort(f.addresses["websecure"])
+	_, port, _ := net.SplitHostPort(f.address("websecure"))
 	f.await("the route", func() bool { return f.get("localhost", "/").status == 401 })
 	b := &shopper{newChromium(t, ""), p, "https://localhost:" + port}
 	b.quiet(true) // it is told no, and says so

@@ -169,7 +169,7 @@ func TestOIDC_SessionsInRedisAreThoseOfAllGateways(t *testing.T) {
 	if got := ann.get("/"); !got.is("ann") {
 		t.Errorf("after a start anew: got %d", got.status)
 	}
-	res, err := http.PostForm("http://"+second.addresses["web"]+"/oauth2/backchannel-logout", url.Values{"logout_token": {p.Sign(p.LogoutToken("ann", ""))}})
+	res, err := http.PostForm("http://"+second.address("web")+"/oauth2/backchannel-logout", url.Values{"logout_token": {p.Sign(p.LogoutToken("ann", ""))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestOIDC_KeepsSecrets(t *testing.T) {
 	f.await("a login that fails", func() bool { return v.get("/").status == 503 })
 	f.problem("issuer", "which no issuer has")
 	f.await("it to be logged", func() bool { return strings.Contains(f.text(), "metadata of the issuer") })
-	a, err := ask(fresh, "http://"+f.addresses["web"]+"/oauth2/callback?code="+canary+"&state="+canary, "blog.test")
+	a, err := ask(fresh, "http://"+f.address("web")+"/oauth2/callback?code="+canary+"&state="+canary, "blog.test")
 	if err != nil || a.status != 400 {
 		t.Errorf("got %d, %v", a.status, err)
 	}

@@ -55,7 +55,7 @@ func newVisitor(t *testing.T, f *fairway) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(f.addresses["web"])
+	_, port, _ := net.SplitHostPort(f.address("web"))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &visitor{t, "http://localhost:" + port, &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: transport}}

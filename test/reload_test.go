@@ -46,7 +46,7 @@ func TestReload_200ChangesHurtNobody(t *testing.T) {
 	f := startFairway(t, "--providers.file.directory="+dir, "--providers.providersthrottleduration=1ms")
 	f.awaitStatus("steady.test", 200)
 
-	ws, err := dialWebSocket(f.addresses["web"], "steady.test")
+	ws, err := dialWebSocket(f.address("web"), "steady.test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestReload_200ChangesHurtNobody(t *testing.T) {
 	}
 	say("before")
 	const workers = 4
-	l := startLoad("http://"+f.addresses["web"]+"/", "steady.test", workers)
+	l := startLoad("http://"+f.address("web")+"/", "steady.test", workers)
 	for i := range 200 {
 		write("changing.yml", route("changing", fmt.Sprintf("Host(`v%d.test`)", i)))
 		f.awaitStatus(fmt.Sprintf("v%d.test", i), 200)

@@ -42,7 +42,7 @@ func TestMiddlewares_ATokenOrAPasswordOnOneRoute(t *testing.T) {
 		{"something else", "Digest x", 403, ""},
 		{"nothing", "", 403, ""},
 	} {
-		req, err := http.NewRequest(http.MethodGet, "http://"+f.addresses["web"]+"/", nil)
+		req, err := http.NewRequest(http.MethodGet, "http://"+f.address("web")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func TestMiddlewares_NobodyIsForgedByTrailers(t *testing.T) {
 	for name := range strings.FieldsSeq(forgingHosts) {
 		want := map[string]string{"acl": "ann@file", "client": "t0ken", "none": "root root root"}[name]
 		for kind, ask := range map[string]func(t *testing.T, address, host string) map[string][]string{"HTTP/1.1": forgeByChunks, "HTTP/2": forgeByHTTP2} {
-			seen := ask(t, f.addresses["web"], name+".test")
+			seen := ask(t, f.address("web"), name+".test")
 			if got := strings.Join(seen["X-User"], " "); got != want || strings.Join(seen["X-Sum"], "") != "1" || seen["X-Forwarded-Prefix"] != nil {
 				t.Errorf("%s by %s: the service sees X-User %q, want %q; X-Sum %q, X-Forwarded-Prefix %q", name, kind, got, want, seen["X-Sum"], seen["X-Forwarded-Prefix"])
 			}
