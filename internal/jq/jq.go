@@ -73,6 +73,23 @@ func (e *Expression) Run(ctx context.Context, input any, variables ...any) (any,
 	return v, nil
 }
 
+// Each calls yield with each value of an expression, until there is an error. Input is as that of Run.
+func (e *Expression) Each(ctx context.Context, input any, yield func(any) error, variables ...any) error {
+	iter := e.code.RunWithContext(ctx, input, variables...)
+	for {
+		v, ok := iter.Next()
+		if !ok {
+			return nil
+		}
+		if err, failed := v.(error); failed {
+			return err
+		}
+		if err := yield(v); err != nil {
+			return err
+		}
+	}
+}
+
 // Read reads JSON, as jq has it: whole numbers stay what they are, however long.
 func Read(text []byte, depth int) (any, error) {
 	if err := Shallow(text, depth); err != nil {

@@ -1,56 +1,34 @@
 package transform
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"unicode/utf8"
+	"slices"
 
 	"fairway/internal/jq"
-	"fairway/internal/texts"
 )
 
-// format is what a body is written in.
-type format string
-
-const (
-	asJSON format = "json"
-	asForm format = "form"
-	asText format = "text"
-)
-
-func (f format) mediaType() string {
-	switch f {
-	case asForm:
-		return "application/x-www-form-urlencoded"
-	case asText:
-		return "text/plain; charset=utf-8"
-	}
-	return "application/json"
-}
-
-// bodyChange makes a body of another.
+// bodyChange makes a body of another: by an expression or by a template.
 type bodyChange struct {
 	from, to format
-	made     *jq.Expression
+	made     *jq.Expression // nil: written
+	written  *document
 }
-
-// deepest is how far JSON may be nested.
-const deepest = 128
 
 // readError is a body that is not what it should be.
 type readError struct{ text string }
 
 func (e *readError) Error() string { return e.text }
 
-// make reads a body, and writes what the expression makes of it.
+// make reads a body, and writes what the expression or the template makes of it.
 func (c *bodyChange) make(ctx context.Context, text []byte, variables []any) ([]byte, error) {
 	in, err := c.from.read(text)
 	if err != nil {
 		return nil, &readError{"the body: " + err.Error()}
+	}
+	if c.written != nil {
+		return c.written.make(c.to, in, variables)
 	}
 	out, err := c.made.Run(ctx, in, variables...)
 	if err != nil {
@@ -59,72 +37,51 @@ func (c *bodyChange) make(ctx context.Context, text []byte, variables []any) ([]
 	return c.to.write(out)
 }
 
-func (f format) read(text []byte) (any, error) {
-	switch f {
-	case asText:
-		if !utf8.Valid(text) {
-			return nil, errors.New("it is no text in UTF-8")
+// newBody reads the options of a body; nil: it passes.
+func newBody(expression, template, from, to string, most int64) (*bodyChange, error) {
+	switch {
+	case expression != "" && template != "":
+		return nil, errors.New("body: template is given, too")
+	case expression == "" && template == "":
+		if from != "" || to != "" {
+			return nil, errors.New("body: is not given, and so there is nothing for from and to")
 		}
-		return string(text), nil
-	case asForm:
-		form, err := url.ParseQuery(string(text))
-		if err != nil {
-			return nil, errors.New("it is no form")
-		}
-		out := map[string]any{}
-		for name, all := range form {
-			if len(all) == 1 {
-				out[name] = all[0]
-				continue
-			}
-			list := make([]any, len(all))
-			for i, one := range all {
-				list[i] = one
-			}
-			out[name] = list
-		}
-		return out, nil
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, nil
 	}
-	return jq.Read(text, deepest)
-}
-
-func (f format) write(v any) ([]byte, error) {
-	switch f {
-	case asText:
-		text, ok := texts.Of(v)
-		if !ok {
-			return nil, errors.New("what comes out is no text")
-		}
-		return []byte(text), nil
-	case asForm:
-		members, ok := v.(map[string]any)
-		if !ok {
-			return nil, errors.New("what comes out is no object, as a form has to be")
-		}
-		form := url.Values{}
-		for name, member := range members {
-			list, many := member.([]any)
-			if !many {
-				list = []any{member}
-			}
-			for _, one := range list {
-				text, ok := texts.Of(one)
-				if !ok {
-					return nil, fmt.Errorf("the member %q is no text", name)
-				}
-				form.Add(name, text)
-			}
-		}
-		return []byte(form.Encode()), nil
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	b := &bodyChange{from: format(from), to: format(to)}
+	if err := b.checkFormats(); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	var err error
+	if template != "" {
+		if b.from.stream() {
+			return nil, errors.New("template: streams are changed by an expression (body)")
+		}
+		b.written, err = newDocument(template, most)
+		return b, err
+	}
+	if b.made, err = jq.Compile(expression, variableNames...); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	return b, nil
+}
+
+func (c *bodyChange) checkFormats() error {
+	if c.from == "" {
+		c.from = asJSON
+	}
+	if c.to == "" {
+		if c.to = asJSON; c.from.stream() {
+			c.to = c.from
+		}
+	}
+	for _, f := range []format{c.from, c.to} {
+		if !slices.Contains(formats, f) {
+			return fmt.Errorf("from, to: %q is none of json, form, text, xml, ndjson and sse", f)
+		}
+	}
+	if c.from.stream() != c.to.stream() {
+		return fmt.Errorf("from, to: %s and %s do not go together: a stream stays one", c.from, c.to)
+	}
+	return nil
 }

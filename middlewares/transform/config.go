@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"fairway/internal/headername"
-	"fairway/internal/jq"
 	"fairway/internal/statuses"
 	"fairway/internal/texts"
 )
@@ -24,8 +23,9 @@ type Config struct {
 	Request *Request `json:"request,omitempty"`
 	// Response changes responses.
 	Response *Response `json:"response,omitempty"`
-	// MaxBodyBytes is how long a body that is changed may be. A longer request gets 413, in the
-	// place of a longer response the client gets 502. Default 1048576 (1 MiB).
+	// MaxBodyBytes is how long a body that is changed may be, and what a template makes; of a stream how
+	// long an item may be. A longer request gets 413, in the place of a longer response the client gets
+	// 502, and a stream breaks off. Default 1048576 (1 MiB).
 	MaxBodyBytes int64 `json:"maxBodyBytes,omitempty"`
 }
 
@@ -41,9 +41,15 @@ type Request struct {
 	Headers *Fields `json:"headers,omitempty"`
 	// Body is an expression that makes the body. Default: it passes as it comes.
 	Body string `json:"body,omitempty"`
-	// From says what the body is: json, form or text. Default: json.
+	// Template writes the body, in the place of an expression: a template of Go (text/template) over
+	// .body, .request, .claims, .consumer, .status and .headers, with the functions json, xml, default,
+	// join, lower, upper, trim and replace. What it makes has to be what To says.
+	Template string `json:"template,omitempty"`
+	// From says what the body is: json, form, text or xml; or a stream whose items are changed one by
+	// one, as they come: ndjson (a value in each line) or sse (the data of events). Default: json.
 	From string `json:"from,omitempty"`
-	// To says what it becomes: json, form or text. Default: json.
+	// To says what it becomes: json, form, text, xml; of a stream ndjson or sse. Default: json, of a
+	// stream the same.
 	To string `json:"to,omitempty"`
 }
 
@@ -57,9 +63,15 @@ type Response struct {
 	Headers *Fields `json:"headers,omitempty"`
 	// Body is an expression that makes the body. Default: it passes as it comes.
 	Body string `json:"body,omitempty"`
-	// From says what the body is: json, form or text. Default: json.
+	// Template writes the body, in the place of an expression: a template of Go (text/template) over
+	// .body, .request, .claims, .consumer, .status and .headers, with the functions json, xml, default,
+	// join, lower, upper, trim and replace. What it makes has to be what To says.
+	Template string `json:"template,omitempty"`
+	// From says what the body is: json, form, text or xml; or a stream whose items are changed one by
+	// one, as they come: ndjson (a value in each line) or sse (the data of events). Default: json.
 	From string `json:"from,omitempty"`
-	// To says what it becomes: json, form or text. Default: json.
+	// To says what it becomes: json, form, text, xml; of a stream ndjson or sse. Default: json, of a
+	// stream the same.
 	To string `json:"to,omitempty"`
 }
 
@@ -99,7 +111,7 @@ type responseChange struct {
 	body    *bodyChange
 }
 
-func (c *Request) build() (out *requestChange, err error) {
+func (c *Request) build(most int64) (out *requestChange, err error) {
 	out = &requestChange{method: strings.ToUpper(c.Method)}
 	if c.Method != "" && !headername.Valid(c.Method) {
 		return nil, fmt.Errorf("request.method: %q is none", c.Method)
@@ -118,13 +130,13 @@ func (c *Request) build() (out *requestChange, err error) {
 	if out.headers, err = c.Headers.build(true); err != nil {
 		return nil, fmt.Errorf("request.headers.%w", err)
 	}
-	if out.body, err = newBody(c.Body, c.From, c.To); err != nil {
+	if out.body, err = newBody(c.Body, c.Template, c.From, c.To, most); err != nil {
 		return nil, fmt.Errorf("request.%w", err)
 	}
 	return out, nil
 }
 
-func (c *Response) build() (out *responseChange, err error) {
+func (c *Response) build(most int64) (out *responseChange, err error) {
 	out = &responseChange{status: c.Status}
 	if c.Status != 0 && (c.Status < 200 || c.Status > 599) {
 		return nil, fmt.Errorf("response.status: %d is not from 200 to 599", c.Status)
@@ -137,7 +149,7 @@ func (c *Response) build() (out *responseChange, err error) {
 	if out.headers, err = c.Headers.build(true); err != nil {
 		return nil, fmt.Errorf("response.headers.%w", err)
 	}
-	if out.body, err = newBody(c.Body, c.From, c.To); err != nil {
+	if out.body, err = newBody(c.Body, c.Template, c.From, c.To, most); err != nil {
 		return nil, fmt.Errorf("response.%w", err)
 	}
 	if out.when != nil && out.body == nil && out.status == 0 {
@@ -200,31 +212,6 @@ func (c *Fields) build(header bool) (out *fields, err error) {
 
 // framing are the headers that say where a message ends, or belong to the connection.
 var framing = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
-
-// newBody reads the options of a body; nil: it passes.
-func newBody(text, from, to string) (*bodyChange, error) {
-	if text == "" {
-		if from != "" || to != "" {
-			return nil, errors.New("body: is not given, and so there is nothing for from and to")
-		}
-		return nil, nil
-	}
-	b := &bodyChange{from: format(from), to: format(to)}
-	for option, f := range map[string]*format{"from": &b.from, "to": &b.to} {
-		switch *f {
-		case "":
-			*f = asJSON
-		case asJSON, asForm, asText:
-		default:
-			return nil, fmt.Errorf("%s: %q is none of json, form and text", option, *f)
-		}
-	}
-	var err error
-	if b.made, err = jq.Compile(text, variableNames...); err != nil {
-		return nil, fmt.Errorf("body: %w", err)
-	}
-	return b, nil
-}
 
 // setPath makes the path of texts.
 func (c *requestChange) setPath(u *url.URL, v *values) error {

@@ -24,12 +24,12 @@ type held struct {
 
 // serveHeld serves a request whose response may be another one.
 func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request, v *values) {
-	if h.response.body != nil { // what is packed, or only a part, cannot be read
-		r = r.WithContext(r.Context())
-		r.Header = r.Header.Clone()
-		delete(r.Header, "Range")
-		delete(r.Header, "If-Range")
-		r.Header["Accept-Encoding"] = []string{"identity"}
+	if h.response.body != nil {
+		r = plain(r)
+		if h.response.body.from.stream() {
+			h.serveStreamed(w, r, v)
+			return
+		}
 	}
 	out := &held{responseChange: h.response, client: w, request: r, values: v}
 	out.Writer = holdback.New(w, holdback.Rules{Hold: out.changes, Most: h.most, Passing: func(head responsehead.Head) {
@@ -41,6 +41,16 @@ func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request, v *values) {
 	if out.Held() {
 		out.send()
 	}
+}
+
+// plain asks for a response that can be read: one that is neither packed nor only a part.
+func plain(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	delete(r.Header, "Range")
+	delete(r.Header, "If-Range")
+	r.Header["Accept-Encoding"] = []string{"identity"}
+	return r
 }
 
 // changes tells whether the response is one that is changed. Streams and calls by gRPC are none, and
@@ -96,7 +106,7 @@ func (w *held) changed() ([]byte, error) {
 	case c == nil:
 		return body, nil
 	case w.request.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified:
-		w.describe(c)
+		describe(w.Header(), c)
 		return nil, nil
 	}
 	if encoding := w.Header().Get("Content-Encoding"); encoding != "" && encoding != "identity" {
@@ -106,14 +116,14 @@ func (w *held) changed() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.describe(c)
+	describe(w.Header(), c)
 	return text, nil
 }
 
-// describe has the head be that of the new body: what was said of the old one's bytes is not true.
-func (w *held) describe(c *bodyChange) {
+// describe has a head be that of the new body: what was said of the old one's bytes is not true.
+func describe(h http.Header, c *bodyChange) {
 	for _, name := range []string{"Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest", "Etag", "Accept-Ranges", "Content-Range", "Trailer"} {
-		delete(w.Header(), name)
+		delete(h, name)
 	}
-	w.Header()["Content-Type"] = []string{c.to.mediaType()}
+	h["Content-Type"] = []string{c.to.mediaType()}
 }

@@ -1,10 +1,10 @@
 // Package transform changes requests on their way to a service, and responses on their way back:
-// method, path, query, status, headers, and bodies by jq.
+// method, path, query, status, headers, and bodies by jq or a template.
 //
 // config.go is what the operator writes, values.go what texts and expressions see, fields.go how
-// headers and queries are changed, body.go how bodies are read and written, response.go the way
-// back. Bodies are changed as a whole and so have a limit; where none is asked for, they pass as they
-// come.
+// headers and queries are changed, body.go how bodies are made of others, formats.go how they are read
+// and written, response.go the way back. Bodies are changed as a whole and so have a limit, streams item
+// by item (stream.go); where nothing is asked for, they pass as they come.
 package transform
 
 import (
@@ -71,14 +71,17 @@ func (c *requestChange) apply(r *http.Request, v *values, most int64) (out *http
 		u.RawQuery = query.Encode()
 	}
 	out.RequestURI = u.RequestURI()
+	switch {
+	case c.body == nil:
+	case c.body.from.stream():
+		c.streamBody(r, out, v, most)
+	default:
+		if status, cause = c.setBody(r, out, v, most); status != 0 {
+			return nil, status, cause
+		}
+	}
 	if c.headers != nil {
 		c.headers.change(url.Values(out.Header), v)
-	}
-	if c.body == nil {
-		return out, 0, ""
-	}
-	if status, cause = c.setBody(r, out, v, most); status != 0 {
-		return nil, status, cause
 	}
 	return out, 0, ""
 }
@@ -105,12 +108,17 @@ func (c *requestChange) setBody(r, out *http.Request, v *values, most int64) (st
 		return http.StatusBadRequest, "body: " + err.Error()
 	}
 	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(made)), int64(len(made)), nil
-	for _, name := range []string{"Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Expect", "Transfer-Encoding"} { // they are of the old one
+	c.describe(out)
+	out.Header["Content-Length"] = []string{strconv.Itoa(len(made))}
+	return 0, ""
+}
+
+// describe has the head be that of the new body: what was said of the old one's bytes is not true.
+func (c *requestChange) describe(out *http.Request) {
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Md5", "Content-Digest", "Repr-Digest", "Expect", "Transfer-Encoding"} {
 		delete(out.Header, name)
 	}
-	out.Header["Content-Length"] = []string{strconv.Itoa(len(made))}
 	out.Header["Content-Type"] = []string{c.body.to.mediaType()}
-	return 0, ""
 }
 
 // New implements middlewares.Config.
@@ -124,12 +132,12 @@ func (c *Config) New(_ context.Context, _ middlewares.Env, next http.Handler) (h
 	}
 	var err error
 	if c.Request != nil {
-		if h.request, err = c.Request.build(); err != nil {
+		if h.request, err = c.Request.build(c.MaxBodyBytes); err != nil {
 			return nil, err
 		}
 	}
 	if c.Response != nil {
-		if h.response, err = c.Response.build(); err != nil {
+		if h.response, err = c.Response.build(c.MaxBodyBytes); err != nil {
 			return nil, err
 		}
 	}

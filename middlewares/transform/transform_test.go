@@ -152,11 +152,11 @@ func readAll(r io.Reader) []byte {
 }
 
 func FuzzFormats(f *testing.F) {
-	for _, seed := range []string{"a=1&b=2&b=3", `{"a": [1, null]}`, "text", "%zz", "\xff"} {
+	for _, seed := range []string{"a=1&b=2&b=3", `{"a": [1, null]}`, "text", "<a b=\"1\">x</a>", "%zz", "\xff"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, from := range []format{asJSON, asForm, asText} {
+		for _, from := range []format{asJSON, asForm, asText, asXML} {
 			v, err := from.read(text)
 			if err != nil {
 				continue
