@@ -76,6 +76,15 @@ func (t Template) Needs(yield func(part string)) {
 	}
 }
 
+// Each calls yield with the names of each value in the template.
+func (t Template) Each(yield func(names []string)) {
+	for _, p := range t {
+		if p.value != nil {
+			yield(p.value)
+		}
+	}
+}
+
 // Nothing says that there is no value, in a place where there has to be one.
 type Nothing string
 

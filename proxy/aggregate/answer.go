@@ -52,7 +52,7 @@ func (s *service) worst(outcomes []outcome) (worst *failure) {
 		if failed == nil || !p.required {
 			continue
 		}
-		if worst == nil || worst.Cause == "given up" {
+		if worst == nil || worst.Cause == givenUp {
 			worst = failed
 		}
 	}
@@ -128,14 +128,15 @@ func (s *service) body(ctx context.Context, f *run, outcomes []outcome, partial 
 	var v any
 	var err error
 	switch {
-	case s.result != nil:
-		if v, err = f.value(ctx, s.result, map[string]any{"partial": listed(partial)}); err != nil {
+	case f.shape.result != nil:
+		if v, err = f.value(ctx, f.shape.result, map[string]any{"partial": listed(partial)}); err != nil {
 			return nil, fmt.Errorf("result: %w", err)
 		}
+		v = f.shape.fields.Of(v)
 	case s.merge == "array":
-		v = s.list(outcomes)
+		v = f.shape.fields.Of(s.list(f.shape, outcomes))
 	default:
-		if v, err = s.object(outcomes, partial); err != nil {
+		if v, err = s.object(f, outcomes, partial); err != nil {
 			return nil, err
 		}
 	}
@@ -159,31 +160,34 @@ func listed(partial []*failure) []any {
 	return all
 }
 
-func (s *service) list(outcomes []outcome) []any {
-	all := make([]any, len(outcomes))
-	for i, o := range outcomes {
-		all[i] = o.value
+func (s *service) list(o *shape, outcomes []outcome) []any {
+	all := make([]any, 0, len(outcomes))
+	for i := range outcomes {
+		if o.show[i] {
+			all = append(all, outcomes[i].value)
+		}
 	}
 	return all
 }
 
-// object puts each part at its place.
-func (s *service) object(outcomes []outcome, partial []*failure) (map[string]any, error) {
+// object puts each part at its place. What has failed is told whatever fields are wanted.
+func (s *service) object(f *run, outcomes []outcome, partial []*failure) (any, error) {
 	out := map[string]any{}
 	for i, p := range s.parts {
-		if !outcomes[i].has {
+		if !outcomes[i].has || !f.shape.show[i] {
 			continue
 		}
 		if err := s.place(out, p, outcomes[i].value); err != nil {
 			return nil, err
 		}
 	}
+	wanted, _ := f.shape.fields.Of(out).(map[string]any)
 	if len(partial) > 0 && s.partial != "" {
-		if err := s.set(out, s.partial, partial, s.partial); err != nil {
+		if err := s.set(wanted, s.partial, partial, s.partial); err != nil {
 			return nil, err
 		}
 	}
-	return out, nil
+	return wanted, nil
 }
 
 func (s *service) place(out map[string]any, p *part, v any) error {

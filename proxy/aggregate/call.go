@@ -32,7 +32,11 @@ type failure struct {
 	header http.Header // of the answer
 	again  bool        // another try may help
 	late   bool
+	bad    bool // it is the request's fault
 }
+
+// givenUp is the cause of a request that was given up for another that has failed.
+const givenUp = "given up"
 
 // outgoing is one request to a service.
 type outgoing struct {
@@ -128,7 +132,7 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	case giveup.Reason(ctx) != nil:
 		return nil, &failure{Cause: "timeout", detail: detail, again: true, late: true}
 	case ctx.Err() != nil:
-		return nil, &failure{Cause: "given up", detail: detail}
+		return nil, &failure{Cause: givenUp, detail: detail}
 	case broken:
 		return nil, &failure{Cause: "the answer was broken off", Status: w.status, detail: detail, again: true}
 	case rec.Cause != "" && w.status >= 500: // the gateway's own: no server has answered

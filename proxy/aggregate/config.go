@@ -1,12 +1,13 @@
 // Package aggregate is the service that asks several services for one request, and makes one
 // answer of theirs.
 //
-// It is read like this: config.go is what the operator writes; template.go the texts that requests
-// to parts are made of, jq.go the expressions; plan.go finds out which part needs which, once, when
+// It is read like this: config.go is what the operator writes, values.go what texts and expressions
+// see; plan.go finds out which part needs which, once, when
 // the service is built. For a request, serve.go runs the parts, each as soon as those that it needs
 // are there; part.go is one of them, each.go one that is asked for every item of a list, call.go a
-// single request to a service with its limits; answer.go puts the answers together, or says what
-// has failed, and stream.go sends them as they come.
+// single request to a service with its limits; variant.go finds the shape that the answer has for a
+// client; answer.go puts the answers together, or says what has failed, and stream.go sends them as
+// they come.
 package aggregate
 
 import (
@@ -46,6 +47,15 @@ type Config struct {
 	// Result is a jq expression that makes the answer, in place of merge. It sees .parts by name,
 	// .request (path, query, headers, method), .claims, .consumer and .partial.
 	Result string `json:"result,omitempty"`
+	// VariantBy lists texts, as {header.X-Client}, {path.client}, {claims.client} or {client}, the class of
+	// the User-Agent: mobile, tablet, desktop, bot or other. The first one that is the name of a variant
+	// chooses it. Default: there are no variants.
+	VariantBy []string `json:"variantBy,omitempty"`
+	// Variants by name: other shapes of the answer, for some of the clients. Clients of none of them get
+	// the common one.
+	Variants map[string]*Variant `json:"variants,omitempty"`
+	// Fields lets clients choose what they need. Default: they get all of it.
+	Fields *Fields `json:"fields,omitempty"`
 	// Stream sends the parts as they come: ndjson, a line of JSON for each, or sse, an event for
 	// each. Default: one answer when all are there.
 	Stream string `json:"stream,omitempty"`
@@ -69,9 +79,9 @@ type Config struct {
 }
 
 // Part is one of the requests. In its texts, names in braces stand for values: {path.id} for a part
-// of the path, {query.page}, {header.X-Version}, {claims.sub}, {consumer.name}, {parts.user.id} for
-// something in the answer of another part, {item} and {item.id} with each; {query.page|1} says what
-// counts when there is nothing.
+// of the path, {query.page}, {header.X-Version}, {claims.sub}, {consumer.name}, {variant.name} and its values,
+// {client} for the class of the User-Agent, {parts.user.id} for something in the answer of another part, {item}
+// and {item.id} with each; {query.page|1} says what counts when there is nothing.
 type Part struct {
 	// Service is the name of the service that is asked. Required.
 	Service string `json:"service,omitempty"`
@@ -127,7 +137,7 @@ type Each struct {
 }
 
 // sources are what values of templates may be of.
-var sources = texts.Sources{"path": false, "query": false, "header": false, "claims": false, "consumer": false, "parts": false, "item": true, "items": true, "method": true}
+var sources = texts.Sources{"path": false, "query": false, "header": false, "claims": false, "consumer": false, "parts": false, "item": true, "items": true, "method": true, "variant": false, "client": true}
 
 const (
 	mostParts     = 32
@@ -193,6 +203,9 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
+	if err := s.readVariants(c); err != nil {
+		return nil, err
+	}
 	if c.Result == "" && c.Stream == "" && c.Merge == "object" && c.Collision == "error" {
 		return s, s.collide()
 	}
@@ -204,6 +217,11 @@ func (c *Config) seesBody() bool {
 	sees := func(text string) bool { return strings.Contains(text, "body") }
 	for _, p := range c.Parts {
 		if sees(p.Body) || p.Each != nil && sees(p.Each.Of) {
+			return true
+		}
+	}
+	for _, v := range c.Variants {
+		if sees(v.Result) {
 			return true
 		}
 	}

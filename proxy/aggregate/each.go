@@ -56,7 +56,7 @@ func (p *part) all(ctx context.Context, f *run) outcome {
 		if a.failed == nil {
 			continue
 		}
-		if first == nil {
+		if first == nil || first.Cause == givenUp { // that is for another one that failed
 			first = a.failed
 		}
 		missing += len(a.places)
@@ -146,7 +146,7 @@ func (p *part) askAll(ctx context.Context, f *run, asks []*ask) {
 		case <-ctx.Done():
 		}
 		for _, left := range asks[i:] {
-			left.failed = &failure{Cause: "given up"}
+			left.failed = &failure{Cause: givenUp}
 		}
 		break
 	}

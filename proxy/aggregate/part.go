@@ -130,6 +130,8 @@ func (f *failure) status() int {
 	switch {
 	case f.late:
 		return http.StatusGatewayTimeout
+	case f.bad:
+		return http.StatusBadRequest
 	case f.Status >= 400 && f.Status < 500 && f.Status != http.StatusProxyAuthRequired:
 		return f.Status
 	}

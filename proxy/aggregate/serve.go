@@ -17,6 +17,7 @@ import (
 	"fairway/internal/identity"
 	"fairway/internal/jq"
 	"fairway/internal/record"
+	"fairway/internal/texts"
 	"fairway/proxy"
 )
 
@@ -30,6 +31,10 @@ type service struct {
 	merge     string
 	collision string
 	result    *jq.Expression // nil: they are merged
+	variantBy []texts.Template
+	variants  map[string]*variant
+	whole     *variant // for clients of none
+	fields    *choice  // nil: clients get all
 	stream    string
 	partial   string
 	forward   []string
@@ -48,6 +53,7 @@ type limits struct {
 type run struct {
 	*facts
 	service  *service
+	shape    *shape
 	client   *http.Request
 	identity *identity.Identity
 	bytes    atomic.Int64 // of all answers
@@ -70,6 +76,12 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := &run{facts: factsOf(r, path), service: s, client: r, identity: record.IdentityOf(r)}
 	if status, cause := f.readBody(); status != 0 {
 		reply.Refuse(w, r, status, cause)
+		return
+	}
+	s.vary(w.Header())
+	var err error
+	if f.shape, err = s.shapeOf(f.facts); err != nil {
+		s.refuse(w, f, &failure{Cause: "fields: " + err.Error(), bad: true}, nil)
 		return
 	}
 	if s.stream != "" {
@@ -121,6 +133,9 @@ func (s *service) all(ctx context.Context, f *run, arrived func(p *part, o outco
 	for i, p := range s.parts {
 		working.Go(func() {
 			defer close(done[i])
+			if !f.shape.ask[i] {
+				return
+			}
 			outcomes[i] = s.when(ctx, f, p, outcomes, done)
 			if failed := outcomes[i].failed; failed != nil && failed.detail != "" {
 				s.log.WithField("part", p.name).Debugf("a part has failed: %s: %s", failed.Cause, failed.detail)
@@ -131,7 +146,7 @@ func (s *service) all(ctx context.Context, f *run, arrived func(p *part, o outco
 			if outcomes[i].has {
 				f.put(p.name, outcomes[i].value)
 			}
-			if arrived != nil {
+			if arrived != nil && f.shape.show[i] {
 				telling.Lock()
 				defer telling.Unlock()
 				arrived(p, outcomes[i])
@@ -168,7 +183,7 @@ func (s *service) gone(ctx context.Context, p *part) *failure {
 	if giveup.Reason(ctx) != nil {
 		return &failure{Part: p.name, Cause: "timeout", late: true}
 	}
-	return &failure{Part: p.name, Cause: "given up"}
+	return &failure{Part: p.name, Cause: givenUp}
 }
 
 // value is that of an expression over the request and the answers that are there.

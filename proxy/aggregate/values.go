@@ -11,17 +11,20 @@ import (
 	"fairway/internal/jq"
 	"fairway/internal/record"
 	"fairway/internal/texts"
+	"fairway/internal/useragent"
 )
 
 // facts are what is known of the request, for all parts.
 type facts struct {
-	method string
-	path   map[string]string
-	query  url.Values
-	header http.Header
-	body   any // JSON; nil: not wanted, or there is none
-	who    map[string]any
-	claims map[string]any
+	method  string
+	path    map[string]string
+	query   url.Values
+	header  http.Header
+	body    any // JSON; nil: not wanted, or there is none
+	who     map[string]any
+	claims  map[string]any
+	client  string         // its class
+	variant map[string]any // its values
 
 	// Expressions may write into what they are given, though only what is there already: one at a
 	// time looks at answers.
@@ -30,7 +33,7 @@ type facts struct {
 }
 
 func factsOf(r *http.Request, path map[string]string) *facts {
-	f := &facts{method: r.Method, path: path, query: r.URL.Query(), header: r.Header, parts: map[string]any{}}
+	f := &facts{method: r.Method, path: path, query: r.URL.Query(), header: r.Header, client: useragent.Class(r.Header), parts: map[string]any{}}
 	if who := record.IdentityOf(r); who != nil {
 		f.claims, _ = jq.Copy(who.Claims).(map[string]any)
 		known := map[string]any{"groups": words(who.Groups)}
@@ -76,6 +79,7 @@ func (f *facts) input(more map[string]any) map[string]any {
 	in := map[string]any{
 		"request": map[string]any{"method": f.method, "path": path, "query": query, "headers": header, "body": f.body},
 		"claims":  orEmpty(f.claims), "consumer": orEmpty(f.who), "parts": maps.Clone(f.parts),
+		"variant": orEmpty(maps.Clone(f.variant)), "client": f.client,
 	}
 	maps.Copy(in, more)
 	return in
@@ -101,6 +105,10 @@ func (v *values) text(names []string) (string, bool) {
 	switch names[0] {
 	case "method":
 		return v.method, true
+	case "client":
+		return v.client, true
+	case "variant":
+		return texts.Of(texts.Lookup(v.variant, rest))
 	case "path":
 		return v.path[rest[0]], true
 	case "query":
