@@ -191,6 +191,10 @@ func TestDemo_ShowsTheMainJob(t *testing.T) {
 	if a := f.get("vault.localhost", "/"); a.status != 401 {
 		t.Errorf("without a login: got %d, want 401", a.status)
 	}
+	a := f.get("shop.localhost", "/page/7")
+	if want := `"user":{"address":{"city":"Ulm"},"id":7,"name":"Ann"}`; a.status != 200 || !strings.Contains(a.text, want) || !strings.HasPrefix(a.header.Get("Fairway-Partial"), "stars;") {
+		t.Errorf("a page of several services: got %d %s, %v", a.status, a.text, a.header)
+	}
 	f.problem("fairway.http.routers.typo.middleware")
 	_ = cmd.Process.Signal(syscall.SIGINT)
 	if err := cmd.Wait(); err != nil {

@@ -55,6 +55,21 @@ var specimens = []specimen{
 		{url: "/a?utm_source=mail", status: 200, by: "mw", path: "/a", shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss; stored"}},
 		{url: "/status/404", status: 404, shown: map[string]string{"Cache-Status": "fairway; fwd=uri-miss"}},
 	}, also: checkCached},
+	{name: "csrf", options: []string{"csrf.trustedorigins=https://app.test", "csrf.cookies=session"}, visits: []visit{
+		{method: "POST", url: "/", with: []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.test", "Cookie: a=1; session=2"}, status: 403},
+		{method: "POST", url: "/", with: []string{"Sec-Fetch-Site: cross-site", "Origin: https://app.test", "Cookie: session=2"}, status: 200, by: "mw"},
+		{method: "POST", url: "/", with: []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.test"}, status: 200, by: "mw"},
+		{url: "/", with: []string{"Origin: https://evil.test", "Cookie: session=2", "Connection: Upgrade", "Upgrade: websocket"}, status: 403},
+	}},
+	{name: "fields", options: []string{"fields.parameter=only", "fields.allow=name,path"}, visits: []visit{
+		{url: "/a?only=path&x=1", status: 200, path: "/a?x=1", shown: map[string]string{"Content-Length": "17"}},
+		{url: "/a?only=host", status: 400},
+	}, also: func(t *testing.T, b *browser, at string) {
+		a, err := b.ask("GET", at+"/a", "")
+		if err != nil || a.text != `{"name":"mw","path":"/a"}` {
+			t.Errorf("got %s, %v", a.text, err)
+		}
+	}},
 	{name: "chain", options: []string{"chain.middlewares=part-one, part-two"}, more: []string{"middlewares.part-one." + marked + "one", "middlewares.part-two.addprefix.prefix=/two"}, visits: []visit{
 		{url: "/a", status: 200, by: "mw", path: "/two/a", seen: map[string]string{"X-Mark": "one"}},
 	}},

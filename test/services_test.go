@@ -3,6 +3,7 @@
 package test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -110,4 +111,62 @@ func TestServices_AggregateByLabels(t *testing.T) {
 		a := f.get("page.test", "/pages/7")
 		return a.status == http.StatusOK && a.header.Get("Fairway-Partial") == `broken;cause="its service does not exist";ms=0` && strings.Contains(a.text, `"broken":[]`)
 	})
+}
+
+// One page has several shapes, and one name several services, by who asks.
+func TestServices_VariantsByLabels(t *testing.T) {
+	e := needDocker(t)
+	f := dockerFairway(t, e)
+	const page, choice = "fairway.http.services.shape.aggregate.", "fairway.http.services.either.variants."
+	e.container(t, "var_one", "-l", "fairway.http.services.vone.loadbalancer.server.port=80",
+		"-l", "fairway.http.routers.shape.rule=Host(`shape.test`)", "-l", "fairway.http.routers.shape.service=shape",
+		"-l", page+"parts.a.service=vone", "-l", page+"parts.a.path=/a", "-l", page+"parts.a.query.size={variant.pageSize|20}", "-l", page+"parts.a.pick={name, path}",
+		"-l", page+"parts.b.service=vtwo", "-l", page+"parts.b.pick={name, path}",
+		"-l", page+"variantby={header.X-Client},{client}", "-l", page+"variants.mobile.parts=a", "-l", page+"variants.mobile.values.pageSize=5",
+		"-l", page+"fields.allow=a,b.name",
+		"-l", "fairway.http.routers.either.rule=Host(`either.test`)", "-l", "fairway.http.routers.either.service=either",
+		"-l", choice+"by={path.0},{header.X-Client}", "-l", choice+"services.mobile=vtwo", "-l", choice+"default=vone")
+	e.container(t, "var_two", "-l", "fairway.http.services.vtwo.loadbalancer.server.port=80")
+	f.awaitStatus("shape.test", http.StatusOK)
+	f.awaitStatus("either.test", http.StatusOK)
+	with := func(host, path string, header ...string) answer {
+		req, err := http.NewRequest(http.MethodGet, "http://"+f.address("web")+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		res, err := fresh.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return answer{status: res.StatusCode, header: res.Header, text: strings.TrimSpace(string(body))}
+	}
+	const phone = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
+	for _, tt := range []struct {
+		path   string
+		header []string
+		want   string
+	}{
+		{"/", nil, `{"a":{"name":"var_one","path":"/a?size=20"},"b":{"name":"var_two"}}`},
+		{"/", []string{"User-Agent", phone}, `{"a":{"name":"var_one","path":"/a?size=5"}}`},
+		{"/?fields=b", []string{"X-Client", "web"}, `{"b":{"name":"var_two"}}`},
+		{"/?fields=b.path", nil, `{"type":"about:blank","title":"Bad Request","status":400,"detail":"fields: there is no field \"b.path\""}`},
+	} {
+		if got := with("shape.test", tt.path, tt.header...); got.text != tt.want || strings.Join(got.header["Vary"], ", ") != "X-Client, User-Agent, Sec-Ch-Ua-Mobile" {
+			t.Errorf("%s %q: got %s, %v", tt.path, tt.header, got.text, got.header)
+		}
+	}
+	for _, tt := range []struct{ path, client, want string }{{"/", "", "var_one"}, {"/mobile/x", "", "var_two"}, {"/", "mobile", "var_two"}, {"/", "other", "var_one"}} {
+		if got := with("either.test", tt.path, "X-Client", tt.client); !strings.Contains(got.text, `"name":"`+tt.want+`"`) || got.header.Get("Vary") != "X-Client" {
+			t.Errorf("%v: got %s, %v", tt, got.text, got.header)
+		}
+	}
+	if a := f.get("either.test", "/"); a.Name != "var_one" {
+		t.Errorf("got %s", a.text)
+	}
 }

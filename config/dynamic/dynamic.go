@@ -23,10 +23,12 @@ import (
 	"fairway/middlewares/circuitbreaker"
 	"fairway/middlewares/compress"
 	"fairway/middlewares/contenttype"
+	"fairway/middlewares/csrf"
 	"fairway/middlewares/digestauth"
 	"fairway/middlewares/encodedcharacters"
 	"fairway/middlewares/errors"
 	"fairway/middlewares/faultinjection"
+	"fairway/middlewares/fields"
 	"fairway/middlewares/forwardauth"
 	"fairway/middlewares/grpcweb"
 	"fairway/middlewares/headers"
@@ -67,6 +69,7 @@ import (
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
 	"fairway/proxy/respond"
+	"fairway/proxy/variants"
 	"fairway/proxy/weighted"
 	"fairway/tls/certs"
 )
@@ -200,6 +203,7 @@ type Service struct {
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
 	Respond             *respond.Config             `json:"respond,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Variants            *variants.Config            `json:"variants,omitempty"`
 	Weighted            *weighted.Config            `json:"weighted,omitempty"`
 }
 
@@ -230,6 +234,11 @@ func (s *Service) Parts() (names []string) {
 		}
 	case s.Failover != nil:
 		names = append(names, s.Failover.Service, s.Failover.Fallback)
+	case s.Variants != nil:
+		for _, name := range slices.Sorted(maps.Keys(s.Variants.Services)) {
+			names = append(names, s.Variants.Services[name])
+		}
+		names = append(names, s.Variants.Default)
 	case s.Aggregate != nil:
 		for _, name := range slices.Sorted(maps.Keys(s.Aggregate.Parts)) {
 			names = append(names, s.Aggregate.Parts[name].Service)
@@ -252,10 +261,12 @@ type Middleware struct {
 	CircuitBreaker      *circuitbreaker.Config      `json:"circuitBreaker,omitempty"`
 	Compress            *compress.Config            `json:"compress,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	ContentType         *contenttype.Config         `json:"contentType,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	CSRF                *csrf.Config                `json:"csrf,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	DigestAuth          *digestauth.Config          `json:"digestAuth,omitempty"`
 	EncodedCharacters   *encodedcharacters.Config   `json:"encodedCharacters,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Errors              *errors.Config              `json:"errors,omitempty"`
 	FaultInjection      *faultinjection.Config      `json:"faultInjection,omitempty"`
+	Fields              *fields.Config              `json:"fields,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	ForwardAuth         *forwardauth.Config         `json:"forwardAuth,omitempty"`
 	GRPCWeb             *grpcweb.Config             `json:"grpcWeb,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Headers             *headers.Config             `json:"headers,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -30,13 +31,17 @@ type sample struct {
 	name     string
 	replicas int
 	labels   map[string]string
+	says     string // JSON; empty: it answers with what arrived
 }
 
+// page is what begins the labels of the page that is made of several services.
+const page = "fairway.http.services.page.aggregate."
+
 var samples = []sample{
-	{"whoami", 3, map[string]string{
+	{name: "whoami", replicas: 3, labels: map[string]string{
 		"fairway.http.routers.whoami.rule": "Host(`whoami.localhost`)",
 	}},
-	{"shop", 1, map[string]string{
+	{name: "shop", replicas: 1, labels: map[string]string{
 		"fairway.http.routers.shop.rule":                             "Host(`shop.localhost`) && PathPrefix(`/api`)",
 		"fairway.http.routers.shop.middlewares":                      "strip-api",
 		"fairway.http.middlewares.strip-api.stripprefix.prefixes":    "/api",
@@ -45,15 +50,33 @@ var samples = []sample{
 		"fairway.http.middlewares.to-shop.redirectregex.regex":       "^http://old.localhost(:[0-9]+)?/(.*)",
 		"fairway.http.middlewares.to-shop.redirectregex.replacement": "http://shop.localhost$1/api/$2",
 	}},
-	{"vault", 1, map[string]string{
+	{name: "vault", replicas: 1, labels: map[string]string{
 		"fairway.http.routers.vault.rule":        "Host(`vault.localhost`)",
 		"fairway.http.routers.vault.middlewares": "login",
 		// The password is "demo".
 		"fairway.http.middlewares.login.basicauth.users": "demo:$2a$06$dHkI3GRZocKvUmUZc1c88e1c60l136y2HGgfPufgCFseW3.qPQA3m",
 	}},
-	{"typo", 1, map[string]string{
+	{name: "typo", replicas: 1, labels: map[string]string{
 		"fairway.http.routers.typo.rule":       "Host(`typo.localhost`)",
 		"fairway.http.routers.typo.middleware": "strip-api",
+	}},
+	{name: "orders", replicas: 1, says: `[{"sku": "cup", "count": 2}, {"sku": "pot", "count": 1}]`},
+	{name: "users", replicas: 1, says: `{"id": 7, "name": "Ann", "address": {"city": "Ulm"}}`},
+	{name: "page", replicas: 1, labels: map[string]string{
+		"fairway.http.routers.page.rule":    "Host(`shop.localhost`) && PathPrefix(`/page/`)",
+		"fairway.http.routers.page.service": "page",
+		page + "path":                       "/page/{id}",
+		page + "parts.user.service":         "users",
+		page + "parts.user.path":            "/users/{path.id}",
+		page + "parts.orders.service":       "orders",
+		page + "parts.orders.query.of":      "{parts.user.id}",
+		page + "parts.stars.service":        "reviews", // there is none: the page goes on without it, and says so
+		page + "parts.stars.required":       "false",
+		page + "parts.stars.fallback":       "[]",
+		page + "variantby":                  "{header.X-Client},{client}",
+		page + "variants.mobile.parts":      "user,orders",
+		page + "variants.mobile.fields":     "user.name,orders.sku",
+		page + "fields.parameter":           "fields",
 	}},
 }
 
@@ -81,7 +104,7 @@ func (s *Samples) start(sample sample, container string) error {
 	if err != nil {
 		return fmt.Errorf("start sample service %s: %w", container, err)
 	}
-	server := &http.Server{Handler: echo(container), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: sample.handler(container), ReadHeaderTimeout: 10 * time.Second}
 	s.servers = append(s.servers, server)
 	go func() { _ = server.Serve(l) }() // ends with Close
 	s.workloads = append(s.workloads, &labels.Workload{
@@ -117,6 +140,16 @@ func (s *Samples) Run(ctx context.Context, publish providers.Publish) error {
 	return ctx.Err()
 }
 
+func (s sample) handler(container string) http.Handler {
+	if s.says == "" {
+		return echo(container)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, s.says)
+	})
+}
+
 // echo answers with what arrived.
 func echo(container string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -140,6 +173,8 @@ func Welcome(addresses map[string]string, docker bool) string {
 	say("a prefix stripped", "curl http://shop.localhost:"+port+"/api/cart")
 	say("a redirect", "curl -i http://old.localhost:"+port+"/cart")
 	say("a login asked for", "curl -u demo:demo http://vault.localhost:"+port)
+	say("one page of several services", "curl -i http://shop.localhost:"+port+"/page/7")
+	say("the same for a phone", "curl -H 'X-Client: mobile' http://shop.localhost:"+port+"/page/7")
 	say("a mistyped label, explained", "curl http://"+api+"/api/problems")
 	say("everything that is routed", "curl http://"+api+"/api/http/routers")
 	if docker {

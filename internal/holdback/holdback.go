@@ -7,11 +7,29 @@ import (
 	"bytes"
 	"errors"
 	"maps"
+	"mime"
 	"net"
 	"net/http"
+	"strings"
 
 	"fairway/internal/responsehead"
 )
+
+// Plain is r with a wish for a response that can be read: one that is neither packed nor only a part.
+func Plain(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	delete(r.Header, "Range")
+	delete(r.Header, "If-Range")
+	r.Header["Accept-Encoding"] = []string{"identity"}
+	return r
+}
+
+// IsJSON tells by a Content-Type whether a body is JSON.
+func IsJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
 
 // Rules say which responses are held back.
 type Rules struct {

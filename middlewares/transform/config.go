@@ -15,8 +15,9 @@ import (
 )
 
 // Config is the transform middleware. In texts, names in braces stand for values: {query.page},
-// {header.X-Version}, {claims.sub}, {consumer.name}, {method}, {host} and {path}; {query.page|1} says
-// what counts when there is nothing. Expressions are jq: they see the body as ., and $request (method,
+// {header.X-Version}, {claims.sub}, {consumer.name}, {method}, {host}, {path}, {path.0} for its first
+// segment, and {client} for the class of the User-Agent (mobile, tablet, desktop, bot or other); {query.page|1}
+// says what counts when there is nothing. Expressions are jq: they see the body as ., and $request (method,
 // path, host, query and headers by name), $claims, $consumer, and of a response $status and $headers.
 type Config struct {
 	// Request changes requests.
@@ -91,9 +92,6 @@ const defaultMost = 1 << 20
 
 // SetDefaults fills in what is not zero by default.
 func (c *Config) SetDefaults() { c.MaxBodyBytes = defaultMost }
-
-// sources are what values of texts may be of.
-var sources = texts.Sources{"query": false, "header": false, "claims": false, "consumer": false, "method": true, "host": true, "path": true}
 
 // requestChange is a Request, read.
 type requestChange struct {
@@ -215,7 +213,7 @@ var framing = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Pr
 
 // setPath makes the path of texts.
 func (c *requestChange) setPath(u *url.URL, v *values) error {
-	text, err := c.path.Render(v.text, texts.Segment, true)
+	text, err := c.path.Render(v.Text, texts.Segment, true)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type field struct {
 
 // value is the text of a field; empty as well if something in it is not known.
 func (f field) value(v *values) string {
-	text, _ := f.Render(v.text, texts.OneLine, false)
+	text, _ := f.Render(v.Text, texts.OneLine, false)
 	return text
 }
 

@@ -25,7 +25,7 @@ type held struct {
 // serveHeld serves a request whose response may be another one.
 func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request, v *values) {
 	if h.response.body != nil {
-		r = plain(r)
+		r = holdback.Plain(r)
 		if h.response.body.from.stream() {
 			h.serveStreamed(w, r, v)
 			return
@@ -41,16 +41,6 @@ func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request, v *values) {
 	if out.Held() {
 		out.send()
 	}
-}
-
-// plain asks for a response that can be read: one that is neither packed nor only a part.
-func plain(r *http.Request) *http.Request {
-	r = r.WithContext(r.Context())
-	r.Header = r.Header.Clone()
-	delete(r.Header, "Range")
-	delete(r.Header, "If-Range")
-	r.Header["Accept-Encoding"] = []string{"identity"}
-	return r
 }
 
 // changes tells whether the response is one that is changed. Streams and calls by gRPC are none, and

@@ -152,7 +152,7 @@ func FuzzItems(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
 		for _, c := range changes {
 			cut := func(size int) (out []byte, err error) {
-				s := items{bodyChange: c, ctx: context.Background(), variables: (&values{}).variables(0, nil), most: 1 << 10}
+				s := items{bodyChange: c, ctx: context.Background(), variables: valuesOf(httptest.NewRequest("GET", "/", nil)).variables(0, nil), most: 1 << 10}
 				for rest := stream; len(rest) > 0 && err == nil; {
 					n := min(size, len(rest))
 					out, err = s.take(rest[:n], out)

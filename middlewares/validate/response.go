@@ -17,11 +17,7 @@ type held struct {
 }
 
 func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(r.Context())
-	r.Header = r.Header.Clone()
-	delete(r.Header, "Range")
-	delete(r.Header, "If-Range")
-	r.Header["Accept-Encoding"] = []string{"identity"} // what is packed cannot be read
+	r = holdback.Plain(r)
 	out := &held{handler: h, client: w, request: r}
 	out.Writer = holdback.New(w, holdback.Rules{Hold: out.looksAt, Most: h.most, TooLong: out.overlong})
 	h.next.ServeHTTP(out.Writer, r)
@@ -35,7 +31,7 @@ func (w *held) looksAt(status int, contentType string) bool {
 	if rec := record.From(w.request.Context()); rec != nil && rec.Cause != "" {
 		return false
 	}
-	return status >= 200 && status < 300 && status != http.StatusNoContent && w.request.Method != http.MethodHead && (isJSON(contentType) || w.response.required)
+	return status >= 200 && status < 300 && status != http.StatusNoContent && w.request.Method != http.MethodHead && (holdback.IsJSON(contentType) || w.response.required)
 }
 
 // overlong is for what is too long to be looked at: where that is only reported it passes.
@@ -59,7 +55,7 @@ func (w *held) send() {
 		found = []violation{{Detail: holdback.ErrTooLong.Error()}}
 	case encoding != "" && encoding != "identity":
 		found = []violation{{Detail: "the service has encoded the body, although it was not asked to"}}
-	case !isJSON(w.Header().Get("Content-Type")):
+	case !holdback.IsJSON(w.Header().Get("Content-Type")):
 		found = []violation{{Detail: "a body of JSON is required"}}
 	default:
 		found = w.response.check(text)

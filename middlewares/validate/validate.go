@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"strconv"
@@ -22,6 +21,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/sirupsen/logrus"
 
+	"fairway/internal/holdback"
 	"fairway/internal/record"
 	"fairway/middlewares"
 )
@@ -173,7 +173,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // checkRequest reads the body, and gives back a request that has it still.
 func (h *handler) checkRequest(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
-	if !isJSON(r.Header.Get("Content-Type")) || r.Body == nil || r.Body == http.NoBody {
+	if !holdback.IsJSON(r.Header.Get("Content-Type")) || r.Body == nil || r.Body == http.NoBody {
 		if h.request.required {
 			h.counts.requests.Add(1)
 			h.counts.badRequests.Add(1)
@@ -232,10 +232,4 @@ func (h *handler) note(direction string, r *http.Request, found []violation) {
 		return
 	}
 	h.log.WithFields(logrus.Fields{"direction": direction, "method": r.Method, "path": r.URL.Path, "violations": len(found)}).Warn("not as its schema says: " + found[0].String())
-}
-
-// isJSON tells by a Content-Type whether a body is JSON.
-func isJSON(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }

@@ -32,6 +32,7 @@ type service struct {
 	collision string
 	result    *jq.Expression // nil: they are merged
 	variantBy []texts.Template
+	vary      []string
 	variants  map[string]*variant
 	whole     *variant // for clients of none
 	fields    *choice  // nil: clients get all
@@ -78,7 +79,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply.Refuse(w, r, status, cause)
 		return
 	}
-	s.vary(w.Header())
+	for _, name := range s.vary { // caches have to know what the shape depends on
+		w.Header().Add("Vary", name)
+	}
 	var err error
 	if f.shape, err = s.shapeOf(f.facts); err != nil {
 		s.refuse(w, f, &failure{Cause: "fields: " + err.Error(), bad: true}, nil)

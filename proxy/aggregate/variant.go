@@ -4,16 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"fairway/internal/fieldset"
 	"fairway/internal/jq"
 	"fairway/internal/nearest"
+	"fairway/internal/requestvalues"
 	"fairway/internal/texts"
-	"fairway/internal/useragent"
 )
 
 // Variant is the answer's shape for some of the clients: phones, partners, a version of an app.
@@ -112,6 +110,7 @@ func (s *service) readVariants(c *Config) error {
 			return fmt.Errorf("variantBy: %w", err)
 		}
 		s.variantBy = append(s.variantBy, t)
+		s.vary = append(s.vary, requestvalues.Vary(t)...)
 	}
 	if (len(c.Variants) > 0) != (len(c.VariantBy) > 0) {
 		return errors.New("variants, variantBy: only one of them is given")
@@ -251,20 +250,4 @@ func (s *service) needed(o *shape) []bool {
 		}
 	}
 	return ask
-}
-
-// vary has caches know what the shape of an answer depends on.
-func (s *service) vary(h http.Header) {
-	for _, by := range s.variantBy {
-		by.Each(func(names []string) {
-			switch names[0] {
-			case "header":
-				h.Add("Vary", http.CanonicalHeaderKey(names[1]))
-			case "client":
-				h.Add("Vary", strings.Join(useragent.Headers(), ", "))
-			case "claims", "consumer":
-				h.Add("Vary", "Authorization, Cookie")
-			}
-		})
-	}
 }
