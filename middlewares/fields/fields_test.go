@@ -2,6 +2,7 @@ package fields
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,9 +52,7 @@ func TestFields(t *testing.T) {
 				if r.URL.RawQuery != tt.query || r.RequestURI != strings.TrimSuffix("/?"+tt.query, "?") {
 					t.Errorf("the service is asked for %s", r.RequestURI)
 				}
-				for name, values := range tt.header {
-					w.Header()[name] = values
-				}
+				maps.Copy(w.Header(), tt.header)
 				w.Header().Set("Content-Type", tt.kind)
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, tt.body)

@@ -24,8 +24,12 @@ func TestVariants_GoByWhoAsks(t *testing.T) {
 		t.Errorf("got %q", warnings)
 	}
 	for _, tt := range []struct{ path, agent, plan, want string }{
-		{"/", "", "", "web"}, {"/mobile/x", "", "", "phones"}, {"/", "Mozilla/5.0 (iPhone) Mobile", "", "phones"}, {"/mobile", "", "gold", "phones"},
-		{"/x", "Mozilla/5.0 (iPhone) Mobile", "gold", "gold"}, {"/old", "", "", "web"},
+		{"/", "", "", "web"},
+		{"/mobile/x", "", "", "phones"},
+		{"/", "Mozilla/5.0 (iPhone) Mobile", "", "phones"},
+		{"/mobile", "", "gold", "phones"},
+		{"/x", "Mozilla/5.0 (iPhone) Mobile", "gold", "gold"},
+		{"/old", "", "", "web"},
 	} {
 		r := httptest.NewRequest(http.MethodGet, tt.path, nil)
 		r.Header.Set("User-Agent", tt.agent)
