@@ -20,8 +20,8 @@ import (
 
 // fairway is a running gateway.
 type fairway struct {
-	t         *testing.T
-	cmd       *exec.Cmd
+	t      *testing.T
+	cmd    *exec.Cmd
 	exited chan error
 
 	mu        sync.Mutex
