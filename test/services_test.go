@@ -170,3 +170,23 @@ func TestServices_VariantsByLabels(t *testing.T) {
 		t.Errorf("got %s", a.text)
 	}
 }
+
+func TestServices_GraphQLByLabels(t *testing.T) {
+	e := needDocker(t)
+	f := dockerFairway(t, e)
+	const shop = "fairway.http.services.graph.aggregate."
+	e.container(t, "graph_one", "-l", "fairway.http.services.gone.loadbalancer.server.port=80",
+		"-l", "fairway.http.routers.graph.rule=Host(`graph.test`)", "-l", "fairway.http.routers.graph.service=graph",
+		"-l", shop+"graphql.schema=type Query { thing(id: ID!): Thing } type Thing { name: String, path: String, inner: Thing }",
+		"-l", shop+"graphql.queries.page=query($id: ID!) { thing(id: $id) { name inner { path } } }",
+		"-l", shop+"parts.thing.service=gone", "-l", shop+"parts.thing.path=/things/{args.id}",
+		"-l", shop+"parts.inner.service=gone", "-l", shop+"parts.inner.field=Thing.inner", "-l", shop+"parts.inner.path=/inner", "-l", shop+"parts.inner.query.of={parent.path}")
+	f.awaitStatus("graph.test", http.StatusOK)
+	a := f.get("graph.test", "/?id=page&variables=%7B%22id%22%3A%22a%2Fb%22%7D")
+	if want := `{"data":{"thing":{"name":"graph_one","inner":{"path":"/inner?of=%2Fthings%2Fa%252Fb"}}}}`; a.text != want {
+		t.Errorf("got %s, want %s", a.text, want)
+	}
+	if a := f.get("graph.test", "/?query=%7B__typename%7D"); !strings.Contains(a.text, "only known queries are answered") {
+		t.Errorf("got %s", a.text)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/giveup"
+	"fairway/internal/jq"
 	"fairway/internal/record"
 	"fairway/internal/texts"
 )
@@ -93,7 +94,7 @@ func (p *part) prepare(ctx context.Context, f *run, v *values) (*outgoing, *fail
 		o.header.Set(h.name, text)
 	}
 	if p.body != nil {
-		if o.body, err = f.json(ctx, p.body, map[string]any{"item": v.item}); err != nil {
+		if o.body, err = f.json(ctx, p.body, map[string]any{"item": v.item, "args": orEmpty(v.args), "parent": jq.Copy(v.parent)}); err != nil {
 			return nil, fails("body", err)
 		}
 		o.header.Set("Content-Type", "application/json")

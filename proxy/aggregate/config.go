@@ -6,7 +6,8 @@
 // the service is built. For a request, serve.go runs the parts, each as soon as those that it needs
 // are there; part.go is one of them, each.go one that is asked for every item of a list, call.go a
 // single request to a service with its limits; variant.go finds the shape that the answer has for a
-// client; answer.go puts the answers together, or says what has failed, and stream.go sends them as
+// client; graphql.go reads a schema whose fields the parts answer, graphql_serve.go the queries, and
+// graphql_execute.go answers them; answer.go puts the answers together, or says what has failed, and stream.go sends them as
 // they come.
 package aggregate
 
@@ -56,6 +57,8 @@ type Config struct {
 	Variants map[string]*Variant `json:"variants,omitempty"`
 	// Fields lets clients choose what they need. Default: they get all of it.
 	Fields *Fields `json:"fields,omitempty"`
+	// GraphQL has the parts answer the fields of queries. Default: the answer is all of them.
+	GraphQL *GraphQL `json:"graphql,omitempty"`
 	// Stream sends the parts as they come: ndjson, a line of JSON for each, or sse, an event for
 	// each. Default: one answer when all are there.
 	Stream string `json:"stream,omitempty"`
@@ -85,6 +88,10 @@ type Config struct {
 type Part struct {
 	// Service is the name of the service that is asked. Required.
 	Service string `json:"service,omitempty"`
+	// Field of the schema that it answers, with graphql, as in Order.product. Its texts have the field's
+	// arguments as {args.id}, and what it is a field of as {parent.sku}; its body .args and .parent.
+	// Default: Query. and its name.
+	Field string `json:"field,omitempty"`
 	// Method of the request. Default: GET.
 	Method string `json:"method,omitempty"`
 	// Path of the request, without query. A value is one segment of it, whatever is in it.
@@ -193,7 +200,10 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		s.forward = append(s.forward, http.CanonicalHeaderKey(name))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Parts)) {
-		p, err := c.Parts[name].build(name, env)
+		if c.GraphQL == nil && c.Parts[name].Field != "" {
+			return nil, fmt.Errorf("parts.%s.field: is for graphql", name)
+		}
+		p, err := c.Parts[name].build(name, env, c.sources())
 		if err != nil {
 			return nil, fmt.Errorf("parts.%s.%w", name, err)
 		}
@@ -202,6 +212,12 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 	s.wantsBody = c.seesBody()
 	if err := s.plan(); err != nil {
 		return nil, err
+	}
+	if c.GraphQL != nil {
+		if s.graphql, err = c.GraphQL.build(c, s.parts); err != nil {
+			return nil, fmt.Errorf("graphql.%w", err)
+		}
+		return s, nil
 	}
 	if err := s.readVariants(c); err != nil {
 		return nil, err
@@ -212,8 +228,19 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 	return s, nil
 }
 
+// sources are what values of the parts' texts may be of.
+func (c *Config) sources() texts.Sources {
+	if c.GraphQL != nil {
+		return sourcesOfFields
+	}
+	return sources
+}
+
 // seesBody tells whether an expression may see the body of the request.
 func (c *Config) seesBody() bool {
+	if c.GraphQL != nil {
+		return false // it is a query
+	}
 	sees := func(text string) bool { return strings.Contains(text, "body") }
 	for _, p := range c.Parts {
 		if sees(p.Body) || p.Each != nil && sees(p.Each.Of) {
@@ -249,7 +276,7 @@ func (c *Config) check() error {
 }
 
 // build makes a part. Its errors begin with the option.
-func (c *Part) build(name string, env proxy.Env) (*part, error) {
+func (c *Part) build(name string, env proxy.Env, known texts.Sources) (*part, error) {
 	p := &part{
 		name: name, method: strings.ToUpper(c.Method), timeout: time.Duration(c.Timeout), retries: c.Retries,
 		required: c.Required == nil || *c.Required, as: c.As, target: target(name, c.Target),
@@ -276,7 +303,7 @@ func (c *Part) build(name string, env proxy.Env) (*part, error) {
 		env.Warn(fmt.Errorf("it goes on without its part %s: %w", name, err))
 		p.child = nil
 	}
-	if err := p.templates(c); err != nil {
+	if err := p.templates(c, known); err != nil {
 		return nil, err
 	}
 	if err := p.expressions(c); err != nil {
@@ -299,16 +326,16 @@ func (c *Part) build(name string, env proxy.Env) (*part, error) {
 }
 
 // templates reads them.
-func (p *part) templates(c *Part) (err error) {
+func (p *part) templates(c *Part, known texts.Sources) (err error) {
 	path := c.Path
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#") {
 		return fmt.Errorf("path: %q does not begin with a slash, or has a query", path)
 	}
-	if p.path, err = sources.New(path); err != nil {
+	if p.path, err = known.New(path); err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
-		t, err := sources.New(c.Query[name])
+		t, err := known.New(c.Query[name])
 		if err != nil {
 			return fmt.Errorf("query.%s: %w", name, err)
 		}
@@ -318,7 +345,7 @@ func (p *part) templates(c *Part) (err error) {
 		if !headername.Valid(name) {
 			return fmt.Errorf("headers: %q is no name of a header", name)
 		}
-		t, err := sources.New(c.Headers[name])
+		t, err := known.New(c.Headers[name])
 		if err != nil {
 			return fmt.Errorf("headers.%s: %w", name, err)
 		}

@@ -36,6 +36,7 @@ type service struct {
 	variants  map[string]*variant
 	whole     *variant // for clients of none
 	fields    *choice  // nil: clients get all
+	graphql   *facade  // nil: the answer is all parts
 	stream    string
 	partial   string
 	forward   []string
@@ -77,6 +78,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := &run{facts: factsOf(r, path), service: s, client: r, identity: record.IdentityOf(r)}
 	if status, cause := f.readBody(); status != 0 {
 		reply.Refuse(w, r, status, cause)
+		return
+	}
+	if s.graphql != nil {
+		s.serveGraphQL(ctx, w, f)
 		return
 	}
 	for _, name := range s.vary { // caches have to know what the shape depends on

@@ -97,6 +97,9 @@ type values struct {
 	*facts
 	item  any    // with each
 	items string // with each and batch
+
+	args   map[string]any // with graphql, of the field
+	parent any            // with graphql, what it is a field of
 }
 
 // text is the value of names, as a text.
@@ -119,6 +122,10 @@ func (v *values) text(names []string) (string, bool) {
 		return texts.Of(claims.Lookup(v.claims, strings.Join(rest, ".")))
 	case "consumer":
 		return texts.Of(texts.Lookup(v.who, rest))
+	case "args":
+		return texts.Of(texts.Lookup(v.args, rest))
+	case "parent":
+		return texts.Of(texts.Lookup(v.parent, rest))
 	case "items":
 		return v.items, v.items != ""
 	case "item":
