@@ -402,7 +402,7 @@ func leaf(def *ast.Definition, v any) (any, bool) {
 		return v, ok
 	case "Int":
 		n, ok := v.(int)
-		return v, ok && n == int(int32(n)) //nolint:gosec // that is what is looked at
+		return v, ok && n == int(int32(n))
 	case "Float":
 		switch v.(type) {
 		case int, float64, *big.Int:

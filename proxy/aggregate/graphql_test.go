@@ -154,8 +154,12 @@ func TestGraphQL_WhatIsRefused(t *testing.T) {
 		method, target, kind, body string
 		want                       int
 	}{
-		{"POST", "/", "text/plain", quoted("{ broken }"), 415}, {"POST", "/", "application/json", "{", 400}, {"POST", "/", "application/json", strings.Repeat("[", 100), 400},
-		{"PUT", "/", "application/json", "{}", 405}, {"GET", "/?query=" + url.QueryEscape("mutation { other }"), "", "", 405}, {"POST", "/", "application/json", `"` + strings.Repeat("x", 1<<20) + `"`, 413},
+		{"POST", "/", "text/plain", quoted("{ broken }"), 415},
+		{"POST", "/", "application/json", "{", 400},
+		{"POST", "/", "application/json", strings.Repeat("[", 100), 400},
+		{"PUT", "/", "application/json", "{}", 405},
+		{"GET", "/?query=" + url.QueryEscape("mutation { other }"), "", "", 405},
+		{"POST", "/", "application/json", `"` + strings.Repeat("x", 1<<20) + `"`, 413},
 	} {
 		r := httptest.NewRequest(tt.method, tt.target, strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.kind)
