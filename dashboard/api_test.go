@@ -37,7 +37,7 @@ func newAPIWith(t testing.TB, routes string, change func(*Source), options ...st
 	}
 	cfg := &dynamic.Configuration{HTTP: &dynamic.HTTP{}}
 	for _, fault := range tree.Into(cfg, dynamic.TraefikOption) {
-		cfg.Problems = append(cfg.Problems, cfg.HTTP.Blame(fault))
+		cfg.Problems = append(cfg.Problems, cfg.Blame(fault))
 	}
 	log := logrus.New()
 	r := router.New(router.Env{

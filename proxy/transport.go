@@ -111,15 +111,15 @@ func (c *ServersTransport) New() (*Engine, error) {
 	if c.MaxIdleConnsPerHost < 0 {
 		return nil, fmt.Errorf("maxIdleConnsPerHost: %d is below 0", c.MaxIdleConnsPerHost)
 	}
-	secure, err := c.tls()
+	secure, err := ClientTLS(c)
 	if err != nil {
 		return nil, err
 	}
 	return newEngine(c, t, secure), nil
 }
 
-// tls makes the settings for servers that are reached by TLS.
-func (c *ServersTransport) tls() (*tls.Config, error) {
+// ClientTLS makes the settings for servers that are reached by TLS.
+func ClientTLS(c *ServersTransport) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify} //nolint:gosec // as the operator asks
 	var err error
 	if c.MinVersion != "" {

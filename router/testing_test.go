@@ -52,7 +52,7 @@ func parse(tb testing.TB, provider, text string) *dynamic.Configuration {
 	}
 	cfg := &dynamic.Configuration{HTTP: &dynamic.HTTP{}}
 	for _, f := range tree.Into(cfg, dynamic.TraefikOption) {
-		cfg.Problems = append(cfg.Problems, cfg.HTTP.Blame(f))
+		cfg.Problems = append(cfg.Problems, cfg.Blame(f))
 	}
 	return cfg.Qualified(provider)
 }

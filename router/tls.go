@@ -200,6 +200,24 @@ func (b *building) joined(host string, set, beside []*certs.Policy) *certs.Polic
 	return made
 }
 
+// PolicyNamed returns TLS options by their qualified name, for routers of other protocols; "" and default are those of
+// all hosts without options of their own. An error tells why they cannot be used.
+func (t *Table) PolicyNamed(name string) (*certs.Policy, error) {
+	if name == "" {
+		name = dynamic.DefaultTLS
+	}
+	o := t.options[name]
+	switch {
+	case o == nil && name == dynamic.DefaultTLS:
+		return t.standard, nil
+	case o == nil:
+		return nil, &missingError{"set of TLS options", name, nearestName(name, t.options)}
+	case o.policy == nil:
+		return nil, fmt.Errorf("its TLS options %q are out of use: %s", name, strings.Join(o.errors, "; "))
+	}
+	return o.policy, nil
+}
+
 // PolicyFor tells how TLS is spoken with a host at an entry point. Its name is in lower
 // case; "" is for clients that name none.
 func (t *Table) PolicyFor(entryPoint, host string) *certs.Policy {

@@ -67,7 +67,7 @@ func start(t *testing.T, routes string, options ...string) *running {
 		if f.Kind != decode.Deprecated {
 			t.Fatal(f)
 		}
-		cfg.Problems = append(cfg.Problems, cfg.HTTP.Blame(f))
+		cfg.Problems = append(cfg.Problems, cfg.Blame(f))
 	}
 	log, text := newLog()
 	s, err := New(Options{Config: loaded, Log: log, Version: "test", Extra: map[string]providers.Provider{"file": static{&cfg}}})

@@ -77,6 +77,10 @@ import (
 // Configuration is all that one provider, or all of them together, know.
 type Configuration struct {
 	HTTP *HTTP `json:"http,omitempty"`
+	// TCP is the routing of connections that are no HTTP.
+	TCP *TCP `json:"tcp,omitempty"`
+	// UDP is the routing of datagrams.
+	UDP *UDP `json:"udp,omitempty"`
 	// TLS is how clients are answered by TLS.
 	TLS *TLS `json:"tls,omitempty"`
 	// Problems are shown to the operator; they travel with the rest and never

@@ -109,14 +109,17 @@ func TestBlame_FindsTheObject(t *testing.T) {
 		"an option twice":        {decode.Fault{Path: "http.routers.web.rule", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web", Disables: true}},
 		"a router twice":         {decode.Fault{Path: "http.routers.web", Kind: decode.Twice}, Problem{Kind: KindRouter, Name: "Web"}},
 		"a section":              {decode.Fault{Path: "http.routerz.web.x"}, Problem{}},
-		"another protocol":       {decode.Fault{Path: "tcp.routers.web.x"}, Problem{}},
+		"a router of TCP":        {decode.Fault{Path: "tcp.routers.web.x"}, Problem{Kind: KindTCPRouter, Name: "web", Disables: true}},
+		"a transport of TCP":     {decode.Fault{Path: "tcp.serverstransports.t.x"}, Problem{Kind: KindTCPTransport, Name: "t", Disables: true}},
+		"a service of UDP":       {decode.Fault{Path: "udp.services.s.x"}, Problem{Kind: KindUDPService, Name: "s"}},
+		"another protocol":       {decode.Fault{Path: "sctp.routers.web.x"}, Problem{}},
 		"a name that is none":    {decode.Fault{Path: "http.routers..x"}, Problem{}},
 		"nothing below":          {decode.Fault{Path: "http.routers"}, Problem{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := &HTTP{Routers: map[string]*Router{"Web": {}}}
-			got := h.Blame(tt.fault)
+			got := (&Configuration{HTTP: h}).Blame(tt.fault)
 			tt.want.Key = tt.fault.Path
 			if tt.want.Severity == "" {
 				tt.want.Severity = Error
@@ -157,7 +160,8 @@ func TestTraefikOption(t *testing.T) {
 		"http.routers.x.parentrefs":               true,
 		"http.routers.x.parentrefs[0]":            true,
 		"http":                                    false,
-		"tcp.routers.x":                           true,
+		"tcp.routers.x":                           false,
+		"tcp.serverstransports.x.tls.spiffe.ids":  true,
 		"":                                        false,
 		"http.services.x.loadbalancer.server.url": false,
 	} {

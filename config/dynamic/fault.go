@@ -10,7 +10,7 @@ import (
 // belongs to, and sees that it is there, if only empty, so that it can be shown.
 // What a mistake costs is decided here: a router or middleware with a key that
 // was not understood is out of use, a service goes on without the option.
-func (h *HTTP) Blame(f decode.Fault) Problem {
+func (c *Configuration) Blame(f decode.Fault) Problem {
 	p := Problem{Severity: Error, Line: f.Line, Key: f.Path, Reason: f.Reason, Nearest: f.Nearest}
 	switch f.Kind {
 	case decode.NotYet:
@@ -23,25 +23,10 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Kind, p.Name, p.Disables = KindTLSOptions, parts[2], true // they may be what keeps strangers out
 		return p
 	}
-	if len(parts) < 3 || parts[2] == "" || !strings.EqualFold(parts[0], "http") {
+	if len(parts) < 3 || parts[2] == "" {
 		return p
 	}
-	p.Name = parts[2]
-	switch strings.ToLower(parts[1]) {
-	case "routers":
-		p.Kind, p.Name = KindRouter, ensure(&h.Routers, p.Name)
-	case "services":
-		p.Kind, p.Name = KindService, ensure(&h.Services, p.Name)
-	case "middlewares":
-		p.Kind, p.Name = KindMiddleware, ensure(&h.Middlewares, p.Name)
-	case "serverstransports":
-		p.Kind, p.Name = KindTransport, ensure(&h.ServersTransports, p.Name)
-	case "consumers":
-		p.Kind, p.Name = KindConsumer, ensure(&h.Consumers, p.Name)
-	case "plans":
-		p.Kind, p.Name = KindPlan, ensure(&h.Plans, p.Name)
-	default:
-		p.Name = ""
+	if p.Kind, p.Name = c.object(strings.ToLower(parts[0]+"."+parts[1]), parts[2]); p.Kind == "" {
 		return p
 	}
 	again := f.Kind == decode.Twice && len(parts) == 3 // a whole object, of which the first stays as it is
@@ -50,8 +35,53 @@ func (h *HTTP) Blame(f decode.Fault) Problem {
 		p.Reason += "; the router is out of use, for what its parents demand may be what keeps strangers out"
 		return p
 	}
-	p.Disables = p.Kind != KindService && f.Kind != decode.NotYet && f.Kind != decode.Deprecated && !again
+	service := p.Kind == KindService || p.Kind == KindTCPService || p.Kind == KindUDPService
+	p.Disables = !service && f.Kind != decode.NotYet && f.Kind != decode.Deprecated && !again
 	return p
+}
+
+// object sees that the object of a section is there. No kind: the section has none.
+func (c *Configuration) object(section, name string) (kind, spelled string) {
+	http, tcp, udp := c.HTTP, c.TCP, c.UDP
+	protocol, _, _ := strings.Cut(section, ".")
+	switch {
+	case protocol == "http" && http == nil:
+		http = &HTTP{}
+		c.HTTP = http
+	case protocol == "tcp" && tcp == nil:
+		tcp = &TCP{}
+		c.TCP = tcp
+	case protocol == "udp" && udp == nil:
+		udp = &UDP{}
+		c.UDP = udp
+	}
+	switch section {
+	case "http.routers":
+		return KindRouter, ensure(&http.Routers, name)
+	case "http.services":
+		return KindService, ensure(&http.Services, name)
+	case "http.middlewares":
+		return KindMiddleware, ensure(&http.Middlewares, name)
+	case "http.serverstransports":
+		return KindTransport, ensure(&http.ServersTransports, name)
+	case "http.consumers":
+		return KindConsumer, ensure(&http.Consumers, name)
+	case "http.plans":
+		return KindPlan, ensure(&http.Plans, name)
+	case "tcp.routers":
+		return KindTCPRouter, ensure(&tcp.Routers, name)
+	case "tcp.services":
+		return KindTCPService, ensure(&tcp.Services, name)
+	case "tcp.middlewares":
+		return KindTCPMiddleware, ensure(&tcp.Middlewares, name)
+	case "tcp.serverstransports":
+		return KindTCPTransport, ensure(&tcp.ServersTransports, name)
+	case "udp.routers":
+		return KindUDPRouter, ensure(&udp.Routers, name)
+	case "udp.services":
+		return KindUDPService, ensure(&udp.Services, name)
+	}
+	return "", ""
 }
 
 // ensure makes an entry for name where there is none, and returns the name as

@@ -45,7 +45,7 @@ func (c *Configuration) Qualified(provider string) *Configuration {
 		out.HTTP.Consumers = qualified(c.HTTP.Consumers, provider)
 		out.HTTP.Plans = qualified(c.HTTP.Plans, provider)
 	}
-	out.TLS = c.TLS.qualified(provider)
+	out.TCP, out.UDP, out.TLS = c.TCP.qualified(provider), c.UDP.qualified(provider), c.TLS.qualified(provider)
 	if origin := c.Origin; origin != nil {
 		out.Origin = func(kind, name string) (string, int) {
 			return origin(kind, strings.TrimSuffix(name, "@"+provider))
@@ -85,7 +85,7 @@ func Merge(all map[string]*Configuration) *Configuration {
 			return c
 		}
 	}
-	out := &Configuration{HTTP: NewHTTP(0)}
+	out := &Configuration{HTTP: NewHTTP(0), TCP: NewTCP(), UDP: NewUDP()}
 	out.Origin = func(kind, name string) (string, int) {
 		if c := all[ProviderOf(name)]; c != nil && c.Origin != nil {
 			return c.Origin(kind, name)
@@ -96,6 +96,8 @@ func Merge(all map[string]*Configuration) *Configuration {
 	for _, provider := range slices.Sorted(maps.Keys(all)) {
 		c := all[provider]
 		out.Problems = append(out.Problems, c.Problems...)
+		out.TCP.add(c.TCP)
+		out.UDP.add(c.UDP)
 		if c.HTTP == nil {
 			continue
 		}
@@ -121,7 +123,7 @@ func Equal(a, b *Configuration) bool {
 	if a == nil || b == nil || !slices.Equal(a.Problems, b.Problems) {
 		return false
 	}
-	if !sameTLS(a.TLS, b.TLS) {
+	if !sameTLS(a.TLS, b.TLS) || !sameTCP(a.TCP, b.TCP) || !sameUDP(a.UDP, b.UDP) {
 		return false
 	}
 	x, y := orZero(a.HTTP), orZero(b.HTTP)

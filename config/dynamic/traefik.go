@@ -22,8 +22,8 @@ var traefikOptions = []string{
 	"http.middlewares.*.plugin",
 	"http.serverstransports.*.spiffe",
 	"http.serverstransports.*.peercertsans",
-	"tcp",
-	"udp",
+	"tcp.serverstransports.*.tls.spiffe",
+	"tcp.serverstransports.*.tls.peercertsans",
 }
 
 // matches tells whether path begins with pattern, segment by segment.

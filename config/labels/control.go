@@ -85,7 +85,7 @@ func (c *Control) enable(value string) *bool {
 func decodeSections(found map[string]label, element any, later func(string) bool, names ...string) []dynamic.Problem {
 	var problems []dynamic.Problem
 	for _, f := range decodeFaults(found, element, later, names...) {
-		p := (&dynamic.HTTP{}).Blame(f)
+		p := (&dynamic.Configuration{}).Blame(f)
 		inLabels(found, &p)
 		problems = append(problems, p)
 	}

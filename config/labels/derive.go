@@ -76,19 +76,19 @@ func (d *Decoder) serverURL(s *share, service string, srv loadbalancer.Server) (
 	if scheme == "" {
 		scheme = "http"
 	}
-	host, port, err := d.hostPort(s, service, srv.Port)
+	host, port, err := d.hostPort(s, "http", service, srv.Port)
 	if err != nil {
 		return "", err
 	}
 	return scheme + "://" + net.JoinHostPort(host, port), nil
 }
 
-func (d *Decoder) hostPort(s *share, service, declared string) (host, port string, err error) {
+func (d *Decoder) hostPort(s *share, protocol, service, declared string) (host, port string, err error) {
 	w := s.workload
 	if declared == "" && len(w.Ports) == 0 {
-		return "", "", fmt.Errorf("no port is known: the %s exposes none; say which with the label http.services.%s.loadbalancer.server.port", w.thing(), service)
+		return "", "", fmt.Errorf("no port is known: the %s exposes none; say which with the label %s.services.%s.loadbalancer.server.port", w.thing(), protocol, service)
 	}
-	if declared == "" && len(w.Ports) > 1 && s.faultyServer(service) {
+	if declared == "" && len(w.Ports) > 1 && s.faultyServer(protocol, service) {
 		return "", "", fmt.Errorf("no server is added: a label for it is wrong, and the %s exposes %d ports", w.thing(), len(w.Ports))
 	}
 	number := lowest(w.Ports)
@@ -111,9 +111,10 @@ func (d *Decoder) hostPort(s *share, service, declared string) (host, port strin
 }
 
 // faultyServer tells whether a label about the server of a service was wrong.
-func (s *share) faultyServer(service string) bool {
+func (s *share) faultyServer(protocol, service string) bool {
+	kind := map[string]string{"http": dynamic.KindService, "tcp": dynamic.KindTCPService, "udp": dynamic.KindUDPService}[protocol]
 	for _, p := range s.problems {
-		if p.Kind == dynamic.KindService && p.Name == service && strings.Contains(strings.ToLower(p.Key), ".loadbalancer.server") {
+		if p.Kind == kind && p.Name == service && strings.Contains(strings.ToLower(p.Key), ".loadbalancer.server") {
 			return true
 		}
 	}

@@ -20,6 +20,11 @@ type merging struct {
 	out      dynamic.HTTP
 	stores   map[string]*certs.Store
 	owner    struct{ routers, services, middlewares, transports, consumers, plans, stores map[string]*share }
+	others   struct { // of TCP and UDP
+		tcp   *dynamic.TCP
+		udp   *dynamic.UDP
+		owner map[string]map[string]*share // by kind
+	}
 	joined   map[string]string // service of a later share -> the service that its server joins
 	lost     map[object]bool   // of the present share: what an older workload's stands for
 	merged   map[string]bool   // services that are copies made here
@@ -61,6 +66,7 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 				own(m, s, dynamic.KindTLSStore, name, store, m.stores, m.owner.stores)
 			}
 		}
+		m.streams(s)
 		m.orphans(s)
 		for _, p := range s.problems {
 			p.Disables = p.Disables && m.ownerOf(p) == s
@@ -70,7 +76,7 @@ func merge(provider string, shares []*share) *dynamic.Configuration {
 	slices.SortStableFunc(m.problems, func(a, b dynamic.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
-	out := &dynamic.Configuration{HTTP: &m.out, Problems: slices.Compact(m.problems), Origin: m.origin}
+	out := &dynamic.Configuration{HTTP: &m.out, TCP: m.others.tcp, UDP: m.others.udp, Problems: slices.Compact(m.problems), Origin: m.origin}
 	if len(m.stores) > 0 {
 		out.TLS = &dynamic.TLS{Stores: m.stores}
 	}
@@ -101,6 +107,11 @@ func (m *merging) ownerOf(p dynamic.Problem) *share {
 		return m.owner.plans[p.Name]
 	case dynamic.KindTLSStore:
 		return m.owner.stores[p.Name]
+	case dynamic.KindService:
+		return m.owner.services[p.Name]
+	}
+	if owner, known := m.others.owner[p.Kind]; known {
+		return owner[p.Name]
 	}
 	return m.owner.services[p.Name]
 }

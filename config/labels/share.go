@@ -1,7 +1,6 @@
 package labels
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 type share struct {
 	workload *Workload
 	dynamic.HTTP
+	tcp      dynamic.TCP
+	udp      dynamic.UDP
 	tls      *dynamic.TLS    // nil: nothing is said of it
 	linked   map[string]bool // routers that were linked to the sole service
 	problems []dynamic.Problem
@@ -21,6 +22,8 @@ type share struct {
 // httpKeys is the shape of the routing labels.
 type httpKeys struct {
 	HTTP *dynamic.HTTP `json:"http"`
+	TCP  *dynamic.TCP  `json:"tcp"`
+	UDP  *dynamic.UDP  `json:"udp"`
 	TLS  *dynamic.TLS  `json:"tls"`
 }
 
@@ -47,6 +50,7 @@ func (d *Decoder) read(w *Workload) (s *share, ok bool) {
 		return s, len(s.problems) > 0
 	}
 	s.decode()
+	d.streams(s)
 	if s.onlyOtherProtocols() {
 		return s, true
 	}
@@ -60,9 +64,15 @@ func (d *Decoder) read(w *Workload) (s *share, ok bool) {
 func (s *share) decode() {
 	found := s.workload.Control.labels
 	var keys httpKeys
-	faults := decodeFaults(found, &keys, dynamic.TraefikOption, "http", "tls")
+	faults := decodeFaults(found, &keys, dynamic.TraefikOption, "http", "tcp", "udp", "tls")
 	if keys.HTTP != nil {
 		s.HTTP = *keys.HTTP
+	}
+	if keys.TCP != nil {
+		s.tcp = *keys.TCP
+	}
+	if keys.UDP != nil {
+		s.udp = *keys.UDP
 	}
 	s.tls = keys.TLS
 	s.Routers = orEmpty(s.Routers)
@@ -70,27 +80,12 @@ func (s *share) decode() {
 	s.Middlewares = orEmpty(s.Middlewares)
 	s.ServersTransports = orEmpty(s.ServersTransports)
 	s.Consumers, s.Plans = orEmpty(s.Consumers), orEmpty(s.Plans)
+	whole := &dynamic.Configuration{HTTP: &s.HTTP, TCP: &s.tcp, UDP: &s.udp}
 	for _, f := range faults {
-		p := s.Blame(f)
+		p := whole.Blame(f)
 		inLabels(found, &p)
 		s.problems = append(s.problems, p)
 	}
-	for _, section := range []string{"tcp", "udp"} {
-		s.problems = append(s.problems, unsupported(found, section)...)
-	}
-}
-
-// unsupported reports the sections that fairway does not read yet, once each.
-func unsupported(found map[string]label, section string) []dynamic.Problem {
-	for _, rest := range slices.Sorted(maps.Keys(found)) {
-		if first, _, _ := strings.Cut(rest, "."); strings.EqualFold(first, section) {
-			return []dynamic.Problem{{
-				Severity: dynamic.Warning, Key: found[rest].key,
-				Reason: "is an option of Traefik's that fairway does not have yet: labels below " + section + " are not read",
-			}}
-		}
-	}
-	return nil
 }
 
 // onlyOtherProtocols tells whether a workload speaks of TCP or UDP and says

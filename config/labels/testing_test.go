@@ -133,6 +133,14 @@ func printed(tb testing.TB, c *dynamic.Configuration) string {
 	printObjects(tb, &b, dynamic.KindTransport, c.HTTP.ServersTransports)
 	printObjects(tb, &b, dynamic.KindConsumer, c.HTTP.Consumers)
 	printObjects(tb, &b, dynamic.KindPlan, c.HTTP.Plans)
+	if c.TCP != nil {
+		printObjects(tb, &b, dynamic.KindTCPRouter, c.TCP.Routers)
+		printObjects(tb, &b, dynamic.KindTCPMiddleware, c.TCP.Middlewares)
+		printObjects(tb, &b, dynamic.KindTCPService, c.TCP.Services)
+		printObjects(tb, &b, dynamic.KindTCPTransport, c.TCP.ServersTransports)
+		printObjects(tb, &b, dynamic.KindUDPRouter, c.UDP.Routers)
+		printObjects(tb, &b, dynamic.KindUDPService, c.UDP.Services)
+	}
 	if c.TLS != nil {
 		printObjects(tb, &b, dynamic.KindTLSStore, c.TLS.Stores)
 	}

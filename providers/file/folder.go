@@ -35,8 +35,10 @@ type folder struct {
 // document is one file.
 type document struct {
 	text       []byte
-	unreadable string            // why it cannot be read
-	http       *dynamic.HTTP     // last good content
+	unreadable string        // why it cannot be read
+	http       *dynamic.HTTP // last good content
+	tcp        *dynamic.TCP
+	udp        *dynamic.UDP
 	tls        *dynamic.TLS      // with http
 	problems   []dynamic.Problem // of http
 	lines      map[string]int    // of the objects in http, by kind and name
@@ -172,6 +174,16 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 		return err
 	}
 	lines := map[string]int{}
+	for kind, section := range map[string]string{dynamic.KindTCPRouter: "routers", dynamic.KindTCPService: "services", dynamic.KindTCPMiddleware: "middlewares", dynamic.KindTCPTransport: "serversTransports"} {
+		for _, name := range tree.Names("tcp", section) {
+			lines[kind+name] = tree.Line("tcp", section, name)
+		}
+	}
+	for kind, section := range map[string]string{dynamic.KindUDPRouter: "routers", dynamic.KindUDPService: "services"} {
+		for _, name := range tree.Names("udp", section) {
+			lines[kind+name] = tree.Line("udp", section, name)
+		}
+	}
 	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports", dynamic.KindConsumer: "consumers", dynamic.KindPlan: "plans"} {
 		for _, name := range tree.Names("http", section) {
 			lines[kind+name] = tree.Line("http", section, name)
@@ -187,7 +199,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	}
 	var problems []dynamic.Problem
 	for _, fault := range faults {
-		p := cfg.HTTP.Blame(fault)
+		p := cfg.Blame(fault)
 		p.Source = path
 		problems = append(problems, p)
 	}
@@ -197,6 +209,12 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if !reflect.DeepEqual(d.tls, cfg.TLS) {
 		d.tls = cfg.TLS
 	}
+	if !reflect.DeepEqual(d.tcp, cfg.TCP) {
+		d.tcp = cfg.TCP
+	}
+	if !reflect.DeepEqual(d.udp, cfg.UDP) {
+		d.udp = cfg.UDP
+	}
 	d.problems, d.lines = problems, lines
 	return nil
 }
@@ -204,6 +222,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 // configuration puts the files together, in the order of their names. Of two
 // objects of one name the first stays.
 func (f *folder) configuration() *dynamic.Configuration {
+	streams, datagrams := dynamic.NewTCP(), dynamic.NewUDP()
 	out, secure := dynamic.NewHTTP(0), &dynamic.TLS{Options: map[string]*certs.Options{}, Stores: map[string]*certs.Store{}}
 	var problems []dynamic.Problem
 	if f.broken != nil {
@@ -219,6 +238,16 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, add(out.ServersTransports, d.http.ServersTransports, dynamic.KindTransport, path, owner)...)
 			problems = append(problems, add(out.Consumers, d.http.Consumers, dynamic.KindConsumer, path, owner)...)
 			problems = append(problems, add(out.Plans, d.http.Plans, dynamic.KindPlan, path, owner)...)
+		}
+		if d.tcp != nil {
+			problems = append(problems, add(streams.Routers, d.tcp.Routers, dynamic.KindTCPRouter, path, owner)...)
+			problems = append(problems, add(streams.Services, d.tcp.Services, dynamic.KindTCPService, path, owner)...)
+			problems = append(problems, add(streams.Middlewares, d.tcp.Middlewares, dynamic.KindTCPMiddleware, path, owner)...)
+			problems = append(problems, add(streams.ServersTransports, d.tcp.ServersTransports, dynamic.KindTCPTransport, path, owner)...)
+		}
+		if d.udp != nil {
+			problems = append(problems, add(datagrams.Routers, d.udp.Routers, dynamic.KindUDPRouter, path, owner)...)
+			problems = append(problems, add(datagrams.Services, d.udp.Services, dynamic.KindUDPService, path, owner)...)
 		}
 		if d.tls != nil {
 			secure.Certificates = append(secure.Certificates, d.tls.Certificates...)
@@ -242,7 +271,7 @@ func (f *folder) configuration() *dynamic.Configuration {
 		path := owner[kind+name]
 		return path, lines[path][kind+name]
 	}
-	return &dynamic.Configuration{HTTP: out, TLS: secure, Problems: problems, Origin: origin}
+	return &dynamic.Configuration{HTTP: out, TCP: streams, UDP: datagrams, TLS: secure, Problems: problems, Origin: origin}
 }
 
 func add[T any](out, in map[string]*T, kind, path string, owner map[string]string) (problems []dynamic.Problem) {

@@ -109,7 +109,7 @@ func configuration(all pairs) (*dynamic.Configuration, error) {
 	}
 	for _, f := range faults {
 		f.Line = 0
-		p := cfg.HTTP.Blame(f)
+		p := cfg.Blame(f)
 		p.Key = all.whole(p.Key)
 		if root, _, found := strings.Cut(p.Key, "/"); found && p.Nearest != "" {
 			p.Nearest = root + "/" + strings.ReplaceAll(p.Nearest, ".", "/")

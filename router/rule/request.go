@@ -18,6 +18,8 @@ type Request struct {
 	// HTTP.RemoteAddr when a rule asks for it.
 	Remote netip.Addr
 	HTTP   *http.Request
+	// Protocols are those that a client offers in TLS (ALPN); only for rules about connections.
+	Protocols []string
 
 	remoteRead bool
 	queryRead  bool
@@ -32,6 +34,12 @@ func NewRequest(r *http.Request) Request {
 	var q Request
 	q.Reset(r)
 	return q
+}
+
+// ForConnection prepares a connection for matching: by the name that a client asks for in TLS, its address, and the
+// protocols that it offers.
+func ForConnection(name string, remote netip.Addr, protocols []string) *Request {
+	return &Request{Host: CleanHost(name), Remote: remote, remoteRead: true, Protocols: protocols}
 }
 
 // Reset prepares q for another request and keeps its memory.

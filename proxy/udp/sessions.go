@@ -1,0 +1,141 @@
+package udp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// mostSessions bounds what an entry point keeps: a datagram of one client more is dropped. Addresses of clients can
+// be forged.
+const mostSessions = 16384
+
+// largest is a datagram with as many bytes as there can be (RFC 768).
+const largest = 65535
+
+// Sessions are those of an entry point.
+type Sessions struct {
+	// Conn is where clients send to.
+	Conn *net.UDPConn
+	// Timeout ends a session in which nothing has come or gone for so long.
+	Timeout time.Duration
+	// Choose returns the service for a new session; nil: nobody serves it.
+	Choose func() Service
+	// Failed is told why a session could not begin.
+	Failed func(client netip.AddrPort, err error)
+
+	mu      sync.Mutex
+	known   map[netip.AddrPort]*session
+	running sync.WaitGroup
+	dropped atomic.Uint64
+}
+
+// session is the datagrams between a client and a server.
+type session struct {
+	client netip.AddrPort
+	server net.Conn
+	last   atomic.Int64 // when something came or went, in nanoseconds
+}
+
+var buffers = sync.Pool{New: func() any { return new([largest]byte) }}
+
+// Run carries datagrams until the connection of the entry point is closed, and then ends all sessions.
+func (s *Sessions) Run() {
+	s.known = map[netip.AddrPort]*session{}
+	buf := buffers.Get().(*[largest]byte)
+	defer buffers.Put(buf)
+	for {
+		n, client, err := s.Conn.ReadFromUDPAddrPort(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			break
+		}
+		if err != nil {
+			continue // of one datagram: of a client that is away, say
+		}
+		if one := s.of(client); one != nil {
+			one.last.Store(time.Now().UnixNano())
+			_, _ = one.server.Write(buf[:n]) // it may be lost, as every datagram
+		}
+	}
+	s.mu.Lock()
+	for _, one := range s.known {
+		_ = one.server.Close()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+// Open is how many sessions there are.
+func (s *Sessions) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.known)
+}
+
+// Dropped is how many datagrams were dropped, for there were too many sessions.
+func (s *Sessions) Dropped() uint64 { return s.dropped.Load() }
+
+// of is the session of a client, or a new one.
+func (s *Sessions) of(client netip.AddrPort) *session {
+	s.mu.Lock()
+	one, full := s.known[client], len(s.known) >= mostSessions
+	s.mu.Unlock()
+	switch {
+	case one != nil:
+		return one
+	case full:
+		s.dropped.Add(1)
+		return nil
+	}
+	service := s.Choose()
+	if service == nil {
+		return nil
+	}
+	server, err := service.Dial()
+	if err != nil {
+		s.Failed(client, err)
+		return nil
+	}
+	one = &session{client: client, server: server}
+	one.last.Store(time.Now().UnixNano())
+	s.mu.Lock()
+	s.known[client] = one
+	s.mu.Unlock()
+	s.running.Go(func() { s.answer(one) })
+	return one
+}
+
+// answer carries what the server sends, until nothing comes and goes any more.
+func (s *Sessions) answer(one *session) {
+	defer func() {
+		_ = one.server.Close()
+		s.mu.Lock()
+		delete(s.known, one.client)
+		s.mu.Unlock()
+	}()
+	buf := buffers.Get().(*[largest]byte)
+	defer buffers.Put(buf)
+	for {
+		idle := time.Since(time.Unix(0, one.last.Load()))
+		if idle >= s.Timeout {
+			return
+		}
+		_ = one.server.SetReadDeadline(time.Now().Add(s.Timeout - idle))
+		n, err := one.server.Read(buf[:])
+		switch netErr := net.Error(nil); {
+		case errors.As(err, &netErr) && netErr.Timeout():
+			continue // the client may have sent something
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			continue // nobody listens there (ICMP): it may be back before the session ends
+		}
+		one.last.Store(time.Now().UnixNano())
+		if _, err := s.Conn.WriteToUDPAddrPort(buf[:n], one.client); errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
+}
