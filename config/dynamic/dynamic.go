@@ -63,6 +63,7 @@ import (
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
 	"fairway/proxy/files"
+	"fairway/proxy/function"
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
@@ -196,6 +197,7 @@ type Service struct {
 	Aggregate           *aggregate.Config           `json:"aggregate,omitempty"`
 	Failover            *failover.Config            `json:"failover,omitempty"`
 	Files               *files.Config               `json:"files,omitempty" label:"-"`
+	Function            *function.Config            `json:"function,omitempty"`
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
