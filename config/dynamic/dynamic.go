@@ -16,6 +16,7 @@ import (
 	"fairway/middlewares/adaptiveconcurrency"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/apikey"
+	"fairway/middlewares/authorizer"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
 	"fairway/middlewares/cache"
@@ -247,6 +248,7 @@ type Middleware struct {
 	AdaptiveConcurrency *adaptiveconcurrency.Config `json:"adaptiveConcurrency,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	AddPrefix           *addprefix.Config           `json:"addPrefix,omitempty"`
 	APIKey              *apikey.Config              `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Authorizer          *authorizer.Config          `json:"authorizer,omitempty"`
 	BasicAuth           *basicauth.Config           `json:"basicAuth,omitempty"`
 	Buffering           *buffering.Config           `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Cache               *cache.Config               `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`

@@ -86,11 +86,51 @@ func (c *Caller) Send(ctx context.Context, call *Call) error {
 // versions of the interface, by what is asked for.
 var versions = map[string]string{"invocations": "/2015-03-31/functions/", "response-streaming-invocations": "/2021-11-15/functions/"}
 
-// ask sends an invocation. end gives the connection back.
+// ask sends an invocation when it is its turn. end gives the connection back, and the turn.
 func (c *Caller) ask(ctx context.Context, call *Call, what, kind string) (res *http.Response, end func(), err error) {
+	if err := c.takeTurn(ctx); err != nil {
+		return nil, nil, err
+	}
+	if res, err = c.send(ctx, call, what, kind); err != nil {
+		c.endTurn()
+		return nil, nil, unanswered(ctx, err)
+	}
+	return res, sync.OnceFunc(func() {
+		_, _ = io.CopyN(io.Discard, res.Body, longestRefusal)
+		_ = res.Body.Close()
+		c.endTurn()
+		if c.retired.Err() != nil {
+			c.transport.CloseIdleConnections()
+		}
+	}), nil
+}
+
+// takeTurn waits until another invocation may be under way.
+func (c *Caller) takeTurn(ctx context.Context) error {
+	if c.turns == nil {
+		return nil
+	}
+	select {
+	case c.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+	}
+	if giveup.Reason(ctx) == nil && errors.Is(ctx.Err(), context.Canceled) {
+		return unanswered(ctx, ctx.Err())
+	}
+	return &Error{Status: http.StatusServiceUnavailable, Cause: fmt.Sprintf("%d invocations are under way, as many as concurrency allows", cap(c.turns)), RetryAfter: "1"}
+}
+
+func (c *Caller) endTurn() {
+	if c.turns != nil {
+		<-c.turns
+	}
+}
+
+func (c *Caller) send(ctx context.Context, call *Call, what, kind string) (*http.Response, error) {
 	q, err := c.request(ctx, call, what, kind)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	done := record.Done(func(int, string, error) {})
 	if rec := record.From(ctx); rec != nil && rec.Trace != nil {
@@ -99,22 +139,16 @@ func (c *Caller) ask(ctx context.Context, call *Call, what, kind string) (res *h
 	if c.signer != nil {
 		if err := c.signer.sign(ctx, q, call.Event); err != nil {
 			done(0, "", err)
-			return nil, nil, unanswered(ctx, err)
+			return nil, err
 		}
 	}
-	res, err = c.transport.RoundTrip(q) // follows no redirection
+	res, err := c.transport.RoundTrip(q) // follows no redirection
 	if err != nil {
 		done(0, "", err)
-		return nil, nil, unanswered(ctx, err)
+		return nil, err
 	}
 	done(res.StatusCode, "", nil)
-	return res, sync.OnceFunc(func() {
-		_, _ = io.CopyN(io.Discard, res.Body, longestRefusal)
-		_ = res.Body.Close()
-		if c.retired.Err() != nil {
-			c.transport.CloseIdleConnections()
-		}
-	}), nil
+	return res, nil
 }
 
 func (c *Caller) request(ctx context.Context, call *Call, what, kind string) (*http.Request, error) {
@@ -122,7 +156,7 @@ func (c *Caller) request(ctx context.Context, call *Call, what, kind string) (*h
 	if at == nil {
 		var err error
 		if at, err = c.signer.endpoint(ctx); err != nil {
-			return nil, unanswered(ctx, err)
+			return nil, err
 		}
 	}
 	to := *at

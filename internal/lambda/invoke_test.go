@@ -184,6 +184,7 @@ func TestNew_Mistakes(t *testing.T) {
 		"endpoint: is required without aws":                    {Name: "a"},
 		"name: is required with aws":                           {AWS: &AWS{}},
 		`name: "../x" is neither the name`:                     {Name: "../x", Endpoint: "http://a"},
+		"concurrency: -1 is not from 0":                        {Concurrency: -1, Endpoint: "http://a"},
 		`qualifier: "a/b" is neither`:                          {Qualifier: "a/b", Endpoint: "http://a"},
 		`endpoint: "a:80" is no URL`:                           {Endpoint: "a:80"},
 		`endpoint: "ftp://a" is no URL`:                        {Endpoint: "ftp://a"},
@@ -277,6 +278,46 @@ func TestInvoke_EndsWithItsContext(t *testing.T) {
 		_, err = c.Invoke(t.Context(), &Call{Event: []byte("{}")}, 100)
 		return err
 	}()); e.Status != http.StatusBadGateway || !strings.Contains(e.Cause, "invoke the function: dial tcp") {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestConcurrency_IsFreedInEveryWay asks for a turn after each way in which an invocation can end.
+func TestConcurrency_IsFreedInEveryWay(t *testing.T) {
+	status := http.StatusOK
+	c := caller(t, Function{Concurrency: 1}, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, `"ok"`)
+	})
+	call := &Call{Event: []byte("{}")}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 {
+		for _, status = range []int{http.StatusOK, http.StatusNotFound} {
+			_, _ = c.Invoke(t.Context(), call, 100)
+			_, _ = c.Invoke(ended, call, 100)
+			_ = c.Send(t.Context(), call)
+			if s, err := c.Stream(t.Context(), call); err == nil {
+				if len(c.turns) != 1 {
+					t.Error("a stream has no turn")
+				}
+				s.Close()
+				s.Close()
+			}
+			if len(c.turns) != 0 {
+				t.Fatalf("%d: %d are under way", status, len(c.turns))
+			}
+		}
+	}
+	c.turns <- struct{}{}
+	late, giveUp := giveup.WithCancel(t.Context())
+	giveUp(giveup.TooLong("slow"))
+	_, err := c.Invoke(late, call, 100)
+	if e := failure(t, err); e.Status != 503 || e.RetryAfter != "1" {
+		t.Errorf("got %+v", e)
+	}
+	_, err = c.Invoke(ended, call, 100)
+	if e := failure(t, err); e.Status != 499 {
 		t.Errorf("got %+v", e)
 	}
 }

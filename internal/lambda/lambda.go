@@ -34,6 +34,9 @@ type Function struct {
 	// AWS looks for them. Labels cannot say it: who may set labels of a container must not use the
 	// gateway's credentials, with which any function could be called that they are good for.
 	AWS *AWS `json:"aws,omitempty" label:"-" file:"allowEmpty"`
+	// Concurrency is how many invocations may be under way; others wait for their turn within timeout.
+	// The local emulator can do 1. Default: 0, no limit.
+	Concurrency int `json:"concurrency,omitempty"`
 }
 
 // AWS are credentials, and the region.
@@ -61,12 +64,16 @@ var (
 	validRegion    = regexp.MustCompile(`^[a-z0-9-]{0,32}$`)
 )
 
+// mostAtOnce is how large concurrency can be.
+const mostAtOnce = 100_000
+
 // Caller invokes a function. It is safe for concurrent use.
 type Caller struct {
 	name, qualifier string
 	endpoint        *url.URL // nil: that of AWS
 	signer          *signer  // nil: nothing is signed
 	transport       *http.Transport
+	turns           chan struct{}   // has room for what may be under way; nil: there is no limit
 	retired         context.Context //nolint:containedctx // ends with the instance
 }
 
@@ -83,6 +90,12 @@ func (f *Function) New(ctx context.Context) (*Caller, error) {
 		c.name = "function"
 	case !validName.MatchString(f.Name):
 		return nil, fmt.Errorf("name: %q is neither the name nor the ARN of a function", f.Name)
+	}
+	if f.Concurrency < 0 || f.Concurrency > mostAtOnce {
+		return nil, fmt.Errorf("concurrency: %d is not from 0 to %d", f.Concurrency, mostAtOnce)
+	}
+	if f.Concurrency > 0 {
+		c.turns = make(chan struct{}, f.Concurrency)
 	}
 	if !validQualifier.MatchString(f.Qualifier) {
 		return nil, fmt.Errorf("qualifier: %q is neither a version nor an alias", f.Qualifier)
@@ -102,6 +115,13 @@ func (f *Function) New(ctx context.Context) (*Caller, error) {
 	}
 	c.transport = NewTransport(ctx)
 	return c, nil
+}
+
+// Follow has invocations that the caller before has under way count here, if as many may be.
+func (c *Caller) Follow(before *Caller) {
+	if before != nil && c.turns != nil && cap(before.turns) == cap(c.turns) {
+		c.turns = before.turns
+	}
 }
 
 // ServerURL reads the URL of a server. Its query and its user are none of its.

@@ -77,7 +77,6 @@ type Config struct {
 const (
 	wholeTimeout = 30 * time.Second
 	mostBytes    = 6 << 20
-	mostAtOnce   = 100_000
 )
 
 // SetDefaults implements the defaults documented at the fields.
@@ -95,15 +94,18 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 	if err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}
-	caller, err := (&lambda.Function{Name: c.Name, Qualifier: c.Qualifier, Endpoint: c.Endpoint, AWS: c.AWS}).New(ctx)
+	caller, err := (&lambda.Function{Name: c.Name, Qualifier: c.Qualifier, Endpoint: c.Endpoint, AWS: c.AWS, Concurrency: c.Concurrency}).New(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if before, ok := env.Previous.(*service); ok {
+		caller.Follow(before.caller)
 	}
 	_, account := lambda.ARN(c.Name)
 	plain, _, _ := strings.Cut(env.Name, "@")
 	s := &service{
 		name: env.Name, caller: caller, mode: c.Mode, old: c.PayloadVersion == "1.0", pattern: pattern, binary: c.BinaryMediaTypes,
-		timeout: time.Duration(c.Timeout), mostPayload: c.MaxPayloadBytes, mostResponse: c.MaxResponseBytes, turns: turns(c.Concurrency, env.Previous),
+		timeout: time.Duration(c.Timeout), mostPayload: c.MaxPayloadBytes, mostResponse: c.MaxResponseBytes,
 		api: lambda.API{AccountID: cmp.Or(c.AccountID, account, "000000000000"), ID: cmp.Or(c.APIID, plain), Stage: c.Stage, Variables: c.StageVariables},
 	}
 	return s, nil
@@ -124,8 +126,6 @@ func (c *Config) check() error {
 		return errors.New("maxPayloadBytes: is not above 0")
 	case c.MaxResponseBytes <= 0:
 		return errors.New("maxResponseBytes: is not above 0")
-	case c.Concurrency < 0 || c.Concurrency > mostAtOnce:
-		return fmt.Errorf("concurrency: %d is not from 0 to %d", c.Concurrency, mostAtOnce)
 	}
 	for _, pattern := range c.BinaryMediaTypes {
 		if _, err := path.Match(pattern, ""); err != nil {
@@ -133,16 +133,4 @@ func (c *Config) check() error {
 		}
 	}
 	return nil
-}
-
-// turns has room for as many invocations as may be under way; nil: there is no limit. Those of the
-// instance before count on.
-func turns(most int, previous proxy.Service) chan struct{} {
-	if most == 0 {
-		return nil
-	}
-	if before, ok := previous.(*service); ok && cap(before.turns) == most {
-		return before.turns
-	}
-	return make(chan struct{}, most)
 }

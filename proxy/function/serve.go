@@ -3,7 +3,6 @@ package function
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -30,7 +29,6 @@ type service struct {
 	timeout      time.Duration
 	mostPayload  int64
 	mostResponse int64
-	turns        chan struct{} // nil: as many as come
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,11 +49,6 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	late := time.AfterFunc(s.timeout, func() { cancel(giveup.TooLong("it has taken longer than timeout")) })
 	defer late.Stop()
-	if err := s.takeTurn(ctx, r); err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	defer s.endTurn()
 	switch s.mode {
 	case "stream":
 		err = s.stream(ctx, w, r, call, late)
@@ -112,28 +105,6 @@ func (s *service) body(r *http.Request) ([]byte, error) {
 		return nil, &lambda.Error{Status: answer.StatusClientClosedRequest, Cause: "the client went away"}
 	}
 	return nil, &lambda.Error{Status: http.StatusBadRequest, Cause: "the body cannot be read"}
-}
-
-// takeTurn waits until another invocation may be under way.
-func (s *service) takeTurn(ctx context.Context, r *http.Request) error {
-	if s.turns == nil {
-		return nil
-	}
-	select {
-	case s.turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-	}
-	if r.Context().Err() != nil && giveup.Reason(ctx) == nil {
-		return &lambda.Error{Status: answer.StatusClientClosedRequest, Cause: "the client went away"}
-	}
-	return &lambda.Error{Status: http.StatusServiceUnavailable, Cause: fmt.Sprintf("%d invocations are under way, as many as concurrency allows", cap(s.turns)), RetryAfter: "1"}
-}
-
-func (s *service) endTurn() {
-	if s.turns != nil {
-		<-s.turns
-	}
 }
 
 // wait gives the client the answer of the function when all of it is there.
