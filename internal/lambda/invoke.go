@@ -196,10 +196,16 @@ func refusal(res *http.Response) *Error {
 	if kind, _, _ := strings.Cut(res.Header.Get("X-Amzn-Errortype"), ":"); kind != "" {
 		e.Cause += " " + shown(kind)
 	}
-	var told struct{ Message string }
-	if json.Unmarshal(text, &told) == nil && told.Message != "" {
+	var told struct {
+		Message string
+		Thrown
+	}
+	switch err := json.Unmarshal(text, &told); {
+	case err == nil && told.Message != "":
 		e.Cause += ": " + shown(told.Message)
-	} else if len(text) > 0 {
+	case err == nil && told.Type != "": // the emulator, when a function has ended with it
+		e.Cause += ": " + shown(told.Type+": "+told.Thrown.Message)
+	case len(text) > 0:
 		e.Cause += ": " + shown(string(text))
 	}
 	switch res.StatusCode {
