@@ -149,3 +149,28 @@ func TestClientCert(t *testing.T) {
 		t.Errorf("got %v", cert)
 	}
 }
+
+// followed is a trace that only says which it is.
+type followed struct{ record.Trace }
+
+func (followed) TraceID() [16]byte { return [16]byte{0x5e, 0x9f, 0x0c, 0x65, 0x1d} }
+func (followed) SpanID() [8]byte   { return [8]byte{7: 0xab} }
+
+func TestTrace_IsTheGatewaysWhereTheClientHasNone(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	if got := Trace(r); got != "" {
+		t.Errorf("got %s", got)
+	}
+	r = r.WithContext(record.With(t.Context(), &record.Record{Trace: followed{}}))
+	const own = "Root=1-5e9f0c65-1d0000000000000000000000;Parent=00000000000000ab;Sampled=1"
+	if got := Trace(r); got != own {
+		t.Errorf("got %s", got)
+	}
+	if got := (&API{}).V2(&Request{Request: r}).Headers["x-amzn-trace-id"]; got != own {
+		t.Errorf("got %s", got)
+	}
+	r.Header.Set("X-Amzn-Trace-Id", "Root=1-a-b")
+	if got := Trace(r); got != "Root=1-a-b" {
+		t.Errorf("got %s", got)
+	}
+}

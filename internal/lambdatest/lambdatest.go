@@ -96,12 +96,7 @@ func (rt *Runtime) invoke(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	i := &invocation{event: event, head: r.Header, gone: r.Context().Done(), result: make(chan *result, 1)}
-	rt.mu.Lock()
-	rt.seen = append(rt.seen, r.Header)
-	i.id = fmt.Sprint(len(rt.seen))
-	rt.under[i.id] = i
-	rt.mu.Unlock()
+	i := rt.begin(&invocation{event: event, head: r.Header, gone: r.Context().Done(), result: make(chan *result, 1)})
 	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
 		i.gone = nil
 		go func() {
@@ -132,6 +127,15 @@ func (rt *Runtime) invoke(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, res.body)
 	case <-i.gone:
 	}
+}
+
+func (rt *Runtime) begin(i *invocation) *invocation {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.seen = append(rt.seen, i.head)
+	i.id = fmt.Sprint(len(rt.seen))
+	rt.under[i.id] = i
+	return i
 }
 
 // next hands an invocation to a process that waits for one.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -40,7 +41,11 @@ type asker struct {
 
 	decisions *remember.Cache[*decision]
 	asking    singleflight.Group
+	under     atomic.Int64 // questions that are asked for all who wait
 }
+
+// mostAsked bounds them: they go on when those have gone who sent made-up credentials.
+const mostAsked = 512
 
 // server is an authorizer that is spoken to by HTTP.
 type server struct {
@@ -54,6 +59,8 @@ var errUnauthorized = errors.New("the authorizer does not know who it is")
 
 // errForbidden is a refusal by status.
 var errForbidden = errors.New("the authorizer refuses it")
+
+var errBusy = fmt.Errorf("%d questions are under way already", mostAsked)
 
 // about is the decision about a request, whose identity sources have these values.
 func (a *asker) about(r *http.Request, identity []string) (*decision, error) {
@@ -80,6 +87,10 @@ func (a *asker) about(r *http.Request, identity []string) (*decision, error) {
 	answer := a.asking.DoChan(string(key[:]), func() (any, error) {
 		if d, ok := a.decisions.Get(key); ok { // it came since
 			return d, nil
+		}
+		defer a.under.Add(-1)
+		if a.under.Add(1) > mostAsked {
+			return nil, errBusy
 		}
 		d, err := a.put(a.ctx, call)
 		if err == nil {

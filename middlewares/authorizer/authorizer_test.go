@@ -279,3 +279,17 @@ func TestQuestion_HasPathAndVariables(t *testing.T) {
 		t.Error("there is a body")
 	}
 }
+
+func TestQuestions_AreBounded(t *testing.T) {
+	at, asked := guard(t, func(map[string]any) string { return `{"isAuthorized": true}` })
+	h := build(t, middlewarestest.Env("guard"), "{type: token, "+at+"}")
+	under := &h.(*handler).asker.under
+	under.Store(mostAsked)
+	if w, rec := ask(h, "GET", "/", "Authorization", "x"); w.Code != 500 || !strings.Contains(rec.Cause, "512 questions are under way") || asked.Load() != 0 {
+		t.Errorf("got %d, %q", w.Code, rec.Cause)
+	}
+	under.Store(0)
+	if w, _ := ask(h, "GET", "/", "Authorization", "x"); w.Code != 200 || under.Load() != 0 {
+		t.Errorf("got %d, %d are under way", w.Code, under.Load())
+	}
+}
