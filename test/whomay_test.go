@@ -29,6 +29,11 @@ var entries = []specimen{
 		{url: "/?key=" + keyOfEve + "&a=b", status: 200, by: "mw", path: "/?a=b"},
 		{url: "/?key=guess", status: 401},
 	}},
+	{name: "authorizer", options: []string{"authorizer.url=http://AUTH/authorize", "authorizer.identitysources=header:Authorization", "authorizer.forwardheaders.X-User=user"}, visits: []visit{
+		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": "Bearer"}},
+		{url: "/", with: []string{"Authorization: Bearer bad"}, status: 403},
+		{url: "/", with: append([]string{"Authorization: Bearer good"}, forged...), status: 200, by: "mw", seen: map[string]string{"X-User": "17", "X_user": "", "X.user": ""}},
+	}},
 	{name: "hmac", options: []string{"hmac.keys[0].id=k", "hmac.keys[0].secret=" + hsSecret}, visits: []visit{
 		{url: "/", status: 401, shown: map[string]string{"Www-Authenticate": `Signature realm="fairway"`}},
 		{url: "/", with: []string{`Signature-Input: s=("@method");created=1;keyid="k"`, "Signature: s=:AAAA:"}, status: 401},

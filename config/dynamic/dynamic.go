@@ -16,6 +16,7 @@ import (
 	"fairway/middlewares/adaptiveconcurrency"
 	"fairway/middlewares/addprefix"
 	"fairway/middlewares/apikey"
+	"fairway/middlewares/authorizer"
 	"fairway/middlewares/basicauth"
 	"fairway/middlewares/buffering"
 	"fairway/middlewares/cache"
@@ -65,6 +66,7 @@ import (
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
 	"fairway/proxy/files"
+	"fairway/proxy/function"
 	"fairway/proxy/highestrandomweight"
 	"fairway/proxy/loadbalancer"
 	"fairway/proxy/mirroring"
@@ -203,6 +205,7 @@ type Service struct {
 	Aggregate           *aggregate.Config           `json:"aggregate,omitempty"`
 	Failover            *failover.Config            `json:"failover,omitempty"`
 	Files               *files.Config               `json:"files,omitempty" label:"-"`
+	Function            *function.Config            `json:"function,omitempty"`
 	HighestRandomWeight *highestrandomweight.Config `json:"highestRandomWeight,omitempty"`
 	LoadBalancer        *loadbalancer.Config        `json:"loadBalancer,omitempty"`
 	Mirroring           *mirroring.Config           `json:"mirroring,omitempty"`
@@ -258,6 +261,7 @@ type Middleware struct {
 	AdaptiveConcurrency *adaptiveconcurrency.Config `json:"adaptiveConcurrency,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	AddPrefix           *addprefix.Config           `json:"addPrefix,omitempty"`
 	APIKey              *apikey.Config              `json:"apiKey,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Authorizer          *authorizer.Config          `json:"authorizer,omitempty"`
 	BasicAuth           *basicauth.Config           `json:"basicAuth,omitempty"`
 	Buffering           *buffering.Config           `json:"buffering,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	Cache               *cache.Config               `json:"cache,omitempty" label:"allowEmpty" file:"allowEmpty"`

@@ -26,6 +26,7 @@ import (
 
 	"fairway/internal/headername"
 	"fairway/internal/jq"
+	"fairway/internal/pathpattern"
 	"fairway/internal/statuses"
 	"fairway/internal/texts"
 	"fairway/proxy"
@@ -185,7 +186,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		return nil, err
 	}
 	var err error
-	if s.pattern, err = newPattern(c.Path); err != nil {
+	if s.pattern, err = pathpattern.New(c.Path); err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}
 	if c.Result != "" {

@@ -16,6 +16,7 @@ import (
 	"fairway/internal/giveup"
 	"fairway/internal/identity"
 	"fairway/internal/jq"
+	"fairway/internal/pathpattern"
 	"fairway/internal/record"
 	"fairway/internal/texts"
 	"fairway/proxy"
@@ -26,7 +27,7 @@ type service struct {
 	name      string
 	ctx       context.Context //nolint:containedctx // ends with the instance
 	log       logrus.FieldLogger
-	pattern   pattern
+	pattern   pathpattern.Pattern
 	parts     []*part
 	merge     string
 	collision string
@@ -66,7 +67,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rec != nil {
 		rec.Leaf = s.name
 	}
-	path, ok := s.pattern.match(r.URL.EscapedPath())
+	path, ok := s.pattern.Match(r.URL.EscapedPath())
 	if !ok {
 		reply.Refuse(w, r, http.StatusNotFound, "aggregate: the path is another than that of the service")
 		return

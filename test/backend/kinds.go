@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +19,16 @@ func kinds(mux *http.ServeMux) {
 			return
 		}
 		_, _ = fmt.Fprint(w, `{"active":false}`)
+	})
+	mux.HandleFunc("POST /2015-03-31/functions/function/invocations", func(w http.ResponseWriter, r *http.Request) {
+		var e struct{ PathParameters map[string]string }
+		_ = json.NewDecoder(r.Body).Decode(&e)
+		_, _ = fmt.Fprintf(w, `{"statusCode": 200, "body": "hello %s"}`, e.PathParameters["id"])
+	})
+	mux.HandleFunc("POST /authorize", func(w http.ResponseWriter, r *http.Request) {
+		var q struct{ IdentitySource []string }
+		_ = json.NewDecoder(r.Body).Decode(&q)
+		_, _ = fmt.Fprintf(w, `{"isAuthorized": %t, "context": {"user": "17"}}`, slices.Contains(q.IdentitySource, "Bearer good"))
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
 		if !clientIn(r) {

@@ -1,4 +1,5 @@
-package aggregate
+// Package pathpattern has patterns of paths with names in them, as /pages/{id} and /files/{path...}.
+package pathpattern
 
 import (
 	"fmt"
@@ -6,10 +7,12 @@ import (
 	"strings"
 )
 
-// pattern is that of the request's path.
-type pattern []string // segments; {name} for one that has a name, {name...} for the rest
+// Pattern is that of a path: its segments, with {name} for one that has a name, and {name...} or
+// {name+}, as AWS writes it, for the rest. That of an empty text is nil, and takes every path.
+type Pattern []string
 
-func newPattern(text string) (pattern, error) {
+// New reads a pattern.
+func New(text string) (Pattern, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -25,7 +28,7 @@ func newPattern(text string) (pattern, error) {
 			return nil, fmt.Errorf("%q: braces go around a whole segment", s)
 		case named && (name == "" || seen[name]):
 			return nil, fmt.Errorf("%q: the name is empty, or there twice", s)
-		case strings.HasSuffix(s, "...}") && i < len(segments)-1:
+		case isRest(s) && i < len(segments)-1:
 			return nil, fmt.Errorf("%q: only the last segment can be the rest", s)
 		}
 		seen[name] = named
@@ -38,11 +41,34 @@ func nameOf(segment string) (name string, named bool) {
 	if len(segment) < 2 || segment[0] != '{' || segment[len(segment)-1] != '}' {
 		return "", false
 	}
-	return strings.TrimSuffix(segment[1:len(segment)-1], "..."), true
+	name = segment[1 : len(segment)-1]
+	if isRest(segment) {
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "..."), "+")
+	}
+	return name, true
 }
 
-// match returns the values of the names; false: the path is another.
-func (p pattern) match(escaped string) (map[string]string, bool) {
+func isRest(segment string) bool {
+	return strings.HasPrefix(segment, "{") && (strings.HasSuffix(segment, "...}") || strings.HasSuffix(segment, "+}"))
+}
+
+// String is the pattern as AWS writes it.
+func (p Pattern) String() string {
+	if p == nil {
+		return ""
+	}
+	all := make([]string, len(p))
+	for i, s := range p {
+		if all[i] = s; isRest(s) {
+			name, _ := nameOf(s)
+			all[i] = "{" + name + "+}"
+		}
+	}
+	return "/" + strings.Join(all, "/")
+}
+
+// Match returns the values of the names; false: the path is another.
+func (p Pattern) Match(escaped string) (map[string]string, bool) {
 	if p == nil {
 		return nil, true
 	}
@@ -50,7 +76,7 @@ func (p pattern) match(escaped string) (map[string]string, bool) {
 	rest := strings.TrimPrefix(escaped, "/")
 	for i, s := range p {
 		one, after, more := strings.Cut(rest, "/")
-		if name, named := nameOf(s); named && strings.HasSuffix(s, "...}") {
+		if name, named := nameOf(s); named && isRest(s) {
 			one, after, more = rest, "", false
 			if names[name] = unescaped(one); names[name] == "" {
 				return nil, false
