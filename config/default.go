@@ -90,6 +90,10 @@ func (e *EntryPoint) fill() {
 		e.HTTP = &EntryPointHTTP{}
 		e.HTTP.SetDefaults()
 	}
+	if e.UDP == nil {
+		e.UDP = &UDP{}
+		e.UDP.SetDefaults()
+	}
 	if e.HTTP2 == nil {
 		e.HTTP2 = &HTTP2{}
 		e.HTTP2.SetDefaults()

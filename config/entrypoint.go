@@ -1,11 +1,17 @@
 package config
 
-import "fairway/config/dynamic"
+import (
+	"time"
+
+	"github.com/traefik/paerser/types"
+
+	"fairway/config/dynamic"
+)
 
 // EntryPoint is one address where requests come in.
 type EntryPoint struct {
 	// Address to listen on: [host]:port, with /tcp at the end if you like. With /udp
-	// it is for datagrams, which nothing routes yet: it is not opened. A socket that
+	// it is for datagrams, and has routers of UDP. A socket that
 	// systemd hands over under the name of the entry point (FileDescriptorName= of
 	// the socket unit) is used in place of the address.
 	Address string `json:"address,omitempty"`
@@ -38,7 +44,18 @@ type EntryPoint struct {
 	// HTTP3 serves HTTP/3 as well (RFC 9114), by UDP at the same port, to routers
 	// that answer TLS. Default: off.
 	HTTP3 *HTTP3 `json:"http3,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// UDP has the limits of sessions, of an entry point for datagrams.
+	UDP *UDP `json:"udp,omitempty"`
 }
+
+// UDP has the limits of sessions.
+type UDP struct {
+	// Timeout ends a session in which nothing has come or gone for so long. Default: 3s.
+	Timeout types.Duration `json:"timeout,omitempty"`
+}
+
+// SetDefaults implements the defaults documented at the fields.
+func (u *UDP) SetDefaults() { u.Timeout = types.Duration(3 * time.Second) }
 
 // SetDefaults implements the defaults documented at the fields.
 func (e *EntryPoint) SetDefaults() {
@@ -47,6 +64,8 @@ func (e *EntryPoint) SetDefaults() {
 	e.Transport.SetDefaults()
 	e.HTTP = &EntryPointHTTP{}
 	e.HTTP.SetDefaults()
+	e.UDP = &UDP{}
+	e.UDP.SetDefaults()
 	e.HTTP2 = &HTTP2{}
 	e.HTTP2.SetDefaults()
 }

@@ -158,6 +158,7 @@ func TestLoad_EntryPointFaults(t *testing.T) {
 		"a grace":                        {"transport.lifecycle.gracetimeout=-1s", "less than none"},
 		"a grace to accept":              {"transport.lifecycle.requestacceptgracetimeout=-1s", "less than none"},
 		"a character":                    {"http.encodedcharacters.allowencodedslsh=true", `did you mean "--entrypoints.web.http.encodedcharacters.allowEncodedSlash"?`},
+		"a session without an end":       {"udp.timeout=0s", "a time of 0s is none"},
 		"a redirection to UDP":           {"http.redirections.entrypoint.to=dns", `the entry point "dns" is for UDP`},
 	}
 	for name, tt := range tests {
@@ -182,7 +183,6 @@ func TestLoad_EntryPointAdvice(t *testing.T) {
 		"--entrypoints.web.address=:80", "--entrypoints.web.proxyprotocol", "--entrypoints.quiet.address=:54/udp",
 	}, nil)
 	want := []string{
-		"option entrypoints.dns.udp.timeout is an option of Traefik's that fairway does not have yet; it is ignored",
 		"option entryPoints.dns.http does nothing: the entry point is for UDP",
 		"option entryPoints.dns.http3 does nothing: the entry point is for UDP",
 		"option entryPoints.web.proxyProtocol believes nobody: give it trustedIPs",

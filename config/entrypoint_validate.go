@@ -98,6 +98,9 @@ func (e *EntryPoint) validateLimits(wrong func(option, format string, args ...an
 	notNegative(timeouts+"readTimeout", t.RespondingTimeouts.ReadTimeout)
 	notNegative(timeouts+"writeTimeout", t.RespondingTimeouts.WriteTimeout)
 	notNegative(timeouts+"idleTimeout", t.RespondingTimeouts.IdleTimeout)
+	if e.UDP.Timeout <= 0 {
+		wrong("udp.timeout", "a time of %s is none", e.UDP.Timeout)
+	}
 	notNegative("transport.keepAliveMaxTime", t.KeepAliveMaxTime)
 	between(timeouts+"minBodyRate", t.RespondingTimeouts.MinBodyRate, 0, 1<<40)
 	between("transport.keepAliveMaxRequests", int64(t.KeepAliveMaxRequests), 0, 1<<40)

@@ -38,7 +38,6 @@ api.dashboardname api.disabledashboardad
 certificatesresolvers.*.tailscale
 core
 entrypoints.*.forwardedheaders.addxforwardedschemeheaders
-entrypoints.*.udp
 experimental
 hostresolver
 log.compress log.maxage log.maxbackups log.maxsize

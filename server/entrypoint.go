@@ -35,6 +35,13 @@ type entryPoint struct {
 	open     atomic.Int64 // connections that the standard library serves
 	refused  *refused     // by the engine
 	cutOff   atomic.Bool  // the time to let requests end is over
+
+	// Connections for routers of TCP.
+	https       *https
+	others      func() *otherTables
+	streamsOpen atomic.Int64
+	streamsEnd  context.Context //nolint:containedctx // ends when they are cut off
+	endStreams  context.CancelFunc
 }
 
 // listen opens an entry point, by a socket that was given or one of its own.
@@ -53,7 +60,8 @@ func listen(name string, c *config.EntryPoint, handler http.Handler, passes *pas
 		return nil, err
 	}
 	e := &entryPoint{name: name, log: log, config: c, outer: o, proxied: p, listener: l, feed: newFeed(l.Addr()), refused: newRefused(log)}
-	e.tls = secure
+	e.tls, e.https = secure, https
+	e.streamsEnd, e.endStreams = context.WithCancel(context.Background())
 	e.standard = e.standardServer()
 	if c.Engine != "std" {
 		e.engine = e.engineServer()
@@ -115,7 +123,19 @@ func (e *entryPoint) welcome(conn *net.TCPConn) {
 		_ = conn.Close()
 		return
 	}
-	switch look(conn, end) {
+	if t := e.others(); t != nil {
+		if routes := t.tcp.At(e.name); routes != nil {
+			s := &stream{entryPoint: e, conn: conn, client: client, routes: routes, web: t.web[e.name], end: end}
+			s.route()
+			return
+		}
+	}
+	e.welcomeAs(look(conn, end), client, end)
+}
+
+// welcomeAs serves what a connection begins with.
+func (e *entryPoint) welcomeAs(what arrival, client net.Conn, end time.Time) {
+	switch what {
 	case arrivesTLS:
 		e.secure(client, end)
 	case arrivesHTTP2:
@@ -125,7 +145,7 @@ func (e *entryPoint) welcome(conn *net.TCPConn) {
 	case arrivesHTTP:
 		e.plain(client)
 	default:
-		_ = conn.Close()
+		_ = client.Close()
 	}
 }
 
@@ -186,8 +206,26 @@ func (e *entryPoint) stop() {
 			}
 		})
 	}
+	running.Go(func() { e.awaitStreams(ctx) })
 	running.Wait()
 	e.awaitHijacked(ctx)
+}
+
+// awaitStreams waits for the connections of routers of TCP, and cuts them off when the time for that is over.
+func (e *entryPoint) awaitStreams(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	over := ctx.Done()
+	for e.streamsOpen.Load() > 0 {
+		select {
+		case <-over:
+			e.log.WithField("connections", e.streamsOpen.Load()).Warn("connections were cut off: the time to end them is over")
+			e.endStreams()
+			over = nil
+		case <-tick.C:
+		}
+	}
+	e.endStreams()
 }
 
 // awaitHijacked waits for upgraded connections, which servers forget.

@@ -19,6 +19,7 @@ import (
 	"fairway/dashboard"
 	"fairway/internal/nearest"
 	"fairway/router"
+	tcprouter "fairway/router/tcp"
 	"fairway/tls/acme"
 	"fairway/tls/certs"
 )
@@ -183,7 +184,7 @@ func (h *https) generated(store *certs.Store) func() *tls.Certificate {
 
 // want tells the resolvers what the routes of a table need. again is called when files
 // have come that were missing.
-func (h *https) want(table *router.Table, t *dynamic.TLS, again func()) {
+func (h *https) want(table *router.Table, others []acmeWish, t *dynamic.TLS, again func()) {
 	h.certs.Policies(table.Policies())
 	h.certs.Await(table.Broken(), again)
 	wanted := make(map[string][]acme.Wanted, len(h.names))
@@ -202,6 +203,9 @@ func (h *https) want(table *router.Table, t *dynamic.TLS, again func()) {
 		}
 		wanted[rt.TLS.CertResolver] = list
 	}
+	for _, w := range others {
+		wanted[w.resolver] = append(wanted[w.resolver], w.wanted)
+	}
 	if t != nil && t.Stores[dynamic.DefaultTLS] != nil {
 		if g := t.Stores[dynamic.DefaultTLS].DefaultGeneratedCert; g != nil && g.Domain != nil {
 			wanted[g.Resolver] = append(wanted[g.Resolver], acme.Wanted{Names: domain(*g.Domain), By: "tls.stores.default"})
@@ -216,6 +220,32 @@ func (h *https) want(table *router.Table, t *dynamic.TLS, again func()) {
 			r.Want(list)
 		}
 	}
+}
+
+// acmeWish is a certificate that a resolver is to get.
+type acmeWish struct {
+	resolver string
+	wanted   acme.Wanted
+}
+
+// wishes are those of routers of TCP.
+func wishes(t *tcprouter.Table) (list []acmeWish) {
+	for _, rt := range t.Routes() {
+		c := rt.Config.TLS
+		if c == nil || c.CertResolver == "" || c.Passthrough || rt.Status == tcprouter.Disabled {
+			continue
+		}
+		for _, d := range c.Domains {
+			list = append(list, acmeWish{c.CertResolver, acme.Wanted{Names: domain(d), By: rt.Name}})
+		}
+		if len(c.Domains) > 0 {
+			continue
+		}
+		for _, host := range rt.Rule.Hosts() {
+			list = append(list, acmeWish{c.CertResolver, acme.Wanted{Names: []string{host}, By: rt.Name}})
+		}
+	}
+	return list
 }
 
 // domain are the names of one certificate, the main one first.

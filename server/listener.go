@@ -34,6 +34,19 @@ func open(name string, c *config.EntryPoint, given sockets) (net.Listener, error
 	return l, nil
 }
 
+// openDatagrams binds an address of UDP.
+func openDatagrams(address string, shared bool) (*net.UDPConn, error) {
+	var with net.ListenConfig
+	if shared {
+		with.Control = reusePort
+	}
+	conn, err := with.ListenPacket(context.Background(), "udp", address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
 // reusePort lets other processes of the same user listen at the address as well.
 func reusePort(_, _ string, raw syscall.RawConn) error {
 	var failed error

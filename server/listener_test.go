@@ -34,16 +34,59 @@ func TestServer_ReusePort(t *testing.T) {
 	}
 }
 
-func TestServer_UDPEntryPointsAreNotOpened(t *testing.T) {
-	r := start(t, routeTo(telling(t)), "--entrypoints.dns.address=127.0.0.1:0/udp", "--entrypoints.dns.asdefault")
-	if _, open := r.Addresses()["dns"]; open || !strings.Contains(r.log.String(), "a UDP entry point is not opened") {
-		t.Errorf("got addresses %v, log %s", r.Addresses(), r.log)
+func TestServer_UDPEntryPoints(t *testing.T) {
+	echo, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			n, from, err := echo.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = echo.WriteTo(append([]byte("heard "), buf[:n]...), from)
+		}
+	}()
+	r := start(t, routeTo(telling(t))+`
+udp:
+  routers:
+    dns: {entryPoints: [dns], service: dns}
+    late: {entryPoints: [dns], service: dns}
+    lost: {entryPoints: [dsn], service: dns}
+    web: {entryPoints: [web], service: dns}
+    nobody: {entryPoints: [dns], service: snd}
+  services: {dns: {loadBalancer: {servers: [{address: '`+echo.LocalAddr().String()+`'}]}}}
+`, "--entrypoints.dns.address=127.0.0.1:0/udp", "--entrypoints.dns.asdefault", "--entrypoints.dns.udp.timeout=1s")
+	conn, err := net.Dial("udp", r.Addresses()["dns"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(longest))
+	buf := make([]byte, 100)
+	_, _ = conn.Write([]byte("me"))
+	if n, err := conn.Read(buf); string(buf[:n]) != "heard me" || err != nil {
+		t.Errorf("got %q, %v", buf[:n], err)
 	}
 	if got := r.ask(t, plainGet); got.status != 200 {
 		t.Errorf("the default entry point of a router is web: got %d", got.status)
 	}
-	if strings.Contains(r.log.String(), "level=error") {
-		t.Errorf("log: %s", r.log)
+	found := ""
+	for _, p := range r.problems() {
+		found += p.String() + "\n"
+	}
+	for _, want := range []string{
+		"udpRouter late@file: the entry point dns has the router dns@file already: nothing in a datagram tells them apart",
+		`udpRouter lost@file: its entry point (of UDP) "dsn" does not exist (did you mean "dns"?)`,
+		`udpRouter web@file: its entry point (of UDP) "web" does not exist`,
+		`udpRouter nobody@file: its service "snd@file" does not exist`,
+	} {
+		if !strings.Contains(found, want) {
+			t.Errorf("%s is not said: %s", want, found)
+		}
 	}
 }
 

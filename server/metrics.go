@@ -109,7 +109,7 @@ func (s *Server) pushMetrics() (stop func(context.Context) error) {
 func (s *Server) connections() map[[2]string]int {
 	open := map[[2]string]int{}
 	for _, e := range s.entryPoints {
-		n := int(e.open.Load())
+		n := int(e.open.Load() + e.streamsOpen.Load())
 		if e.engine != nil {
 			n += e.engine.Connections()
 		}

@@ -39,6 +39,8 @@ type Server struct {
 	tracer      *traces.Tracer // nil: nobody asked for it
 	watch       *providers.Watch
 	entryPoints []*entryPoint
+	datagrams   []*datagramPoint
+	others      atomic.Pointer[otherTables]
 	forwarder   *proxy.Engine
 	applying    sync.Mutex
 	current     *dynamic.Configuration // in force; for who holds applying
@@ -209,11 +211,13 @@ func (s *Server) listen() error {
 	passes := newPasses()
 	given := takeSockets(os.Getpid(), s.log)
 	defer given.closeRest(s.log)
-	datagrams := false
-	for _, name := range slices.Sorted(maps.Keys(s.config.EntryPoints)) {
+	for _, name := range s.sortedNames() {
 		if s.config.EntryPoints[name].Datagrams() {
-			datagrams = true
-			s.log.WithField("entryPoint", name).Warn("a UDP entry point is not opened: there is nothing yet that would route datagrams")
+			d, err := s.listenDatagrams(name, s.config.EntryPoints[name])
+			if err != nil {
+				return s.closeAll(err)
+			}
+			s.datagrams = append(s.datagrams, d)
 			continue
 		}
 		e, err := listen(name, s.config.EntryPoints[name], s.router.Handler(name), passes, s.https, s.https.config(name, s.router.Table), given, s.log)
@@ -222,18 +226,27 @@ func (s *Server) listen() error {
 			continue
 		}
 		if err != nil {
-			for _, bound := range s.entryPoints {
-				err = errors.Join(err, bound.close())
-			}
-			return err
+			return s.closeAll(err)
 		}
+		e.others = s.others.Load
 		e.outer.observers = s.observersOf()
 		s.entryPoints = append(s.entryPoints, e)
 	}
-	if len(s.entryPoints) == 0 && !datagrams {
+	if len(s.entryPoints)+len(s.datagrams) == 0 {
 		return errors.New("no entry point can be bound")
 	}
 	return nil
+}
+
+// closeAll gives back what is bound, for err.
+func (s *Server) closeAll(err error) error {
+	for _, bound := range s.entryPoints {
+		err = errors.Join(err, bound.close())
+	}
+	for _, d := range s.datagrams {
+		err = errors.Join(err, d.conn.Close())
+	}
+	return err
 }
 
 // longestWait is how long the entry points wait for providers to have said what
@@ -266,6 +279,10 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		opened.Info("entry point is open")
 	}
+	for _, d := range s.datagrams {
+		running.Go(d.sessions.Run)
+		d.log.WithField("address", d.conn.LocalAddr().String()).Info("entry point is open")
+	}
 	<-ctx.Done()
 	s.log.Info("stopping: requests under way may end")
 	s.stopping.Store(true)
@@ -273,6 +290,9 @@ func (s *Server) Run(ctx context.Context) error {
 	var ending sync.WaitGroup
 	for _, e := range s.entryPoints {
 		ending.Go(e.stop)
+	}
+	for _, d := range s.datagrams {
+		_ = d.conn.Close()
 	}
 	ending.Wait()
 	unfollow()
@@ -283,6 +303,9 @@ func (s *Server) Run(ctx context.Context) error {
 		"the last metrics could not be sent":                    stopPushing,
 	})
 	s.router.Table().Retire()
+	if t := s.others.Load(); t != nil {
+		t.tcp.Retire()
+	}
 	endTogether(s.log, map[string]func(context.Context) error{"what middlewares keep could not be written": s.router.Rest})
 	s.forwarder.CloseIdle()
 	s.log.Info("stopped")
@@ -294,6 +317,9 @@ func (s *Server) Addresses() map[string]string {
 	addresses := map[string]string{}
 	for _, e := range s.entryPoints {
 		addresses[e.name] = e.listener.Addr().String()
+	}
+	for _, d := range s.datagrams {
+		addresses[d.name] = d.conn.LocalAddr().String()
 	}
 	return addresses
 }
@@ -320,7 +346,8 @@ func (s *Server) enforce() (took time.Duration) {
 	began := time.Now()
 	s.https.set(cfg.TLS)
 	table := s.router.Apply(cfg)
-	s.https.want(table, cfg.TLS, s.applyAgain)
+	s.applyOthers(cfg, table)
+	s.https.want(table, wishes(s.others.Load().tcp), cfg.TLS, s.applyAgain)
 	s.tellProblems()
 	s.keepMetrics(table, began)
 	s.keepLive(table)
@@ -334,7 +361,7 @@ func (s *Server) enforce() (took time.Duration) {
 
 // problems are those of the table in force, of certificates, and of what middlewares depend on.
 func (s *Server) problems() []dynamic.Problem {
-	return slices.Concat(s.router.Table().Problems(), s.https.problems(time.Now()), s.troubles())
+	return slices.Concat(s.router.Table().Problems(), s.otherProblems(), s.https.problems(time.Now()), s.troubles())
 }
 
 // tellProblems logs what is new about them.

@@ -45,7 +45,7 @@ var plan = []room{
 	{dir: "proxy", may: []string{"http1", "telemetry", "tls/certs", "internal/..."}},
 
 	{dir: "config/dynamic", may: []string{"middlewares/...", "proxy/...", "tls/certs", "internal/..."}, why: "the catalog points down, so no cycle can form"},
-	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "tls/certs", "internal/..."}, why: "it gives every load balancer its server"},
+	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "proxy/tcp", "proxy/udp", "tls/certs", "internal/..."}, why: "it gives every load balancer its server"},
 	{dir: "config", may: []string{"config/dynamic", "providers/...", "proxy", "tls/...", "telemetry", "telemetry/...", "internal/..."}},
 	{dir: "providers/consulcatalog", may: []string{"providers", "config/dynamic", "config/labels", "proxy", "tls/certs", "internal/..."}, why: "services of the mesh have a way of their own to be talked to"},
 	{dir: "providers/*", may: []string{"providers", "config/dynamic", "config/labels", "tls/certs", "internal/..."}},
@@ -53,6 +53,8 @@ var plan = []room{
 
 	{dir: "router/rule", may: nil, why: "the language of rules stands alone"},
 	{dir: "router/index", may: []string{"router/rule"}},
+	{dir: "router/tcp", may: []string{"router/rule", "config/dynamic", "proxy/tcp", "tls/certs", "internal/..."}},
+	{dir: "router/udp", may: []string{"config/dynamic", "proxy/udp", "internal/..."}},
 	{dir: "router/*", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "tls/certs", "internal/..."}},
 	{dir: "router", may: []string{"router/rule", "router/index", "config/dynamic", "middlewares", "proxy", "telemetry", "tls/certs", "internal/..."}},
 	{dir: "dashboard/...", may: []string{"router", "router/rule", "config", "config/dynamic", "telemetry/...", "internal/..."}, why: "it shows the entry points as they are configured"},

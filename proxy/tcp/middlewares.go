@@ -56,7 +56,7 @@ func guard(list []string, wanted bool, next Handler) (Handler, error) {
 		// A client whose address is not known is not let in, by either of them.
 		if !c.Source.IsValid() || ranges.Contains(c.Source.Addr()) != wanted {
 			_ = c.Close()
-			return fmt.Errorf("the address %s may not connect", c.Source.Addr())
+			return &RefusedError{fmt.Sprintf("the address %s may not connect", c.Source.Addr())}
 		}
 		return next.ServeTCP(ctx, c)
 	}), nil
@@ -75,7 +75,7 @@ func (c *InFlightConn) New(next Handler) (Handler, error) {
 		if open[who] >= c.Amount {
 			mu.Unlock()
 			_ = client.Close()
-			return fmt.Errorf("the address %s has %d connections already", who, c.Amount)
+			return &RefusedError{fmt.Sprintf("the address %s has %d connections already", who, c.Amount)}
 		}
 		open[who]++
 		mu.Unlock()

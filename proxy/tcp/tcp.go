@@ -20,7 +20,14 @@ type Client struct {
 	Peeked []byte
 	// Source and Destination are the ends of the client's own connection, as load balancers in front have told.
 	Source, Destination netip.AddrPort
+	// Greet is called when a server is reached, before bytes are carried; nil: there is nothing to be said.
+	Greet func(server net.Conn) error
 }
+
+// RefusedError says that somebody may not connect, and why: it is no failure of a server.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
 
 // Handler serves connections.
 type Handler interface {

@@ -69,6 +69,14 @@ func (t *Transport) dial(ctx context.Context, s Server, c *Client) (net.Conn, er
 			return nil, err
 		}
 	}
+	if c.Greet != nil {
+		_ = conn.SetDeadline(time.Now().Add(max(t.dialer.Timeout, time.Second)))
+		if err := c.Greet(conn); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		_ = conn.SetDeadline(time.Time{})
+	}
 	if !s.TLS {
 		return conn, nil
 	}

@@ -186,6 +186,16 @@ func (p *Policy) Name() string { return p.name }
 // Options are what the policy was made of.
 func (p *Policy) Options() *Options { return p.options }
 
+// Speaks tells whether the options name the protocols that may be spoken (ALPN), as they do not by default.
+func (p *Policy) Speaks() bool {
+	if p.options == nil || len(p.options.ALPNProtocols) == 0 {
+		return false
+	}
+	usual := &Options{}
+	usual.SetDefaults()
+	return !slices.Equal(p.options.ALPNProtocols, usual.ALPNProtocols)
+}
+
 // Files are those that the options name.
 func (p *Policy) Files() []string { return p.files }
 

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"fairway/config"
+	"fairway/config/dynamic"
+	"fairway/proxy/udp"
+	"fairway/router"
+	tcprouter "fairway/router/tcp"
+	udprouter "fairway/router/udp"
+	"fairway/tls/certs"
+
+	"github.com/sirupsen/logrus"
+)
+
+// otherTables are what is routed beside HTTP, at one moment.
+type otherTables struct {
+	tcp *tcprouter.Table
+	udp *udprouter.Table
+	web map[string]*webNames // by entry point, where there are routers of TCP by TLS
+}
+
+// webNames are those that routers of HTTP answer by TLS.
+type webNames struct {
+	exact    map[string]bool // "*.x" for wildcards
+	anything bool
+}
+
+func (w *webNames) none() bool { return w == nil || len(w.exact) == 0 && !w.anything }
+func (w *webNames) any() bool  { return w != nil && w.anything }
+
+// names tells whether a router names a host.
+func (w *webNames) names(host string) bool {
+	if w == nil || host == "" {
+		return false
+	}
+	if w.exact[host] {
+		return true
+	}
+	for i := range len(host) {
+		if host[i] == '.' {
+			return w.exact["*"+host[i:]]
+		}
+	}
+	return false
+}
+
+// applyOthers puts what is said of TCP and UDP in force. Connections that are there go on.
+func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
+	before := s.others.Load()
+	if before == nil {
+		before = &otherTables{}
+	}
+	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names}
+	var datagrams []string
+	for _, e := range s.routerEntryPoints() {
+		env.EntryPoints[e.Name] = e.Default
+	}
+	for name, c := range s.config.EntryPoints {
+		if c.Datagrams() {
+			datagrams = append(datagrams, name)
+		}
+	}
+	slices.Sort(datagrams)
+	next := &otherTables{tcp: tcprouter.Build(cfg, before.tcp, env), udp: udprouter.Build(cfg, before.udp, datagrams), web: map[string]*webNames{}}
+	for name := range env.EntryPoints {
+		if next.tcp.At(name) != nil {
+			next.web[name] = webNamesAt(name, table)
+		}
+	}
+	s.others.Store(next)
+	next.tcp.RetireFrom(before.tcp)
+}
+
+func webNamesAt(entryPoint string, table *router.Table) *webNames {
+	w := &webNames{exact: map[string]bool{}}
+	for _, rt := range table.Routes() {
+		if rt.TLS == nil || rt.Rule == nil || !slices.Contains(rt.EntryPoints, entryPoint) {
+			continue
+		}
+		for _, host := range rt.Rule.Hosts() {
+			w.exact[host] = true
+		}
+		w.anything = w.anything || rt.Rule.AnyHost()
+	}
+	return w
+}
+
+// otherProblems are those of TCP and UDP.
+func (s *Server) otherProblems() []dynamic.Problem {
+	t := s.others.Load()
+	if t == nil {
+		return nil
+	}
+	return slices.Concat(t.tcp.Problems(), t.udp.Problems())
+}
+
+// configOf is for connections of a router of TCP. Where its options name no protocols (ALPN), the first one that the client
+// offers is spoken: the gateway does not know them.
+func (h *https) configOf(policy *certs.Policy, hello *tls.ClientHelloInfo) *tls.Config {
+	cfg := h.certs.Config(func(string) *certs.Policy { return policy })
+	if len(hello.SupportedProtos) == 0 || policy.Speaks() {
+		return cfg
+	}
+	choose := cfg.GetConfigForClient
+	cfg.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		c, err := choose(h)
+		if err != nil || c == nil {
+			return c, err
+		}
+		c = c.Clone()
+		c.NextProtos = hello.SupportedProtos[:1]
+		return c, nil
+	}
+	return cfg
+}
+
+// datagramPoint is an entry point of UDP.
+type datagramPoint struct {
+	name     string
+	log      logrus.FieldLogger
+	conn     *net.UDPConn
+	sessions *udp.Sessions
+}
+
+// listenDatagrams opens an entry point of UDP.
+func (s *Server) listenDatagrams(name string, c *config.EntryPoint) (*datagramPoint, error) {
+	address, err := c.ListenAddress()
+	if err != nil {
+		return nil, fmt.Errorf("entry point %s: %w", name, err)
+	}
+	conn, err := openDatagrams(address, c.ReusePort)
+	if err != nil {
+		return nil, fmt.Errorf("entry point %s: %w", name, err)
+	}
+	d := &datagramPoint{name: name, log: s.log.WithField("entryPoint", name), conn: conn}
+	d.sessions = &udp.Sessions{
+		Conn: conn, Timeout: time.Duration(c.UDP.Timeout),
+		Choose: func() udp.Service {
+			if t := s.others.Load(); t != nil {
+				return t.udp.At(name)
+			}
+			return nil
+		},
+		Failed: func(client netip.AddrPort, err error) {
+			d.log.WithError(err).WithField("client", client.String()).Warn("a session has failed")
+		},
+	}
+	return d, nil
+}
+
+// sortedNames are the entry points, in order.
+func (s *Server) sortedNames() []string { return slices.Sorted(maps.Keys(s.config.EntryPoints)) }
