@@ -17,6 +17,8 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/router"
+	"fairway/router/tcp"
+	"fairway/router/udp"
 	"fairway/telemetry/live"
 )
 
@@ -37,6 +39,11 @@ type Source struct {
 	Changes func() []Change
 	// Take sets a request straight as an entry point would, or says why that refuses it.
 	Take func(entryPoint string, r *http.Request) (*http.Request, error)
+	// TCP and UDP are what is routed beside HTTP; nil: nothing is.
+	TCP func() *tcp.Table
+	UDP func() *udp.Table
+	// Origin tells where an object of these was written: a container, or a file and a line. It may be nil.
+	Origin func(kind, name string) string
 	// ProviderStates are how the providers are.
 	ProviderStates func() []ProviderState
 	// Done is closed when fairway stops: streams end.
@@ -98,10 +105,11 @@ func New(s Source) http.Handler {
 		mux.Handle(a.base+"/dashboard", home)
 		mux.Handle(a.base+"/{$}", home)
 	}
-	for _, kind := range []string{"tcp/router", "tcp/service", "tcp/middleware", "udp/router", "udp/service"} {
-		none := func() []item { return []item{} }
-		mux.Handle(a.base+"/api/"+kind+"s", answer(listOf(none)))
-		mux.Handle(a.base+"/api/"+kind+"s/{name}", answer(oneOf(none, path.Base(kind))))
+	for kind, items := range map[string]func() []item{
+		"tcp/router": a.tcpRouters, "tcp/service": a.tcpServices, "tcp/middleware": a.tcpMiddlewares, "udp/router": a.udpRouters, "udp/service": a.udpServices,
+	} {
+		mux.Handle(a.base+"/api/"+kind+"s", answer(listOf(items)))
+		mux.Handle(a.base+"/api/"+kind+"s/{name}", answer(oneOf(items, path.Base(kind))))
 	}
 	return readOnly(a.ownSite(mux))
 }

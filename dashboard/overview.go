@@ -32,7 +32,7 @@ type section struct {
 }
 
 func (a *api) overview(*http.Request) (any, error) {
-	middlewares, none := countOf(a.middlewares()), count{}
+	middlewares, ofTCP := countOf(a.middlewares()), countOf(a.tcpMiddlewares())
 	view := struct {
 		HTTP     section `json:"http"`
 		TCP      section `json:"tcp"`
@@ -47,7 +47,8 @@ func (a *api) overview(*http.Request) (any, error) {
 		Problems     map[string]int `json:"problems"`
 	}{
 		HTTP:      section{Routers: countOf(a.routers()), Services: countOf(a.services()), Middlewares: &middlewares},
-		TCP:       section{Middlewares: &none},
+		TCP:       section{Routers: countOf(a.tcpRouters()), Services: countOf(a.tcpServices()), Middlewares: &ofTCP},
+		UDP:       section{Routers: countOf(a.udpRouters()), Services: countOf(a.udpServices())},
 		Providers: a.Providers,
 		Problems:  map[string]int{},
 	}

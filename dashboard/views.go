@@ -245,11 +245,18 @@ func (a *api) rawdata(*http.Request) (any, error) {
 		Routers     map[string]item `json:"routers,omitempty"`
 		Middlewares map[string]item `json:"middlewares,omitempty"`
 		Services    map[string]item `json:"services,omitempty"`
-	}{map[string]item{}, map[string]item{}, map[string]item{}}
+
+		TCPRouters     map[string]item `json:"tcpRouters,omitempty"`
+		TCPMiddlewares map[string]item `json:"tcpMiddlewares,omitempty"`
+		TCPServices    map[string]item `json:"tcpServices,omitempty"`
+		UDPRouters     map[string]item `json:"udpRouters,omitempty"`
+		UDPServices    map[string]item `json:"udpServices,omitempty"`
+	}{map[string]item{}, map[string]item{}, map[string]item{}, map[string]item{}, map[string]item{}, map[string]item{}, map[string]item{}, map[string]item{}}
 	for _, list := range []struct {
 		items []item
 		into  map[string]item
-	}{{a.routers(), raw.Routers}, {a.middlewares(), raw.Middlewares}, {a.services(), raw.Services}} {
+	}{{a.routers(), raw.Routers}, {a.middlewares(), raw.Middlewares}, {a.services(), raw.Services}, {a.tcpRouters(), raw.TCPRouters}, {a.tcpMiddlewares(), raw.TCPMiddlewares},
+		{a.tcpServices(), raw.TCPServices}, {a.udpRouters(), raw.UDPRouters}, {a.udpServices(), raw.UDPServices}} {
 		for _, i := range list.items {
 			list.into[i.name()] = i
 		}

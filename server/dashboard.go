@@ -9,6 +9,8 @@ import (
 
 	"fairway/dashboard"
 	"fairway/router"
+	tcprouter "fairway/router/tcp"
+	udprouter "fairway/router/udp"
 	"fairway/telemetry/live"
 )
 
@@ -32,7 +34,10 @@ func (s *Server) api(o Options, providers []string) http.Handler {
 		Version: o.Version, Started: time.Now(), Install: o.Config.Configuration, Providers: providers,
 		Table: func() *router.Table { return s.router.Table() }, Since: s.history.since, Problems: s.problems,
 		Certificates: func() []dashboard.Certificate { return s.https.list() },
-		Live:         s.live, Changes: s.changes.All, Take: s.take, ProviderStates: s.providerStates, Done: s.ending,
+		Live:         s.live, Changes: s.changes.All, Take: s.take,
+		TCP: func() *tcprouter.Table { return s.others.Load().tables().tcp }, UDP: func() *udprouter.Table { return s.others.Load().tables().udp },
+		Origin:         s.origin,
+		ProviderStates: s.providerStates, Done: s.ending,
 	})
 }
 

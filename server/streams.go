@@ -27,6 +27,17 @@ type otherTables struct {
 	web map[string]*webNames // by entry point, where there are routers of TCP by TLS
 }
 
+// tables are those of t, which may be nil.
+func (t *otherTables) tables() otherTables {
+	if t == nil {
+		return otherTables{}
+	}
+	return *t
+}
+
+// origin is where an object was written.
+func (s *Server) origin(kind, name string) string { return s.router.Table().Source(kind, name) }
+
 // webNames are those that routers of HTTP answer by TLS.
 type webNames struct {
 	exact    map[string]bool // "*.x" for wildcards

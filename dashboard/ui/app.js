@@ -11,6 +11,7 @@ import { Explain } from "./pages/explain.js";
 import { Live } from "./pages/live.js";
 import { Certificates } from "./pages/certificates.js";
 import { Configuration } from "./pages/configuration.js";
+import { Streams } from "./pages/streams.js";
 
 const pages = [
   { path: "", title: "Overview", list: Overview },
@@ -18,6 +19,7 @@ const pages = [
   { path: "routers", title: "Routers", list: Routers, one: Router },
   { path: "services", title: "Services", list: Services, one: Service },
   { path: "middlewares", title: "Middlewares", list: Middlewares, one: Middleware },
+  { path: "streams", title: "TCP, UDP", list: Streams },
   { path: "explain", title: "Explain", list: Explain },
   { path: "live", title: "Requests", list: Live },
   { path: "certificates", title: "Certificates", list: Certificates },
