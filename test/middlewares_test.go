@@ -143,6 +143,16 @@ var specimens = []specimen{
 	{name: "ipwhitelist", options: []string{"ipwhitelist.sourcerange=127.0.0.1/32"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipwhitelist-others", options: []string{"ipwhitelist.sourcerange=10.8.0.0/24", "ipwhitelist.ipstrategy.depth=0"}, visits: []visit{{url: "/", status: 403}}},
 	{name: "loadshed", options: []string{"loadshed.priority=10"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
+	{name: "lua", options: []string{"lua.services=mw", `lua.script=function on_request(request)
+			if request.headers:get("X-Stop") then respond(403, json.encode({path = request.path}), {["Content-Type"] = "application/json"}) end
+			request.headers:set("X-By", request.client)
+			local asked = call("mw", {path = "/status/404"})
+			request.headers:set("X-Asked", asked.status)
+		end
+		function on_response(request, response) response.headers:set("X-Seen", response.status .. request.path) response.headers:remove("X-Backend-Port") end`}, visits: []visit{
+		{url: "/a", status: 200, by: "mw", seen: map[string]string{"X-By": "127.0.0.1", "X-Asked": "404"}, shown: map[string]string{"X-Seen": "200/a"}},
+		{url: "/a", with: []string{"X-Stop: 1"}, status: 403, shown: map[string]string{"Content-Type": "application/json"}},
+	}},
 	{name: "passtlsclientcert", options: []string{"passtlsclientcert.pem=true", "passtlsclientcert.info.subject.commonname=true"}, visits: []visit{
 		{url: "/", with: []string{"X-Forwarded-Tls-Client-Cert: forged", "X-Forwarded-Tls-Client-Cert-Info: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Forwarded-Tls-Client-Cert": "", "X-Forwarded-Tls-Client-Cert-Info": ""}},
 	}},

@@ -40,6 +40,7 @@ import (
 	"fairway/middlewares/jwt"
 	"fairway/middlewares/ldapauth"
 	"fairway/middlewares/loadshed"
+	"fairway/middlewares/lua"
 	"fairway/middlewares/mtls"
 	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/oidc"
@@ -270,6 +271,7 @@ type Middleware struct {
 	JWT                 *jwt.Config                 `json:"jwt,omitempty"`
 	LDAPAuth            *ldapauth.Config            `json:"ldapAuth,omitempty"`
 	LoadShed            *loadshed.Config            `json:"loadShed,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Lua                 *lua.Config                 `json:"lua,omitempty"`
 	MTLS                *mtls.Config                `json:"mtls,omitempty"`
 	OAuth2Client        *oauth2client.Config        `json:"oauth2Client,omitempty"`
 	OIDC                *oidc.Config                `json:"oidc,omitempty"`
