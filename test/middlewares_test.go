@@ -221,6 +221,9 @@ var specimens = []specimen{
 			}
 		}
 	}},
+	{name: "wasm", options: []string{"wasm.module=AGFzbQEAAAABPAtgAX8Bf2AFf39/f38AYAF/AGADf39/AGADf39/AX5gA39/fwBgAn9/AGADf39/AGAAAX5gAn9/AGAAAALZAQgMaHR0cF9oYW5kbGVyD2VuYWJsZV9mZWF0dXJlcwAADGh0dHBfaGFuZGxlchBzZXRfaGVhZGVyX3ZhbHVlAAEMaHR0cF9oYW5kbGVyD3NldF9zdGF0dXNfY29kZQACDGh0dHBfaGFuZGxlcgp3cml0ZV9ib2R5AAMMaHR0cF9oYW5kbGVyCXJlYWRfYm9keQAEDGh0dHBfaGFuZGxlcgNsb2cABQxodHRwX2hhbmRsZXIHc2V0X3VyaQAGDGh0dHBfaGFuZGxlcg1yZW1vdmVfaGVhZGVyAAcDAwIICQUDAQABBy0DBm1lbW9yeQIADmhhbmRsZV9yZXF1ZXN0AAgPaGFuZGxlX3Jlc3BvbnNlAAkKFQIQAEEAQQBBCEEIQQUQAUIBCwIACwsTAQBBAAsNWC1QbHVnaW5oZWxsbw=="}, visits: []visit{
+		{url: "/", with: []string{"X-Plugin: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Plugin": "hello"}},
+	}},
 	{
 		name: "transform", options: []string{
 			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",

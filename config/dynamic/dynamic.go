@@ -60,6 +60,7 @@ import (
 	"fairway/middlewares/timeouts"
 	"fairway/middlewares/transform"
 	"fairway/middlewares/validate"
+	"fairway/middlewares/wasm"
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
@@ -291,6 +292,7 @@ type Middleware struct {
 	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
 	Transform           *transform.Config           `json:"transform,omitempty"`
 	Validate            *validate.Config            `json:"validate,omitempty"`
+	Wasm                *wasm.Config                `json:"wasm,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.
