@@ -253,12 +253,13 @@ func TestCalls_ReachTheServicesThatAreNamed(t *testing.T) {
 			}), nil
 		}
 	}
+	const posted = `local a = call("good", {method = "POST", path = "/x?y=1", body = "hello", headers = {["X-B"] = "2"}}) respond(200, a.status .. a.body .. a.headers["x-a"])`
 	for script, want := range map[string]string{
-		`local a = call("good", {method = "POST", path = "/x?y=1", body = "hello", headers = {["X-B"] = "2"}}) respond(200, a.status .. a.body .. a.headers["x-a"])`: "201hello1",
-		`local a, why = call("long") respond(200, tostring(a) .. " " .. why)`:                                                                                        "nil the answer is longer than maxBodyBytes",
-		`local a, why = call("broken") respond(200, tostring(a) .. " " .. why)`:                                                                                      "nil the answer was broken off",
-		`local a, why = call("away") respond(200, tostring(a) .. " " .. why)`:                                                                                        "nil no server has answered",
-		`for i = 1, 17 do call("good") end`:                                                                                                                          "Internal Server Error",
+		posted: "201hello1",
+		`local a, why = call("long") respond(200, tostring(a) .. " " .. why)`:   "nil the answer is longer than maxBodyBytes",
+		`local a, why = call("broken") respond(200, tostring(a) .. " " .. why)`: "nil the answer was broken off",
+		`local a, why = call("away") respond(200, tostring(a) .. " " .. why)`:   "nil no server has answered",
+		`for i = 1, 17 do call("good") end`:                                     "Internal Server Error",
 	} {
 		h, _ := build(t, `function on_request(request) `+script+` end`, nil, services)
 		r := httptest.NewRequestWithContext(record.With(t.Context(), &record.Record{User: "ann"}), "GET", "http://a.test/", nil)
