@@ -19,7 +19,7 @@ import (
 
 // serve has the request served, and the script look at the response.
 func (x *exchange) serve(p *program) {
-	out := &writer{ResponseWriter: x.client, x: x, script: p.onResponse, before: x.client.Header().Clone()}
+	out := &writer{ResponseWriter: x.client, x: x, script: p.onResponse, told: p.onLog, before: x.client.Header().Clone()}
 	if p.onBody {
 		x.serveHeld(out)
 	} else {
@@ -27,7 +27,7 @@ func (x *exchange) serve(p *program) {
 		out.finish()
 	}
 	if !out.failed {
-		x.head = responsehead.HeadOf(x.client.Header(), out.received)
+		x.head = responsehead.HeadOf(x.client.Header(), nil)
 		x.tell(p)
 	}
 }
@@ -97,14 +97,14 @@ func (w *writer) sendHeld(status int) {
 // fails, the client gets an error in the place of the response, and what follows of that is dropped.
 type writer struct {
 	http.ResponseWriter
-	x        *exchange
-	script   bool        // there is on_response
-	before   http.Header // what others have set before the service has answered
-	received responsehead.Received
-	decided  bool
-	sent     bool // the head is
-	failed   bool
-	cause    error
+	x       *exchange
+	script  bool        // there is on_response
+	told    bool        // there is on_log, which wants to have all fields in the end
+	before  http.Header // what others have set before the service has answered
+	decided bool
+	sent    bool // the head is
+	failed  bool
+	cause   error
 }
 
 // decide calls on_response, once.
@@ -181,7 +181,7 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 // Forward implements responsehead.Forwarder: what keeps its status is sent on as it came.
 func (w *writer) Forward(r responsehead.Received) error {
 	w.decide(r.StatusCode(), responsehead.HeadOf(w.Header(), r))
-	if w.failed || w.x.status != r.StatusCode() {
+	if w.failed || w.told || w.x.status != r.StatusCode() {
 		return responsehead.ErrInParts
 	}
 	err := responsehead.Forward(w.ResponseWriter, r)

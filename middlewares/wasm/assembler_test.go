@@ -12,6 +12,7 @@ import (
 type assembly struct {
 	data              string // at the start of the memory
 	start             []byte // nil: none
+	tables            []byte // the section; nil: none
 	request, response []byte
 }
 
@@ -62,7 +63,7 @@ func (a assembly) assembled() []byte {
 	}
 	export := func(name string, kind byte, i int) []byte { return slices.Concat(text(name), []byte{kind}, uleb(i)) }
 	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"),
-		section(1, types...), section(2, imports...), section(3, functions...), section(5, []byte{0, 1}),
+		section(1, types...), section(2, imports...), section(3, functions...), a.tables, section(5, []byte{0, 1}),
 		section(7, export("memory", 2, 0), export("handle_request", 0, n), export("handle_response", 0, n+1)),
 		start, section(10, code...), section(11, slices.Concat([]byte{0, 0x41, 0, 0x0b}, text(a.data))))
 }
@@ -103,6 +104,8 @@ func next(goesOn int64) []byte { return append([]byte{0x42}, sleb(int(goesOn))..
 var (
 	trap    = []byte{0x00}
 	drop    = []byte{0x1a}
-	forever = []byte{0x03, 0x40, 0x0c, 0, 0x0b}                                                             // loop br 0 end
-	hungry  = []byte{0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x46, 0x04, 0x40, 0x00, 0x0b, 0x0c, 0, 0x0b} // loop: if memory.grow(1) == -1 then trap
+	forever = []byte{0x03, 0x40, 0x0c, 0, 0x0b} // loop br 0 end
+	// grown has a table grow by 2^30 elements, which fails, or else stops the plugin.
+	grown  = slices.Concat([]byte{0xd0, 0x70}, constant(1<<30), []byte{0xfc, 0x0f, 0}, constant(-1), []byte{0x47, 0x04, 0x40, 0x00, 0x0b})
+	hungry = []byte{0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x46, 0x04, 0x40, 0x00, 0x0b, 0x0c, 0, 0x0b} // loop: if memory.grow(1) == -1 then trap
 )

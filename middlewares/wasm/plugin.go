@@ -77,6 +77,9 @@ func (c *Config) load(ctx context.Context, h *handler, name string, code []byte)
 }
 
 func (p *plugin) compile(ctx context.Context, code []byte) (err error) {
+	if code, err = bounded(code); err != nil {
+		return fmt.Errorf("%s cannot be compiled: %w", p.name, err)
+	}
 	if p.module, err = p.runtime.CompileModule(ctx, code); err != nil {
 		return fmt.Errorf("%s cannot be compiled: %w", p.name, err)
 	}

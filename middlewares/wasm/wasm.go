@@ -3,7 +3,8 @@
 // the interface of http-wasm (https://http-wasm.io/http-handler-abi/), and run by wazero, without files
 // and network.
 //
-// config.go is what the operator writes, plugin.go a plugin with its instances, host.go what plugins can
+// config.go is what the operator writes, plugin.go a plugin with its instances, tables.go what these may
+// take beside their memory, host.go what plugins can
 // call, exchange.go the request that it is about. An instance serves one request at a time, and keeps
 // what it has in its memory; one that fails is not used again.
 package wasm

@@ -304,3 +304,58 @@ func BenchmarkGreeting(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+// TestTables_AreBounded has tables that would take all memory there is.
+func TestTables_AreBounded(t *testing.T) {
+	table := func(limits ...int) []byte {
+		out := []byte{0x70, byte(len(limits) - 1)}
+		for _, n := range limits {
+			out = append(out, uleb(n)...)
+		}
+		return section(sectionOfTables, out)
+	}
+	for name, test := range map[string]struct {
+		tables []byte
+		want   string
+	}{
+		"small":      {table(10, 20), ""},
+		"unbounded":  {table(10), ""},
+		"long":       {table(1 << 27), "module: plugin cannot be compiled: its tables have more than 262144 elements"},
+		"many":       {section(sectionOfTables, slices.Repeat([][]byte{{0x70, 0, 0x80, 0x80, 0x08}}, 3)...), "module: plugin cannot be compiled: its tables have more than 262144 elements"},
+		"of no kind": {section(sectionOfTables, []byte{0x40, 0}), "module: plugin cannot be compiled: it has a table of a kind that is not known: 0x40, 0x0"},
+		"broken off": {[]byte{sectionOfTables, 200, 1}, "module: plugin cannot be compiled: its sections are broken off"},
+	} {
+		c := &Config{Module: base64.StdEncoding.EncodeToString(assembly{tables: test.tables, request: slices.Concat(grown, next(1))}.assembled())}
+		c.SetDefaults()
+		h, err := c.New(t.Context(), middlewarestest.Env("edge"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+		if test.want != "" {
+			if err == nil || err.Error() != test.want {
+				t.Errorf("%s: got %v, want %s", name, err, test.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if w, rec := ask(t, h, "GET", "/", ""); w.Body.String() != "ok" {
+			t.Errorf("%s: its table grows: %d %s", name, w.Code, rec.Cause)
+		}
+	}
+}
+
+// FuzzBounded reads anything as a module: what comes out is left alone the next time.
+func FuzzBounded(f *testing.F) {
+	f.Add(greeting.assembled())
+	f.Add(assembly{tables: section(sectionOfTables, []byte{0x70, 1, 10, 20})}.assembled())
+	f.Add([]byte("\x00asm\x01\x00\x00\x00\x04\x04\x01\x70\x00\x0a"))
+	f.Fuzz(func(t *testing.T, code []byte) {
+		once, err := bounded(code)
+		if err != nil {
+			return
+		}
+		if twice, err := bounded(once); err != nil || len(twice) != len(once) {
+			t.Errorf("%x becomes %x, and then %x, %v", code, once, twice, err)
+		}
+	})
+}
