@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
+	"github.com/traefik/paerser/types"
 
 	"fairway/internal/identity"
 	"fairway/internal/mishaps"
@@ -33,6 +34,7 @@ func build(t *testing.T, script string, next http.Handler, change ...func(*Confi
 	t.Helper()
 	c := &Config{Script: script}
 	c.SetDefaults()
+	c.Timeout = types.Duration(mostTime) // machines may be slow
 	env := middlewarestest.Env("edge")
 	kept := &mishaps.Mishaps{}
 	env.Keep = func(func() any) any { return kept }

@@ -39,6 +39,9 @@ func TestExample_HasThePluginOfTheTests(t *testing.T) {
 	}
 }
 
+// patience is the timeout of tests that are not about it: machines may be slow.
+const patience = types.Duration(mostTime)
+
 // build makes a handler of a plugin in front of next, which is by default a service that says ok.
 func build(t *testing.T, code []byte, next http.Handler, change ...func(*Config, *middlewares.Env)) (http.Handler, *kept) {
 	t.Helper()
@@ -91,7 +94,10 @@ func TestPlugins_ThatGoWrongAreAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, kept := build(t, assembly{data: "a bc\nd", request: test.request}.assembled(), nil, func(c *Config, _ *middlewares.Env) {
-				c.Timeout, c.MaxBodyBytes, c.MaxMemoryBytes = types.Duration(50*time.Millisecond), 10000, 1<<20
+				c.Timeout, c.MaxBodyBytes, c.MaxMemoryBytes = patience, 10000, 1<<20
+				if name == "endless loop" {
+					c.Timeout = types.Duration(50 * time.Millisecond)
+				}
 			})
 			for range 2 { // the second one gets another instance
 				if w, rec := ask(t, h, "GET", "/", ""); w.Code != 500 || strings.Contains(w.Body.String(), "plugin") || rec.Cause != test.cause {
@@ -198,7 +204,11 @@ func TestResponses_AreHeldForPluginsThatWant(t *testing.T) {
 		"not held":            {assembly{data: "hi", request: next(1), response: call("write_body", ofResponse, 0, 2)}, "200 secret 1"},
 		"the request is late": {assembly{data: "hi", start: wants, request: next(1), response: call("set_header_value", ofRequest, 0, 1, 1, 1)}, "500 Internal Server Error "},
 	} {
-		h, kept := build(t, test.plugin.assembled(), secret, func(c *Config, _ *middlewares.Env) { c.Timeout = types.Duration(50 * time.Millisecond) })
+		h, kept := build(t, test.plugin.assembled(), secret, func(c *Config, _ *middlewares.Env) {
+			if c.Timeout = patience; name == "loops" {
+				c.Timeout = types.Duration(50 * time.Millisecond)
+			}
+		})
 		w, _ := ask(t, h, "GET", "/", "")
 		if got := fmt.Sprintf("%d %s %s", w.Code, w.Body, w.Header().Get("X-Secret")); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
