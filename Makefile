@@ -41,7 +41,7 @@ fuzz: ## Feed every fuzz target for FUZZTIME (30s, or a number of inputs as 2000
 bench: ## Measure the way of a request.
 	go test -run '^$$' -bench . -benchmem $(REQUEST_PATH)
 
-bench-peers: build ## Measure beside nginx and HAProxy, in one run (nginx haproxy wrk nghttp2-client are needed).
+bench-peers: build ## Measure beside nginx and HAProxy, in one run (nginx libnginx-mod-http-lua haproxy wrk nghttp2-client are needed).
 	go run ./bench/peers -csv dist/peers.csv
 
 pgo: ## Measure anew what the compiler is guided by, cmd/fairway/default.pgo.

@@ -44,8 +44,8 @@ type Env struct {
 	// Keep returns what all instances of this middleware share, over the routes that
 	// use it and over reloads: what fresh has made the first time. It is there as long
 	// as a middleware of this name and type is, so it has no part in ctx, and may have
-	// been made for other options. If it is a Decider, Troubled, Circuits or a Cache, the metrics
-	// show that, and the dashboard what is wrong.
+	// been made for other options. If it is a Decider, Dependent, Scripted, Circuits or a Cache, the
+	// metrics show that, and if it is Troubled, the dashboard shows what is wrong.
 	Keep func(fresh func() any) any
 	// Consumers are those that the gateway knows, at any time: who asks while a request is
 	// served gets those in force then.
@@ -69,12 +69,22 @@ type Decider interface {
 	Decisions() (passed, refused uint64)
 }
 
-// Troubled works, but not as it should: what it depends on is away.
+// Troubled works, but not as it should: what it depends on is away, or its script fails.
 type Troubled interface {
 	// Trouble says what is wrong at the moment; empty: nothing.
 	Trouble() string
+}
+
+// Dependent decides by something that may be away.
+type Dependent interface {
 	// Missed counts the decisions that were made without it.
 	Missed() uint64
+}
+
+// Scripted runs code that is not the gateway's.
+type Scripted interface {
+	// ScriptErrors counts how often that has failed.
+	ScriptErrors() uint64
 }
 
 // Circuits are circuit breakers, one for each service.

@@ -67,7 +67,7 @@ func (s *Server) state(o Options) metrics.State {
 			t := s.router.Table()
 			return map[string]int{"router": len(t.Routes()), "service": len(t.Services()), "middleware": len(t.Middlewares())}
 		},
-		Decisions: s.tellDecisions, Missed: s.tellMissed, Circuits: s.tellCircuits, Caches: s.tellCaches, Violations: s.tellViolations, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
+		Decisions: s.tellDecisions, Missed: s.tellMissed, Scripts: s.tellScripts, Circuits: s.tellCircuits, Caches: s.tellCaches, Violations: s.tellViolations, Providers: s.tellProviders, Refused: s.tellRefused, OwnLogDropped: o.LogDropped,
 		FailedPushes: func() map[string]uint64 {
 			n := map[string]uint64{}
 			for to, p := range s.metrics.pushers {
@@ -163,8 +163,16 @@ func (s *Server) tellDecisions(tell func(kind, middleware string, passed, refuse
 
 func (s *Server) tellMissed(tell func(kind, middleware string, n uint64)) {
 	for name, m := range s.router.Table().Middlewares() {
-		if t, is := m.Kept().(middlewares.Troubled); is {
-			tell(m.Kind, name, t.Missed())
+		if d, is := m.Kept().(middlewares.Dependent); is {
+			tell(m.Kind, name, d.Missed())
+		}
+	}
+}
+
+func (s *Server) tellScripts(tell func(kind, middleware string, failed uint64)) {
+	for name, m := range s.router.Table().Middlewares() {
+		if r, runs := m.Kept().(middlewares.Scripted); runs {
+			tell(m.Kind, name, r.ScriptErrors())
 		}
 	}
 }

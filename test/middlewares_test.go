@@ -158,6 +158,16 @@ var specimens = []specimen{
 	{name: "ipwhitelist", options: []string{"ipwhitelist.sourcerange=127.0.0.1/32"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
 	{name: "ipwhitelist-others", options: []string{"ipwhitelist.sourcerange=10.8.0.0/24", "ipwhitelist.ipstrategy.depth=0"}, visits: []visit{{url: "/", status: 403}}},
 	{name: "loadshed", options: []string{"loadshed.priority=10"}, visits: []visit{{url: "/", status: 200, by: "mw"}}},
+	{name: "lua", options: []string{"lua.services=mw", `lua.script=function on_request(request)
+			if request.headers:get("X-Stop") then respond(403, json.encode({path = request.path}), {["Content-Type"] = "application/json"}) end
+			request.headers:set("X-By", request.client)
+			local asked = call("mw", {path = "/status/404"})
+			request.headers:set("X-Asked", asked.status)
+		end
+		function on_response(request, response) response.headers:set("X-Seen", response.status .. request.path) response.headers:remove("X-Backend-Port") end`}, visits: []visit{
+		{url: "/a", status: 200, by: "mw", seen: map[string]string{"X-By": "127.0.0.1", "X-Asked": "404"}, shown: map[string]string{"X-Seen": "200/a"}},
+		{url: "/a", with: []string{"X-Stop: 1"}, status: 403, shown: map[string]string{"Content-Type": "application/json"}},
+	}},
 	{name: "passtlsclientcert", options: []string{"passtlsclientcert.pem=true", "passtlsclientcert.info.subject.commonname=true"}, visits: []visit{
 		{url: "/", with: []string{"X-Forwarded-Tls-Client-Cert: forged", "X-Forwarded-Tls-Client-Cert-Info: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Forwarded-Tls-Client-Cert": "", "X-Forwarded-Tls-Client-Cert-Info": ""}},
 	}},
@@ -225,6 +235,9 @@ var specimens = []specimen{
 				t.Errorf("%s: got %s", body, a.text)
 			}
 		}
+	}},
+	{name: "wasm", options: []string{"wasm.module=AGFzbQEAAAABPAtgAX8Bf2AFf39/f38AYAF/AGADf39/AGADf39/AX5gA39/fwBgAn9/AGADf39/AGAAAX5gAn9/AGAAAALZAQgMaHR0cF9oYW5kbGVyD2VuYWJsZV9mZWF0dXJlcwAADGh0dHBfaGFuZGxlchBzZXRfaGVhZGVyX3ZhbHVlAAEMaHR0cF9oYW5kbGVyD3NldF9zdGF0dXNfY29kZQACDGh0dHBfaGFuZGxlcgp3cml0ZV9ib2R5AAMMaHR0cF9oYW5kbGVyCXJlYWRfYm9keQAEDGh0dHBfaGFuZGxlcgNsb2cABQxodHRwX2hhbmRsZXIHc2V0X3VyaQAGDGh0dHBfaGFuZGxlcg1yZW1vdmVfaGVhZGVyAAcDAwIICQUDAQABBy0DBm1lbW9yeQIADmhhbmRsZV9yZXF1ZXN0AAgPaGFuZGxlX3Jlc3BvbnNlAAkKFQIQAEEAQQBBCEEIQQUQAUIBCwIACwsTAQBBAAsNWC1QbHVnaW5oZWxsbw=="}, visits: []visit{
+		{url: "/", with: []string{"X-Plugin: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Plugin": "hello"}},
 	}},
 	{
 		name: "transform", options: []string{

@@ -19,6 +19,7 @@ type workload struct {
 	target  float64 // ratio that fairway has promised
 	against string  // compare with fairway's own figure for another workload, not with nginx
 	only    string  // the only proxy that takes part
+	without string  // a proxy that does not take part
 	setup   string  // variant of fairway's configuration: many routers, or middlewares
 }
 
@@ -46,6 +47,8 @@ var workloads = []workload{
 	{name: "cache-hit-1k", tool: "wrk", args: []string{"-c64"}, path: "/cached/1k", target: 1.3, setup: "cache"},
 	{name: "cache-not-stored", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.9, against: "get-1k", only: "fairway", setup: "nothing"},
 	{name: "cache-hit-http2", tool: "h2load", args: []string{"-c16", "-m16"}, path: "/cached/1k", secure: true, setup: "cache"},
+	{name: "lua", tool: "wrk", args: []string{"-c64", "-H", "X-Id: 7"}, path: "/lua/1k", without: "haproxy", setup: "lua"},
+	{name: "lua-cost", tool: "wrk", args: []string{"-c64", "-H", "X-Id: 7"}, path: "/1k", against: "get-1k", only: "fairway", setup: "lua"},
 	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }
 

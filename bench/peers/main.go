@@ -109,7 +109,7 @@ func (b *bench) measureAll(peers []string, loads []workload, rounds int) ([]resu
 	for round := range rounds {
 		for i := range all {
 			r := &all[i]
-			if r.workload.only != "" && r.workload.only != r.peer {
+			if r.workload.only != "" && r.workload.only != r.peer || r.workload.without == r.peer {
 				continue
 			}
 			m, err := b.measure(r.peer, r.workload)

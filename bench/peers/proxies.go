@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -62,11 +63,13 @@ http { access_log off; keepalive_requests 1000000000; client_max_body_size 1m; c
 			return err
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(b.dir, "cached"), 0o755); err != nil {
-		return err
-	}
-	if err := os.Link(filepath.Join(b.dir, "1k"), filepath.Join(b.dir, "cached", "1k")); err != nil {
-		return err
+	for _, folder := range []string{"cached", "lua"} {
+		if err := os.MkdirAll(filepath.Join(b.dir, folder), 0o755); err != nil {
+			return err
+		}
+		if err := os.Link(filepath.Join(b.dir, "1k"), filepath.Join(b.dir, folder, "1k")); err != nil {
+			return err
+		}
 	}
 	if err := b.certificate(); err != nil {
 		return err
@@ -142,7 +145,10 @@ func (b *bench) start(name, setup string) (*peer, error) {
 	var text string
 	switch name {
 	case "nginx":
-		text, command = nginxConfig(b, plain, secure), []string{"nginx", "-c", config, "-p", b.dir}
+		if _, err := os.Stat(luaModule); err != nil && setup == "lua" {
+			return nil, errors.New("nginx has no Lua: install libnginx-mod-http-lua")
+		}
+		text, command = nginxConfig(b, plain, secure, setup), []string{"nginx", "-c", config, "-p", b.dir}
 	case "haproxy":
 		text, command = haproxyConfig(b, plain, secure), []string{"haproxy", "-db", "-f", config}
 	case "fairway", "fairway-std":
@@ -198,8 +204,25 @@ func (p *peer) stop() {
 	}
 }
 
-func nginxConfig(b *bench, plain, secure int) string {
-	return fmt.Sprintf(`daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/nginx.pid;
+// What nginx has of OpenResty, and a script for it that does what that of fairway does.
+const (
+	luaModule = "/usr/lib/nginx/modules/ngx_http_lua_module.so"
+	luaNginx  = `location /lua/ { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server bench;
+      access_by_lua_block { ngx.req.set_header("X-Edge", "edge-" .. (ngx.req.get_headers()["X-Id"] or "none")) ngx.req.set_header("X-Version", "2") }
+      header_filter_by_lua_block { ngx.header["X-Served"] = ngx.var.request_method .. " " .. ngx.var.uri } }`
+	luaFairway = `function on_request(request) request.headers:set("X-Edge", "edge-" .. (request.headers:get("X-Id") or "none")) request.headers:set("X-Version", "2") end` +
+		` function on_response(request, response) response.headers:set("X-Served", request.method .. " " .. request.path) end`
+)
+
+func nginxConfig(b *bench, plain, secure int, setup string) string {
+	modules, location := "", ""
+	if setup == "lua" {
+		modules, location = "load_module "+filepath.Join(filepath.Dir(luaModule), "ndk_http_module.so")+"; load_module "+luaModule+";", luaNginx
+	}
+	return fmt.Sprintf(`%[5]s daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/nginx.pid;
 events { worker_connections 16384; }
 http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k;
   proxy_cache_path %[1]s/nginx-cache keys_zone=cache:10m max_size=256m inactive=1h use_temp_path=off;
@@ -208,11 +231,12 @@ http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64
     ssl_certificate %[1]s/cert.pem; ssl_certificate_key %[1]s/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;
     location /cached/ { proxy_pass http://origin; proxy_cache cache; proxy_cache_valid 200 1h; add_header X-Cache-Status $upstream_cache_status;
       sendfile on; tcp_nopush on; open_file_cache max=1000; }
+    %[6]s
     location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
       proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server bench; } } }
-`, b.dir, b.port, plain, secure)
+`, b.dir, b.port, plain, secure, modules, location)
 }
 
 func haproxyConfig(b *bench, plain, secure int) string {
@@ -284,6 +308,7 @@ func fairwayConfig(b *bench, setup string) string {
     compress: {compress: {}}
     inflight: {inFlightReq: {amount: 1000}}
     retry: {retry: {attempts: 2}}
+    lua: {lua: {script: '%[5]s'}}
     jwt: {jwt: {issuer: 'https://id.example/realms/bench', audiences: [shop], publicKeys: ['%[3]s/cert.pem'], scopes: [openid], forwardHeaders: {X-User: sub, X-Email: email}}}
     keys: {apiKey: {consumers: false, keys: ['bench=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683']}}
     cache: {cache: {ttl: {'200': 1h}}}
@@ -293,7 +318,7 @@ func fairwayConfig(b *bench, setup string) string {
   routers:
     all: {rule: 'PathPrefix("/")', service: origin, entryPoints: [web], middlewares: [%[2]s]}
     tls: {rule: 'PathPrefix("/")', service: origin, entryPoints: [websecure], tls: {}, middlewares: [%[4]s]}
-`, b.port, chain, b.dir, secure)
+`, b.port, chain, b.dir, secure, luaFairway)
 	if setup == "many" {
 		for i := range 10000 {
 			fmt.Fprintf(&s, "    r%[1]d: {rule: 'Host(`r%[1]d.test`)', service: origin, entryPoints: [web]}\n", i)

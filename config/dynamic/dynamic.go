@@ -43,6 +43,7 @@ import (
 	"fairway/middlewares/jwt"
 	"fairway/middlewares/ldapauth"
 	"fairway/middlewares/loadshed"
+	"fairway/middlewares/lua"
 	"fairway/middlewares/mtls"
 	"fairway/middlewares/oauth2client"
 	"fairway/middlewares/oidc"
@@ -62,6 +63,7 @@ import (
 	"fairway/middlewares/timeouts"
 	"fairway/middlewares/transform"
 	"fairway/middlewares/validate"
+	"fairway/middlewares/wasm"
 	"fairway/proxy"
 	"fairway/proxy/aggregate"
 	"fairway/proxy/failover"
@@ -289,6 +291,7 @@ type Middleware struct {
 	JWT                 *jwt.Config                 `json:"jwt,omitempty"`
 	LDAPAuth            *ldapauth.Config            `json:"ldapAuth,omitempty"`
 	LoadShed            *loadshed.Config            `json:"loadShed,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	Lua                 *lua.Config                 `json:"lua,omitempty"`
 	MTLS                *mtls.Config                `json:"mtls,omitempty"`
 	OAuth2Client        *oauth2client.Config        `json:"oauth2Client,omitempty"`
 	OIDC                *oidc.Config                `json:"oidc,omitempty"`
@@ -308,6 +311,7 @@ type Middleware struct {
 	Timeouts            *timeouts.Config            `json:"timeouts,omitempty"`
 	Transform           *transform.Config           `json:"transform,omitempty"`
 	Validate            *validate.Config            `json:"validate,omitempty"`
+	Wasm                *wasm.Config                `json:"wasm,omitempty"`
 }
 
 // Kind returns the name and the constructor of the middleware's only type.

@@ -22,6 +22,7 @@ var plan = []room{
 	{dir: "cmd/*", free: true, why: "the program puts everything together"},
 	{dir: "test/...", free: true, why: "tests of the whole program"},
 	{dir: "bench/...", free: true, why: "measures the whole program"},
+	{dir: "examples/plugin/...", may: []string{"middlewares/...", "internal/..."}, why: "is a middleware, as one below middlewares"},
 	{dir: "examples/...", may: []string{"config/...", "providers/...", "internal/..."}},
 	{dir: "server/...", free: true, why: "wires all rooms"},
 

@@ -126,7 +126,7 @@ func (ex *example) forwards(t *testing.T) {
 // holdsBack tells of a middleware that has to see bodies, or all cookies.
 func holdsBack(typ reflect.Type) bool {
 	switch path.Base(typ.PkgPath()) {
-	case "grpcweb", "buffering", "forwardauth", "idempotency", "transform", "validate":
+	case "grpcweb", "buffering", "forwardauth", "idempotency", "lua", "transform", "validate", "wasm":
 		return true
 	}
 	return false

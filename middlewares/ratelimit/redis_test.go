@@ -53,9 +53,15 @@ func TestRedis_GatewaysCountTogether(t *testing.T) {
 	}
 }
 
+// dependent is what shows that a Redis is away.
+type dependent interface {
+	middlewares.Troubled
+	middlewares.Dependent
+}
+
 // kept is what an Env has kept.
-func kept(env middlewares.Env) middlewares.Troubled {
-	return env.Keep(nil).(middlewares.Troubled)
+func kept(env middlewares.Env) dependent {
+	return env.Keep(nil).(dependent)
 }
 
 func TestRedis_IsAway(t *testing.T) {

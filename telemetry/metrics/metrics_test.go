@@ -134,6 +134,7 @@ func everything() State {
 		Objects:    func() map[string]int { return map[string]int{"router": 3} },
 		LogDropped: func() uint64 { return 7 }, OwnLogDropped: func() uint64 { return 8 },
 		Decisions:  func(tell func(string, string, uint64, uint64)) { tell("rateLimit", "slow@docker", 5, 2) },
+		Scripts:    func(tell func(string, string, uint64)) { tell("lua", "edit@docker", 3) },
 		Circuits:   func(tell func(string, string, string)) { tell("cut@docker", "a@docker", "open") },
 		Violations: func(tell func(string, string, uint64, uint64)) { tell("check@docker", "request", 9, 4) },
 		Caches:     func(tell func(string, Cache)) { tell("pages@docker", cached{}) },
@@ -177,13 +178,14 @@ fairway_provider_updates_total{provider="docker"} 3
 fairway_provider_updates_total{provider="file"} 0
 fairway_provider_up{provider="docker"} 1
 fairway_provider_up{provider="file"} 0
+fairway_script_errors_total{kind="lua",middleware="edit@docker"} 3
 fairway_service_server_up{service="a@file",url="http://a"} 1
 fairway_service_server_up{service="b@file",url="http://b"} 0
 fairway_telemetry_lost_total{kind="spans"} 3
 fairway_tls_certs_not_after{cn="a.test",sans="a.test,b.test",serial="1f"} 2e+09
 fairway_validation_checked_total{direction="request",middleware="check@docker"} 9
 fairway_validation_violations_total{direction="request",middleware="check@docker"} 4`
-	if got := scrape(t, m, "fairway_entrypoint_refused", "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_cache", "fairway_circuit", "fairway_validation", "fairway_provider"); got != want {
+	if got := scrape(t, m, "fairway_entrypoint_refused", "fairway_metrics", "fairway_log_", "fairway_telemetry", "fairway_accesslog", "fairway_config_objects", "fairway_config_problems", "fairway_open", "fairway_service_server", "fairway_tls_certs", "fairway_limit", "fairway_cache", "fairway_circuit", "fairway_validation", "fairway_provider", "fairway_script"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -27,6 +27,8 @@ type State struct {
 	Decisions func(tell func(kind, middleware string, passed, refused uint64))
 	// Missed tells how many decisions such middlewares made without what they depend on.
 	Missed func(tell func(kind, middleware string, n uint64))
+	// Scripts tells how often scripts and plugins of middlewares have failed, by kind and name.
+	Scripts func(tell func(kind, middleware string, failed uint64))
 	// Circuits tells in which state circuit breakers are, by middleware and service.
 	Circuits func(tell func(middleware, service, state string))
 	// Violations tells how many bodies the middleware validate has looked at, and how many were not
@@ -61,6 +63,7 @@ type stateCollector struct {
 
 	connections, servers, certificates, problems, objects  *prometheus.Desc
 	decisions, missed, circuits, updates, updated, running *prometheus.Desc
+	scripts                                                *prometheus.Desc
 	checked, violated                                      *prometheus.Desc
 	cacheRequests, cacheEntries, cacheBytes                *prometheus.Desc
 	refused                                                *prometheus.Desc
@@ -80,6 +83,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 		objects:       desc("config_objects", "Routers, services and middlewares of the configuration in force.", "kind"),
 		decisions:     desc("limit_decisions_total", "Requests that middlewares with a limit have let pass, and refused.", "kind", "middleware", "decision"),
 		missed:        desc("limit_missed_total", "Decisions about limits that were made while the Redis with the counts was away.", "kind", "middleware"),
+		scripts:       desc("script_errors_total", "How often scripts and plugins have failed.", "kind", "middleware"),
 		circuits:      desc("circuit_breaker_state", "1 for the state that a circuit is in: closed, open or recovering; 0 for the others.", "middleware", "service", "state"),
 		checked:       desc("validation_checked_total", "Bodies that the middleware validate has looked at.", "middleware", "direction"),
 		violated:      desc("validation_violations_total", "Those of them that were not as their schema says, also where that is only reported.", "middleware", "direction"),
@@ -99,7 +103,7 @@ func newStateCollector(prefix string, state State) *stateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.circuits, c.checked, c.violated, c.cacheRequests, c.cacheEntries, c.cacheBytes, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
+	for _, d := range []*prometheus.Desc{c.connections, c.servers, c.certificates, c.problems, c.objects, c.decisions, c.missed, c.scripts, c.circuits, c.checked, c.violated, c.cacheRequests, c.cacheEntries, c.cacheBytes, c.updates, c.updated, c.running, c.refused, c.logDropped, c.ownLogDropped, c.failedPushes, c.lost} {
 		to <- d
 	}
 }
@@ -195,6 +199,11 @@ func (c *stateCollector) collectMiddlewares(to chan<- prometheus.Metric) {
 	if c.state.Missed != nil {
 		c.state.Missed(func(kind, middleware string, n uint64) {
 			to <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(n), kind, middleware)
+		})
+	}
+	if c.state.Scripts != nil {
+		c.state.Scripts(func(kind, middleware string, failed uint64) {
+			to <- prometheus.MustNewConstMetric(c.scripts, prometheus.CounterValue, float64(failed), kind, middleware)
 		})
 	}
 	if c.state.Circuits != nil {
