@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 IMAGE    ?= fairway/fairway:latest
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -funcalign=16 -X main.version=$(VERSION)
 LINT    := go tool -modfile=tools.mod golangci-lint
 # Packages that a request passes through.
 REQUEST_PATH := ./router/... ./middlewares/... ./proxy/... $(if $(wildcard bench/*.go bench/*/*.go),./bench/...)
