@@ -54,6 +54,7 @@ func main() {
 	mux.HandleFunc("/events", events)
 	kinds(mux)
 	mux.Handle("/ws", websocket.Handler(func(c *websocket.Conn) { _, _ = io.Copy(c, c) }))
+	streams()
 	for _, port := range ports {
 		go func() {
 			s := &http.Server{Addr: ":" + port, Handler: withPort(port, mux), ReadHeaderTimeout: 10 * time.Second}
