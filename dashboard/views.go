@@ -255,8 +255,16 @@ func (a *api) rawdata(*http.Request) (any, error) {
 	for _, list := range []struct {
 		items []item
 		into  map[string]item
-	}{{a.routers(), raw.Routers}, {a.middlewares(), raw.Middlewares}, {a.services(), raw.Services}, {a.tcpRouters(), raw.TCPRouters}, {a.tcpMiddlewares(), raw.TCPMiddlewares},
-		{a.tcpServices(), raw.TCPServices}, {a.udpRouters(), raw.UDPRouters}, {a.udpServices(), raw.UDPServices}} {
+	}{
+		{a.routers(), raw.Routers},
+		{a.middlewares(), raw.Middlewares},
+		{a.services(), raw.Services},
+		{a.tcpRouters(), raw.TCPRouters},
+		{a.tcpMiddlewares(), raw.TCPMiddlewares},
+		{a.tcpServices(), raw.TCPServices},
+		{a.udpRouters(), raw.UDPRouters},
+		{a.udpServices(), raw.UDPServices},
+	} {
 		for _, i := range list.items {
 			list.into[i.name()] = i
 		}

@@ -263,7 +263,7 @@ var errHelloRead = errors.New("the hello is read")
 func readHello(conn net.Conn) (*tls.ClientHelloInfo, []byte, error) {
 	from := &recorded{from: conn}
 	var hello *tls.ClientHelloInfo
-	err := tls.Server(from, &tls.Config{ //nolint:gosec // it never speaks
+	err := tls.Server(from, &tls.Config{
 		GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 			hello = &tls.ClientHelloInfo{ServerName: h.ServerName, SupportedProtos: slices.Clone(h.SupportedProtos)}
 			return nil, errHelloRead

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -114,8 +115,14 @@ func TestStream_OrderOfDecisions(t *testing.T) {
 	for _, tt := range []struct {
 		name, protocol, want string
 	}{
-		{"plain", "", "plain"}, {"ended.test", "", "ended"}, {"ENDED.test", "", "ended"}, {"other.test", "", "wild"}, {"other.test", "mine", "alpn"},
-		{"deep.er.test", "", "rest"}, {"passed.test", "", "passed"}, {"unknown.example", "", "rest"},
+		{"plain", "", "plain"},
+		{"ended.test", "", "ended"},
+		{"ENDED.test", "", "ended"},
+		{"other.test", "", "wild"},
+		{"other.test", "mine", "alpn"},
+		{"deep.er.test", "", "rest"},
+		{"passed.test", "", "passed"},
+		{"unknown.example", "", "rest"},
 	} {
 		var protocols []string
 		if tt.protocol != "" {
@@ -306,7 +313,8 @@ func TestStream_TheStopCutsOff(t *testing.T) {
 func TestStream_SilentClients(t *testing.T) {
 	r := start(t, streamDocument(map[string]string{"one": speaker(t, "one", nil)}, "  routers: {all: {rule: 'HostSNI(`a.test`)', service: one, tls: {}}}\n"), "--entrypoints.web.transport.respondingtimeouts.readheadertimeout=20s")
 	at := r.Addresses()["web"]
-	for i := range 200 {
+	before := heap()
+	for i := range 2000 {
 		conn := dial(t, at)
 		switch i % 4 {
 		case 1:
@@ -319,6 +327,58 @@ func TestStream_SilentClients(t *testing.T) {
 	}
 	if _, line := call(t, at, "a.test"); line != "one" {
 		t.Errorf("got %q", line)
+	}
+	if grown := heap() - before; grown > 64<<20 {
+		t.Errorf("they take %d MiB", grown>>20)
+	}
+}
+
+// heap is how much memory is in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse) //nolint:gosec // it fits
+}
+
+// Whoever connects to what a new configuration does not touch notices nothing of it.
+func TestStream_ReloadsCostNoConnection(t *testing.T) {
+	r := start(t, streamDocument(map[string]string{"one": speaker(t, "one", nil)}, "  routers: {all: {rule: 'HostSNI(`a.test`)', service: one, tls: {}}}\n"))
+	at, one := r.Addresses()["web"], speaker(t, "one", nil)
+	stop := make(chan struct{})
+	ended := make(chan int)
+	go func() {
+		failed := 0
+		defer func() { ended <- failed }()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			conn, err := tls.Dial("tcp", at, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true})
+			if err != nil {
+				failed++
+				continue
+			}
+			if line, err := bufio.NewReader(conn).ReadString('\n'); line != "one\n" || err != nil {
+				failed++
+			}
+			_ = conn.Close()
+		}
+	}()
+	for i := range 100 {
+		tree, err := decode.Document([]byte(streamDocument(map[string]string{"one": one, "other": one}, fmt.Sprintf("  routers: {all: {rule: 'HostSNI(`a.test`)', service: one, tls: {}}, r%d: {rule: 'HostSNI(`b%d.test`)', service: other, tls: {}}}\n", i, i))), ".yml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cfg dynamic.Configuration
+		tree.Into(&cfg, nil)
+		r.apply(cfg.Qualified("file"))
+	}
+	close(stop)
+	if failed := <-ended; failed > 0 {
+		t.Errorf("%d connections failed", failed)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/proxy/udp"
@@ -16,8 +18,6 @@ import (
 	tcprouter "fairway/router/tcp"
 	udprouter "fairway/router/udp"
 	"fairway/tls/certs"
-
-	"github.com/sirupsen/logrus"
 )
 
 // otherTables are what is routed beside HTTP, at one moment.

@@ -75,7 +75,7 @@ func (lb *loadBalancer) order() []*server {
 	if n == 0 {
 		return nil
 	}
-	first := int(lb.turn.Add(1)-1) % n //nolint:gosec // a turn, whatever it is
+	first := int(lb.turn.Add(1)-1) % n
 	if first < 0 {
 		first += n
 	}
