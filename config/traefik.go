@@ -47,6 +47,8 @@ providers.ecs
 providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
 providers.nomad providers.plugin providers.precedence providers.rest
+providers.redis.sentinel.latencystrategy providers.redis.sentinel.randomstrategy
+providers.redis.sentinel.replicastrategy providers.redis.sentinel.usedisconnectedreplicas
 providers.swarm providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/traefik/paerser/types"
 
+	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/config/labels"
 )
@@ -216,5 +217,52 @@ func TestWrite_LeavesExactlyThePages(t *testing.T) {
 	}
 	if stale, err = differences(dir, pages); err != nil || len(stale) > 0 {
 		t.Errorf("after writing: got %v, %v", stale, err)
+	}
+}
+
+// The table of Traefik's options has every one of its reference, and says nothing that is not so: what is the same is read,
+// and what is not supported is named in a warning when fairway starts, and does not keep it from starting.
+func TestTraefik_TheTableIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reference/traefik.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(strings.TrimSpace(line), " | "); strings.HasPrefix(line, "| `") {
+			rows[strings.Trim(cells[0], "|` ")] = cells
+		}
+	}
+	looked := 0
+	for _, section := range []struct {
+		names   string
+		read    func(string) bool
+		install bool
+	}{{traefikInstall, installOption, true}, {traefikRouting, routingOption, false}} {
+		for name := range strings.Lines(section.names) {
+			name = strings.TrimSpace(name)
+			if name == "" || name[0] == '#' {
+				continue
+			}
+			looked++
+			row := rows[name]
+			if len(row) < 2 {
+				t.Errorf("%s has no row", name)
+				continue
+			}
+			unsupported := row[1] == "not supported"
+			if unsupported == section.read(name) {
+				t.Errorf("%s: the table says %q", name, row[1])
+			}
+			if unsupported && section.install {
+				flag := "--" + strings.NewReplacer("NAME", "name", "[n]", "[0]").Replace(name) + "=true"
+				if l, err := config.Load([]string{flag, "--entrypoints.name.address=:1"}, nil); err != nil || !strings.Contains(strings.Join(l.Warnings, " "), "option ") {
+					t.Errorf("%s: fairway does not start with a warning: %v", flag, err)
+				}
+			}
+		}
+	}
+	if looked != len(rows) || looked < 700 {
+		t.Errorf("the table has %d rows, the reference %d options", len(rows), looked)
 	}
 }

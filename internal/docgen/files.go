@@ -17,7 +17,7 @@ type Pages map[string][]byte
 func Generate(root string) (Pages, error) {
 	g := &generator{root: root, comments: newComments(root), pages: Pages{}}
 	for _, print := range []func() error{
-		g.middlewares, g.routers, g.services, g.consumers, g.plans, g.tls, g.streams, g.telemetry, g.labels, g.install, g.schemas,
+		g.middlewares, g.routers, g.services, g.consumers, g.plans, g.tls, g.streams, g.traefik, g.telemetry, g.labels, g.install, g.schemas,
 	} {
 		if err := print(); err != nil {
 			return nil, err
