@@ -215,3 +215,17 @@ func TestHealthcheck_OverTLS(t *testing.T) {
 		t.Errorf("got exit code %d\n%s", code, out)
 	}
 }
+
+func TestCheck_WhatWasWrittenForTraefik(t *testing.T) {
+	code, out := fairwayCommand(t, "check", "--traefik", "../examples/homelab-media/compose.yml")
+	if code != 0 || !strings.Contains(out, "same") || !strings.Contains(out, " 0 lost, 0 wrong") {
+		t.Errorf("a stack that runs unchanged: got exit code %d and\n%s", code, out)
+	}
+	file := filepath.Join(t.TempDir(), "traefik.yml")
+	if err := os.WriteFile(file, []byte("entryPoints: {web: {address: ':80'}}\nproviders: {kubernetesCRD: {}, rest: {insecure: true}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out = fairwayCommand(t, "check", "--traefik", file); code != 1 || !strings.Contains(out, ":2: providers.rest.insecure: not there: files are read again") {
+		t.Errorf("a file with what is lost: got exit code %d and\n%s", code, out)
+	}
+}

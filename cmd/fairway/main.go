@@ -20,6 +20,7 @@ const usage = `fairway routes requests to containers as their labels say.
   fairway demo [options]       run on this machine with sample services to try
   fairway check FILE|DIR ...   look for mistakes in configurations and compose files;
                                nothing is opened
+  fairway check --traefik FILE what becomes of what was written for Traefik
   fairway explain --url URL [FILE|DIR]
                                which router gets a request, and why others do not:
                                of a running fairway, or of a configuration

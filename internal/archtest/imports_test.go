@@ -27,8 +27,9 @@ var plan = []room{
 	{dir: "server/...", free: true, why: "wires all rooms"},
 
 	{dir: "internal/docgen", may: []string{"config/...", "proxy", "telemetry/...", "tls/certs", "internal/..."}, why: "prints the reference of the configuration types"},
-	{dir: "internal/check", may: []string{"config/...", "providers/...", "router", "proxy/...", "middlewares/...", "internal/..."}, why: "the command builds what the server would build"},
+	{dir: "internal/check", may: []string{"config/...", "providers/...", "router/...", "proxy/...", "middlewares/...", "tls/certs", "internal/..."}, why: "the command builds what the server would build"},
 	{dir: "internal/demo", may: []string{"config/...", "providers", "internal/..."}, why: "the command is a provider of its own"},
+	{dir: "internal/moving", may: []string{"config/...", "internal/..."}, why: "it tries whether options are read"},
 	{dir: "internal/*", may: []string{"internal/..."}, why: "answer, record and the like are what middlewares and proxy both need"},
 
 	{dir: "http1/...", may: []string{"http1/...", "internal/..."}},

@@ -37,7 +37,7 @@ func Configuration(path string) ([]dynamic.Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return problems(cfg, "file", nil), nil
+	return problems(cfg, "file", nil, nil), nil
 }
 
 // isInstall tells an install configuration by the options that only it has. One
@@ -94,11 +94,16 @@ func install(path string) ([]dynamic.Problem, error) {
 		wrong("providers.file", err)
 		return found, nil
 	}
-	entryPoints := slices.Collect(maps.Keys(loaded.EntryPoints))
-	if len(found) > 0 {
-		entryPoints = nil // some may be missing for a mistake that is reported
+	points, datagrams := asOpened(loaded.EntryPoints), []string{}
+	for name, e := range loaded.EntryPoints {
+		if e.Datagrams() {
+			datagrams = append(datagrams, name)
+		}
 	}
-	return append(found, problems(cfg, "file", entryPoints)...), nil
+	if len(found) > 0 {
+		points, datagrams = nil, nil // some may be missing for a mistake that is reported
+	}
+	return append(found, problems(cfg, "file", points, datagrams)...), nil
 }
 
 // mistakes makes problems of what config.Load returned, one for each option.
@@ -205,14 +210,10 @@ func named(h *dynamic.HTTP) map[string]*config.EntryPoint {
 }
 
 // problems are what is wrong with a configuration.
-func problems(cfg *dynamic.Configuration, provider string, entryPoints []string) []dynamic.Problem {
-	var points []router.EntryPoint
-	for _, name := range entryPoints {
-		points = append(points, pointOf(name))
-	}
+func problems(cfg *dynamic.Configuration, provider string, points []router.EntryPoint, datagrams []string) []dynamic.Problem {
 	table := build(cfg, provider, points)
 	defer table.Retire()
-	return table.Problems()
+	return append(table.Problems(), otherProblems(cfg, provider, points, datagrams, table)...)
 }
 
 func pointOf(name string) router.EntryPoint {

@@ -142,7 +142,7 @@ func routes(workloads []*labels.Workload) ([]dynamic.Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return problems(cfg, "docker", nil), nil
+	return problems(cfg, "docker", nil, nil), nil
 }
 
 // labelled is the configuration that workloads ask for.

@@ -16,6 +16,7 @@ import (
 	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/config/labels"
+	"fairway/internal/moving"
 )
 
 func generated(t *testing.T) (root string, pages Pages) {
@@ -235,26 +236,21 @@ func TestTraefik_TheTableIsTrue(t *testing.T) {
 	}
 	looked := 0
 	for _, section := range []struct {
-		names   string
-		read    func(string) bool
+		names   []string
+		of      func(string) (moving.Status, string)
 		install bool
-	}{{traefikInstall, installOption, true}, {traefikRouting, routingOption, false}} {
-		for name := range strings.Lines(section.names) {
-			name = strings.TrimSpace(name)
-			if name == "" || name[0] == '#' {
-				continue
-			}
+	}{{moving.Install(), moving.OfInstall, true}, {moving.Routing(), moving.OfRouting, false}} {
+		for _, name := range section.names {
 			looked++
 			row := rows[name]
 			if len(row) < 2 {
 				t.Errorf("%s has no row", name)
 				continue
 			}
-			unsupported := row[1] == "not supported"
-			if unsupported == section.read(name) {
-				t.Errorf("%s: the table says %q", name, row[1])
+			if status, _ := section.of(name); row[1] != string(status) {
+				t.Errorf("%s: the table says %q, and it is %q", name, row[1], status)
 			}
-			if unsupported && section.install {
+			if row[1] == "not supported" && section.install {
 				flag := "--" + strings.NewReplacer("NAME", "name", "[n]", "[0]").Replace(name) + "=true"
 				if l, err := config.Load([]string{flag, "--entrypoints.name.address=:1"}, nil); err != nil || !strings.Contains(strings.Join(l.Warnings, " "), "option ") {
 					t.Errorf("%s: fairway does not start with a warning: %v", flag, err)
