@@ -18,6 +18,7 @@ type workload struct {
 	secure  bool
 	target  float64 // ratio that fairway has promised
 	against string  // compare with fairway's own figure for another workload, not with nginx
+	rival   string  // the proxy that fairway is compared with; default: nginx
 	only    string  // the only proxy that takes part
 	without string  // a proxy that does not take part
 	setup   string  // variant of fairway's configuration: many routers, or middlewares
@@ -49,6 +50,10 @@ var workloads = []workload{
 	{name: "cache-hit-http2", tool: "h2load", args: []string{"-c16", "-m16"}, path: "/cached/1k", secure: true, setup: "cache"},
 	{name: "lua", tool: "wrk", args: []string{"-c64", "-H", "X-Id: 7"}, path: "/lua/1k", without: "haproxy", setup: "lua"},
 	{name: "lua-cost", tool: "wrk", args: []string{"-c64", "-H", "X-Id: 7"}, path: "/1k", against: "get-1k", only: "fairway", setup: "lua"},
+	{name: "tcp-stream", tool: "wrk", args: []string{"-c64"}, path: "/100k", target: 0.9, rival: "haproxy", without: "nginx", setup: "stream"},
+	{name: "tcp-stream-small", tool: "wrk", args: []string{"-c64"}, path: "/1k", rival: "haproxy", without: "nginx", setup: "stream"},
+	{name: "tcp-connections", tool: "wrk", args: []string{"-c64", "-H", "Connection: close"}, path: "/1k", rival: "haproxy", without: "nginx", setup: "stream"},
+	{name: "tcp-tls-ended", tool: "wrk", args: []string{"-c64"}, path: "/100k", secure: true, rival: "haproxy", without: "nginx", setup: "stream"},
 	{name: "retry", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "retry"},
 }
 

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"flag"
 	"fmt"
@@ -145,12 +146,13 @@ func report(results []result) {
 	}
 }
 
-// baseline is what a workload is compared with: nginx, or fairway itself under
-// another workload.
+// baseline is what a workload is compared with: nginx or another rival, or fairway itself
+// under another workload.
 func baseline(results []result, w workload) *result {
+	rival := cmp.Or(w.rival, "nginx")
 	for i, r := range results {
 		if w.against != "" && r.workload.name == w.against && r.peer == "fairway" ||
-			w.against == "" && r.workload.name == w.name && r.peer == "nginx" {
+			w.against == "" && r.workload.name == w.name && r.peer == rival {
 			return &results[i]
 		}
 	}

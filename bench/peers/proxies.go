@@ -150,7 +150,7 @@ func (b *bench) start(name, setup string) (*peer, error) {
 		}
 		text, command = nginxConfig(b, plain, secure, setup), []string{"nginx", "-c", config, "-p", b.dir}
 	case "haproxy":
-		text, command = haproxyConfig(b, plain, secure), []string{"haproxy", "-db", "-f", config}
+		text, command = haproxyConfig(b, plain, secure, setup), []string{"haproxy", "-db", "-f", config}
 	case "fairway", "fairway-std":
 		config += ".yml"
 		text = fairwayConfig(b, setup)
@@ -239,7 +239,25 @@ http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64
 `, b.dir, b.port, plain, secure, modules, location)
 }
 
-func haproxyConfig(b *bench, plain, secure int) string {
+func haproxyConfig(b *bench, plain, secure int, setup string) string {
+	if setup == "stream" {
+		return fmt.Sprintf(`global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode tcp
+  option splice-auto
+  timeout client 30s
+  timeout server 30s
+  timeout connect 5s
+frontend f
+  bind 127.0.0.1:%[3]d
+  bind 127.0.0.1:%[4]d ssl crt %[1]s/both.pem
+  default_backend o
+backend o
+  server s 127.0.0.1:%[2]d
+`, b.dir, b.port, plain, secure)
+	}
 	return fmt.Sprintf(`global
   nbthread 1
   maxconn 8000
@@ -292,6 +310,14 @@ var installSetups = map[string][]string{
 
 func fairwayConfig(b *bench, setup string) string {
 	var s strings.Builder
+	if setup == "stream" {
+		return fmt.Sprintf(`tcp:
+  services: {origin: {loadBalancer: {servers: [{address: '127.0.0.1:%d'}]}}}
+  routers:
+    plain: {rule: 'HostSNI("*")', service: origin, entryPoints: [web]}
+    tls: {rule: 'HostSNI("*")', service: origin, entryPoints: [websecure], tls: {}}
+`, b.port)
+	}
 	chain := setup
 	if setup == "many" || strings.HasSuffix(setup, "page") || installSetups[setup] != nil {
 		chain = ""

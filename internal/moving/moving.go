@@ -5,6 +5,7 @@ package moving
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"fairway/config"
@@ -82,8 +83,8 @@ func readsRouting(name string) bool {
 	return reads(func(value string) []decode.Fault {
 		var v any = value
 		steps := strings.Split(name, ".")
-		for i := len(steps) - 1; i >= 0; i-- {
-			step, list := strings.CutSuffix(steps[i], "[n]")
+		for _, written := range slices.Backward(steps) {
+			step, list := strings.CutSuffix(written, "[n]")
 			if list {
 				v = []any{v}
 			}
