@@ -69,7 +69,7 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 	if before == nil {
 		before = &otherTables{}
 	}
-	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names}
+	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names, Pages: pagesOf(table)}
 	var datagrams []string
 	for _, e := range s.routerEntryPoints() {
 		env.EntryPoints[e.Name] = e.Default
@@ -88,6 +88,20 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 	}
 	s.others.Store(next)
 	next.tcp.RetireFrom(before.tcp)
+}
+
+// pagesOf are the entry points where somebody has routers of HTTP for plain requests.
+func pagesOf(table *router.Table) map[string]bool {
+	all := map[string]bool{}
+	for _, rt := range table.Routes() {
+		if rt.TLS != nil || dynamic.ProviderOf(rt.Name) == "internal" {
+			continue
+		}
+		for _, name := range rt.EntryPoints {
+			all[name] = true
+		}
+	}
+	return all
 }
 
 func webNamesAt(entryPoint string, table *router.Table) *webNames {

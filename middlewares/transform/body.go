@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"fairway/internal/jq"
 )
@@ -21,6 +22,9 @@ type readError struct{ text string }
 
 func (e *readError) Error() string { return e.text }
 
+// longest is how long an expression may take.
+const longest = 10 * time.Second
+
 // make reads a body, and writes what the expression or the template makes of it.
 func (c *bodyChange) make(ctx context.Context, text []byte, variables []any) ([]byte, error) {
 	in, err := c.from.read(text)
@@ -28,8 +32,10 @@ func (c *bodyChange) make(ctx context.Context, text []byte, variables []any) ([]
 		return nil, &readError{"the body: " + err.Error()}
 	}
 	if c.written != nil {
-		return c.written.make(c.to, in, variables)
+		return c.written.make(ctx, c.to, in, variables)
 	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	out, err := c.made.Run(ctx, in, variables...)
 	if err != nil {
 		return nil, err

@@ -124,7 +124,9 @@ func appendLines(out []byte, lines [][]byte) []byte {
 // change appends what the expression makes of an item: nothing, or one or more. others are lines that an
 // event has beside its data.
 func (s *items) change(out []byte, in any, others [][]byte) ([]byte, error) {
-	err := s.made.Each(s.ctx, in, func(v any) error {
+	ctx, cancel := context.WithTimeout(s.ctx, longest)
+	defer cancel()
+	err := s.made.Each(ctx, in, func(v any) error {
 		made, err := encode(v)
 		if err != nil {
 			return err

@@ -2,11 +2,13 @@ package transform
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"text/template"
+	"text/template/parse"
 
 	"fairway/internal/jq"
 	"fairway/internal/texts"
@@ -25,7 +27,59 @@ func newDocument(text string, most int64) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
+	if err := bound(t.Root); err != nil {
+		return nil, fmt.Errorf("template: %w", err)
+	}
 	return &document{t, most}, nil
+}
+
+// bound has every turn of a range counted, and refuses what calls itself: otherwise a few lines of data could keep a
+// template busy for ever, where nothing can end it.
+func bound(n parse.Node) error {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return nil
+		}
+		for _, inner := range n.Nodes {
+			if err := bound(inner); err != nil {
+				return err
+			}
+		}
+	case *parse.IfNode:
+		return errors.Join(bound(n.List), bound(n.ElseList))
+	case *parse.WithNode:
+		return errors.Join(bound(n.List), bound(n.ElseList))
+	case *parse.RangeNode:
+		err := errors.Join(bound(n.List), bound(n.ElseList))
+		n.List.Nodes = append([]parse.Node{counting.Root.Nodes[0].Copy()}, n.List.Nodes...)
+		return err
+	case *parse.TemplateNode:
+		return fmt.Errorf("line %d: templates cannot call others", n.Line)
+	}
+	return nil
+}
+
+// counting is what is put into every range.
+var counting = template.Must(template.New("counting").Parse("{{call $.turn}}"))
+
+// mostTurns is how often ranges may go round, all together.
+const mostTurns = 1_000_000
+
+// turns counts those of one document.
+type turns struct {
+	ctx  context.Context //nolint:containedctx // that of the request, for one execution
+	gone int
+}
+
+func (t *turns) turn() (string, error) {
+	if t.gone++; t.gone > mostTurns {
+		return "", errors.New("it goes round too often")
+	}
+	if t.gone%1024 == 0 && t.ctx.Err() != nil {
+		return "", t.ctx.Err()
+	}
+	return "", nil
 }
 
 // functions are those that templates have beside those of text/template. None reaches anything but its
@@ -75,8 +129,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 }
 
 // make writes a body, and looks whether it is what it has to be.
-func (d *document) make(to format, body any, variables []any) ([]byte, error) {
-	data := map[string]any{"body": body}
+func (d *document) make(ctx context.Context, to format, body any, variables []any) ([]byte, error) {
+	data := map[string]any{"body": body, "turn": (&turns{ctx: ctx}).turn}
 	for i, name := range variableNames {
 		data[strings.TrimPrefix(name, "$")] = variables[i]
 	}

@@ -22,6 +22,8 @@ type Env struct {
 	EntryPoints map[string]bool
 	// Policy finds TLS options by their qualified name.
 	Policy func(name string) (*certs.Policy, error)
+	// Pages are the entry points where routers of HTTP listen for plain requests.
+	Pages map[string]bool
 	// Resolvers are the names of the certificate resolvers; nil: they are not known.
 	Resolvers []string
 }
@@ -398,6 +400,11 @@ func (b *building) advise(o object, rt *Route) {
 	}
 	t := rt.Config.TLS
 	if t == nil {
+		for _, entryPoint := range rt.EntryPoints {
+			if b.env.Pages[entryPoint] && rt.Rule.AnyHost() {
+				warn(fmt.Sprintf("it takes all connections at the entry point %s that are not by TLS: routers of HTTP get none there; name its entry points", entryPoint), "")
+			}
+		}
 		return
 	}
 	if t.Passthrough && (t.CertResolver != "" || t.Options != "" || len(t.Domains) > 0) {
