@@ -69,3 +69,30 @@ func TestParts_AreFoundHoweverTheyAreWritten(t *testing.T) {
 		t.Error("it is about all of them")
 	}
 }
+
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{`{"a": [1, 1.50, 12345678901234567890, null, "\u0000"]}`, "[[[[", `"\`, "1 2", "1e999", "-0"} {
+		f.Add([]byte(seed))
+	}
+	same, err := Compile(".")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := Read(text, 32)
+		if err != nil {
+			return
+		}
+		out, err := same.Run(t.Context(), Copy(v))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		again, err := json.Marshal(out)
+		if err != nil {
+			t.Fatalf("%q cannot be written: %v", text, err)
+		}
+		if _, err := Read(again, 32); err != nil {
+			t.Errorf("%q became %q: %v", text, again, err)
+		}
+	})
+}

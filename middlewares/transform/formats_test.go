@@ -1,10 +1,13 @@
 package transform
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBody_OfOneFormatBecomesAnother(t *testing.T) {
@@ -49,4 +52,23 @@ func TestBody_ThatDoesNotFit(t *testing.T) {
 			t.Errorf("%s: got %d, %q", tt.want, w.Code, rec.Cause)
 		}
 	}
+}
+
+func FuzzDocument(f *testing.F) {
+	for _, seed := range []string{`{{.body | json}}`, `{{range $i, $v := .body}}{{$i}}{{xml $v}}{{else}}none{{end}}`, `{{with .body.a}}{{.b}}{{end}}`, `{{define "a"}}{{end}}{{template "a"}}`, `{{$ := 1}}{{range 5}}{{end}}`, `{{printf "%999999999d" 1}}`, `{{call .turn}}`} {
+		f.Add(seed, `{"a": [1, {"b": "<c>"}]}`)
+	}
+	f.Fuzz(func(_ *testing.T, text, body string) {
+		d, err := newDocument(text, 1<<12)
+		if err != nil {
+			return
+		}
+		in, err := asJSON.read([]byte(body))
+		if err != nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, _ = d.make(ctx, asText, in, valuesOf(httptest.NewRequest("GET", "/", nil)).variables(0, nil))
+	})
 }

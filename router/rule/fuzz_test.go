@@ -3,7 +3,9 @@ package rule
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"testing"
 )
 
@@ -70,4 +72,25 @@ func checkParse(t *testing.T, parse func(string) (*Rule, error), text, host, pat
 		q.Host, q.Path = a.Host, a.Path
 		checkCover(t, r, &q)
 	}
+}
+
+func FuzzParseTCP(f *testing.F) {
+	for _, seed := range []string{"HostSNI(`*`)", "HostSNI(`a.test`) && ALPN(`h2`) || !ClientIP(`10.0.0.0/8`)", "HostSNIRegexp(`^a[0-9]+$`)", "HostSNI(`*.test`, `b`)", "HostSNI(`a*b`)", "ALPN(`acme-tls/1`)", "HostSNI(`bücher.test`)"} {
+		f.Add(seed, "a.test", "h2")
+	}
+	f.Fuzz(func(t *testing.T, text, name, protocol string) {
+		for _, read := range []func(string) (*Rule, error){ParseTCP, ParseTCPV2} {
+			r, err := read(text)
+			if err != nil {
+				continue
+			}
+			q := ForConnection(name, netip.MustParseAddr("10.0.0.1"), []string{protocol})
+			if r.Match(q) != r.Match(q) {
+				t.Error("it does not decide")
+			}
+			if r.Match(q) && !slices.ContainsFunc(r.Alternatives(), func(a Alternative) bool { return a.AdmitsHost(q.Host) }) {
+				t.Errorf("%q matches %q, which none of its alternatives admits", text, q.Host)
+			}
+		}
+	})
 }
