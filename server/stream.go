@@ -170,7 +170,7 @@ func (s *stream) secure() {
 		return
 	}
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-	challenge := len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == "acme-tls/1"
+	challenge := len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == "acme-tls/1" && s.https.asked(hello)
 	rt := s.routes.Secure(name, hello.SupportedProtos, s.from().Addr())
 	switch postgres := s.greet != nil; {
 	case rt == nil && postgres:

@@ -98,7 +98,7 @@ func TestStream_OrderOfDecisions(t *testing.T) {
 	cert := serverCert(t)
 	r := start(t, strings.Replace(routeTo(backend(t, nothing)), "service: all}", "service: all}, named: {rule: 'Host(`web.test`)', service: all, tls: {}}", 1)+streamDocument(map[string]string{
 		"plain": speaker(t, "plain", nil), "ended": speaker(t, "ended", nil), "wild": speaker(t, "wild", nil), "alpn": speaker(t, "alpn", nil),
-		"passed": speaker(t, "passed", &tls.Config{Certificates: []tls.Certificate{cert}}), "rest": speaker(t, "rest", nil),
+		"passed": speaker(t, "passed", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"acme-tls/1"}}), "rest": speaker(t, "rest", nil),
 	}, `  routers:
     plain: {rule: 'HostSNI(`+"`*`"+`)', service: plain}
     ended: {rule: 'HostSNI(`+"`ended.test`"+`)', service: ended, tls: {}}
@@ -121,14 +121,14 @@ func TestStream_OrderOfDecisions(t *testing.T) {
 		{"ended.test", "", "ended"},
 		{"ENDED.test", "", "ended"},
 		{"other.test", "", "wild"},
-		{"other.test", "mine", "alpn"},
+		{"other.test", "mine", "alpn"}, {"passed.test", "acme-tls/1", "passed"},
 		{"deep.er.test", "", "rest"},
 		{"passed.test", "", "passed"},
 		{"unknown.example", "", "rest"},
 	} {
 		var protocols []string
 		if tt.protocol != "" {
-			protocols = []string{tt.protocol, "h2"}
+			protocols = []string{tt.protocol}
 		}
 		conn, got := call(t, at, tt.name, protocols...)
 		if got != tt.want {

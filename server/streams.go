@@ -147,6 +147,17 @@ func (h *https) configOf(policy *certs.Policy, hello *tls.ClientHelloInfo) *tls.
 	return cfg
 }
 
+// asked tells whether one of the resolvers waits for the challenge of an authority (RFC 8737). Others are for servers behind
+// routers that hand TLS on.
+func (h *https) asked(hello *tls.ClientHelloInfo) bool {
+	for _, r := range h.resolvers {
+		if r.Challenge(hello) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // datagramPoint is an entry point of UDP.
 type datagramPoint struct {
 	name     string
