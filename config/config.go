@@ -11,6 +11,7 @@ import (
 	"fairway/providers/file"
 	"fairway/providers/kv"
 	"fairway/proxy"
+	"fairway/proxy/tcp"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
 	"fairway/telemetry/metrics/otlpmetrics"
@@ -33,6 +34,8 @@ type Configuration struct {
 	// ServersTransport says how servers are talked to, where services do not name another
 	// way.
 	ServersTransport *proxy.ServersTransport `json:"serversTransport,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// TCPServersTransport says how servers of TCP are reached, where services do not name another way.
+	TCPServersTransport *tcp.ServersTransport `json:"tcpServersTransport,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// ErrorPages is the name of an errors middleware, with its provider, as in
 	// pages@docker. Its pages are for the errors of all routers, and for requests that no
 	// router matches. A middleware of a router's own comes first; what fairway serves

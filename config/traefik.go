@@ -52,7 +52,7 @@ providers.redis.sentinel.replicastrategy providers.redis.sentinel.usedisconnecte
 providers.swarm providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe
-tcpserverstransport
+tcpserverstransport.tls.spiffe tcpserverstransport.tls.peercertsans
 tracing.globalattributes
 `)
 

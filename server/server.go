@@ -22,6 +22,7 @@ import (
 	"fairway/internal/record"
 	"fairway/providers"
 	"fairway/proxy"
+	"fairway/proxy/tcp"
 	"fairway/router"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/live"
@@ -41,15 +42,17 @@ type Server struct {
 	entryPoints []*entryPoint
 	datagrams   []*datagramPoint
 	others      atomic.Pointer[otherTables]
-	forwarder   *proxy.Engine
-	applying    sync.Mutex
-	current     *dynamic.Configuration // in force; for who holds applying
-	telling     sync.Mutex
-	history     history
-	live        *live.Live // nil: nobody can ask for it
-	changes     dashboard.History
-	ending      chan struct{} // closed when the server begins to stop
-	stopping    atomic.Bool
+
+	tcpTransport *tcp.Transport // of services that name none; nil: the usual one
+	forwarder    *proxy.Engine
+	applying     sync.Mutex
+	current      *dynamic.Configuration // in force; for who holds applying
+	telling      sync.Mutex
+	history      history
+	live         *live.Live // nil: nobody can ask for it
+	changes      dashboard.History
+	ending       chan struct{} // closed when the server begins to stop
+	stopping     atomic.Bool
 }
 
 // Options of a Server.
@@ -74,6 +77,12 @@ func New(o Options) (*Server, error) {
 		var err error
 		if s.forwarder, err = c.New(); err != nil {
 			return nil, fmt.Errorf("option serversTransport.%w", err)
+		}
+	}
+	if c := o.Config.TCPServersTransport; c != nil {
+		var err error
+		if s.tcpTransport, err = c.New(); err != nil {
+			return nil, fmt.Errorf("option tcpServersTransport.%w", err)
 		}
 	}
 	all, err := s.providers(o.Extra)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"fairway/config"
 	"fairway/config/dynamic"
 	"fairway/internal/certtest"
 	"fairway/internal/decode"
@@ -381,6 +382,36 @@ func TestStream_ReloadsCostNoConnection(t *testing.T) {
 	close(stop)
 	if failed := <-ended; failed > 0 {
 		t.Errorf("%d connections failed", failed)
+	}
+}
+
+// The install configuration says how servers are reached, and a mistake in it is one of the start.
+func TestStream_TransportOfTheInstallConfiguration(t *testing.T) {
+	heard := make(chan string, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			heard <- line
+			_ = conn.Close()
+		}
+	}()
+	r := start(t, streamDocument(map[string]string{"one": l.Addr().String()}, "  routers: {all: {rule: 'HostSNI(`*`)', service: one}}\n"), "--tcpserverstransport.proxyprotocol.version=1")
+	dial(t, r.Addresses()["web"])
+	if line := <-heard; !strings.HasPrefix(line, "PROXY TCP4 127.0.0.1 127.0.0.1 ") {
+		t.Errorf("got %q", line)
+	}
+	loaded, err := config.Load([]string{"--entrypoints.web.address=127.0.0.1:0", "--tcpserverstransport.tls.rootcas=/nowhere.pem"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, _ := newLog()
+	if _, err := New(Options{Config: loaded, Log: log}); err == nil || !strings.HasPrefix(err.Error(), "option tcpServersTransport.tls.rootCAs[0]: ") {
+		t.Errorf("got %v", err)
 	}
 }
 

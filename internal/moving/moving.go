@@ -164,7 +164,7 @@ var notSupported = []pattern{
 	{"serverstransport.peercertsans", "`peerCertURI`, or `serverName`"},
 	{"serverstransport.spiffe", "use certificates in files, and `peerCertURI`"},
 	{"spiffe", "use certificates in files, and `peerCertURI`"},
-	{"tcpserverstransport", "write a serversTransport of TCP and name it"},
+	{"tcpserverstransport.tls", "use certificates in files, and `peerCertURI`"},
 	{"tracing.globalattributes", "`tracing.resourceAttributes`"},
 	{"http.middlewares.NAME.plugin", "plugins for Traefik's interpreter do not run here: middlewares [lua](middlewares/lua.md) and [wasm](middlewares/wasm.md) do, or [one of your own in Go](../../examples/plugin)"},
 	{"http.routers.NAME.parentrefs", "such a router is out of use, for what its parents demand may be what keeps strangers out: write the middlewares into it"},

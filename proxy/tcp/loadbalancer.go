@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// New makes the service. It works until ctx ends, which is when its health checks end, too.
-func (c *LoadBalancer) New(ctx context.Context, t *Transport) (Service, error) {
+// New makes the service, with the transport that it names, or, if that is nil, the usual one. It works until ctx ends, which
+// is when its health checks end, too.
+func (c *LoadBalancer) New(ctx context.Context, t, usual *Transport) (Service, error) {
 	if err := errors.Join(c.ProxyProtocol.check(), c.HealthCheck.check()); err != nil {
 		return nil, err
 	}
 	if t == nil {
-		t = DefaultTransport()
+		t = &Transport{}
+		*t = *usual
 		if c.ProxyProtocol != nil {
 			t.version = c.ProxyProtocol.Version
 		}

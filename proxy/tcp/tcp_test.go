@@ -95,7 +95,7 @@ func build(t *testing.T, c *LoadBalancer, over *ServersTransport) Service {
 			t.Fatal(err)
 		}
 	}
-	s, err := c.New(t.Context(), transport)
+	s, err := c.New(t.Context(), transport, DefaultTransport())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestNew_MistakesAreTold(t *testing.T) {
 		`healthCheck: interval and timeout`:           {HealthCheck: &HealthCheck{}},
 		`healthCheck.port: -1 is no port`:             {HealthCheck: &HealthCheck{Port: bad, Interval: 1, Timeout: 1}},
 	} {
-		if _, err := c.New(t.Context(), nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := c.New(t.Context(), nil, DefaultTransport()); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -24,6 +24,8 @@ type Env struct {
 	Policy func(name string) (*certs.Policy, error)
 	// Pages are the entry points where routers of HTTP listen for plain requests.
 	Pages map[string]bool
+	// Transport is that of services which name none; nil: every option at its default.
+	Transport *streams.Transport
 	// Resolvers are the names of the certificate resolvers; nil: they are not known.
 	Resolvers []string
 }
@@ -41,6 +43,9 @@ func Build(cfg *dynamic.Configuration, previous *Table, env Env) *Table {
 		routes: map[string]*Route{}, services: map[string]*Service{}, middlewares: map[string]*Middleware{},
 		transports: map[string]*transport{}, entryPoints: map[string]*Routes{},
 	}}
+	if b.usual = env.Transport; b.usual == nil {
+		b.usual = streams.DefaultTransport()
+	}
 	b.blame()
 	for name, c := range t.ServersTransports {
 		b.transport(name, c)
@@ -74,6 +79,7 @@ type building struct {
 	blamed   map[object]bool     // they put it out of use
 	warned   map[object]bool
 	path     []string // services that are being built, each for the one before
+	usual    *streams.Transport
 }
 
 // blame sorts the problems that came with the configuration.
@@ -242,7 +248,7 @@ func (b *building) make(name string, c *dynamic.TCPService) (streams.Service, co
 		over = found.transport
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	made, err := c.LoadBalancer.New(ctx, over)
+	made, err := c.LoadBalancer.New(ctx, over, b.usual)
 	if err != nil {
 		cancel()
 		return nil, nil, prefixed("loadBalancer", err)
