@@ -50,7 +50,7 @@ type loadBalancer struct {
 }
 
 // Dial implements Service.
-func (lb *loadBalancer) Dial() (net.Conn, error) {
+func (lb *loadBalancer) Dial() (*net.UDPConn, error) {
 	n := uint64(len(lb.servers))
 	if n == 0 {
 		return nil, errors.New("there is no server")
@@ -61,7 +61,7 @@ func (lb *loadBalancer) Dial() (net.Conn, error) {
 		address := lb.servers[(first+i)%n]
 		conn, err := net.Dial("udp", address) //nolint:noctx // nothing is sent: it waits for names only
 		if err == nil {
-			return conn, nil
+			return conn.(*net.UDPConn), nil
 		}
 		failed = errors.Join(failed, fmt.Errorf("server %s: %w", address, err))
 	}
@@ -108,7 +108,7 @@ type weighted struct {
 }
 
 // Dial implements Service.
-func (w *weighted) Dial() (net.Conn, error) {
+func (w *weighted) Dial() (*net.UDPConn, error) {
 	child, found := w.turns.Next(nil)
 	if !found {
 		return nil, errors.New("none of the services has a server")

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -36,7 +38,7 @@ type Sessions struct {
 // session is the datagrams between a client and a server.
 type session struct {
 	client netip.AddrPort
-	server net.Conn
+	server *net.UDPConn
 	last   atomic.Int64 // when something came or went, in nanoseconds
 }
 
@@ -116,26 +118,42 @@ func (s *Sessions) answer(one *session) {
 		delete(s.known, one.client)
 		s.mu.Unlock()
 	}()
-	buf := buffers.Get().(*[largest]byte)
-	defer buffers.Put(buf)
-	for {
+	raw, err := one.server.SyscallConn()
+	for err == nil {
 		idle := time.Since(time.Unix(0, one.last.Load()))
 		if idle >= s.Timeout {
 			return
 		}
 		_ = one.server.SetReadDeadline(time.Now().Add(s.Timeout - idle))
-		n, err := one.server.Read(buf[:])
-		switch netErr := net.Error(nil); {
-		case errors.As(err, &netErr) && netErr.Timeout():
-			continue // the client may have sent something
-		case errors.Is(err, net.ErrClosed):
-			return
+		switch err = s.pass(one, raw); {
+		case errors.Is(err, os.ErrDeadlineExceeded): // the client may have sent something
+			err = nil
+		case errors.Is(err, syscall.ECONNREFUSED): // nobody listens there: it may be back before the session ends
+			err = nil
+		}
+	}
+}
+
+// pass waits for a datagram of the server and sends it to the client. Only then is there a buffer for it: thousands of
+// sessions that wait have none.
+func (s *Sessions) pass(one *session, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Read(func(fd uintptr) bool {
+		buf := buffers.Get().(*[largest]byte)
+		defer buffers.Put(buf)
+		n, err := syscall.Read(int(fd), buf[:])
+		switch {
+		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+			return false
 		case err != nil:
-			continue // nobody listens there (ICMP): it may be back before the session ends
+			failed = err
+			return true
 		}
 		one.last.Store(time.Now().UnixNano())
 		if _, err := s.Conn.WriteToUDPAddrPort(buf[:n], one.client); errors.Is(err, net.ErrClosed) {
-			return
+			failed = err
 		}
-	}
+		return true
+	})
+	return errors.Join(err, failed)
 }

@@ -8,7 +8,7 @@ import "net"
 // Service chooses the servers of sessions.
 type Service interface {
 	// Dial reaches the server of a new session.
-	Dial() (net.Conn, error)
+	Dial() (*net.UDPConn, error)
 	// Up tells whether there is one.
 	Up() bool
 	// Servers are the addresses of the servers.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -139,4 +140,49 @@ func TestWeighted(t *testing.T) {
 	if _, err := (&LoadBalancer{Servers: []Server{{Address: "x"}}}).New(); err == nil {
 		t.Error("an address that is none is taken")
 	}
+}
+
+// Sessions that wait take no buffers, and there are so many of them and no more.
+func TestSessions_AreBounded(t *testing.T) {
+	s, err := (&LoadBalancer{Servers: []Server{{Address: echo(t, "a")}}}).New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, at := run(t, s, longest)
+	before := heap()
+	for range 500 {
+		say(t, dial(t, at), "x")
+	}
+	if grown := heap() - before; sessions.Open() != 500 || grown > 500*20<<10 {
+		t.Errorf("%d sessions take %d KiB", sessions.Open(), grown>>10)
+	}
+	sessions.mu.Lock()
+	for i := len(sessions.known); i < mostSessions; i++ {
+		sessions.known[netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1)] = &session{server: idle(t)}
+	}
+	sessions.mu.Unlock()
+	_, _ = dial(t, at).Write([]byte("x"))
+	for end := time.Now().Add(longest); sessions.Dropped() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it was not dropped")
+		}
+	}
+}
+
+// idle is a connection to nobody.
+func idle(t *testing.T) *net.UDPConn {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	return conn
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
 }
