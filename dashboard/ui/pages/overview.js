@@ -70,6 +70,8 @@ export function Overview() {
   const overview = useData("overview");
   const points = useData("entrypoints");
   const version = useData("version", 10);
+  const routed = overview.data;
+  const other = routed && routed.tcp.routers.total + routed.udp.routers.total > 0 && routed;
   return html`<h1 class="hidden">Overview</h1>
     <${Traffic} />
     <div class="panels">
@@ -80,6 +82,10 @@ export function Overview() {
           <${Counts} title="Middlewares" href="#/middlewares" count=${o.http.middlewares} />
         </div>`}<//>
       <//>
+      ${other && html`<${Panel} title="TCP and UDP"><div class="tiles">
+        ${other.tcp.routers.total > 0 && html`<${Counts} title="TCP routers" href="#/streams" count=${other.tcp.routers} />`}
+        ${other.udp.routers.total > 0 && html`<${Counts} title="UDP routers" href="#/streams" count=${other.udp.routers} />`}
+      </div><//>`}
       <${Providers} />
       <${Panel} title="Entry points">
         <${Wait} answer=${points}>${(list) => html`<ul class="rows">${list.map((e) => html`<li key=${e.name}><b>${e.name}</b> <code>${e.address}</code>${e.http?.tls && html` <span class="note">TLS</span>`}${e.http3 && html` <span class="note">HTTP/3</span>`}</li>`)}</ul>`}<//>

@@ -16,7 +16,7 @@ const tlsOf = (r) => r.tls && html` <span class="note">${r.tls.passthrough ? "TL
 
 function Table({ title, path, columns }) {
   const answer = useData(path + "?per_page=1000", 5);
-  return html`<section><h2>${title}</h2>
+  return html`<section class="streams"><h2>${title}</h2>
     <${Wait} answer=${answer}>${(rows) =>
       rows.length === 0
         ? html`<${Nothing}>There are none.<//>`
