@@ -98,7 +98,7 @@ func TestDashboard_Pages(t *testing.T) {
 		b.run(chromedp.Click(`button[aria-pressed]`))
 		b.shot("requests")
 	})
-	for name, word := range map[string]string{"certificates": "There are none", "configuration": "providers.docker.endpoint", "middlewares": "stripprefix", "services": "1 of 1 up"} {
+	for name, word := range map[string]string{"certificates": "There are none", "configuration": "providers.docker.endpoint", "middlewares": "stripprefix", "services": "1 of 1 up", "streams": "Routers of UDP"} {
 		t.Run(name, func(t *testing.T) {
 			b.open(f.page("#/" + name))
 			b.await(word, fmt.Sprintf(`document.querySelector("main")?.innerText.includes(%q)`, word))
@@ -148,7 +148,7 @@ func checkAccessible(t *testing.T, b *chromium, f *fairway) {
 		} else {
 			b.prefer(look)
 		}
-		for _, page := range []string{"", "#/problems", "#/routers", "#/routers/shop%40docker", "#/services", "#/services/shop%40docker", "#/middlewares/limit%40docker", "#/explain?url=http%3A%2F%2Fshop.test%2F", "#/live", "#/certificates", "#/configuration"} {
+		for _, page := range []string{"", "#/problems", "#/routers", "#/routers/shop%40docker", "#/services", "#/services/shop%40docker", "#/middlewares/limit%40docker", "#/explain?url=http%3A%2F%2Fshop.test%2F", "#/live", "#/certificates", "#/configuration", "#/streams"} {
 			b.open(f.page(page))
 			var found string
 			b.run(chromedp.Evaluate(axe, nil))
