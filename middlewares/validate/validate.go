@@ -57,6 +57,8 @@ const (
 	deepest     = 128
 	// mostNamed is how many violations are told of one body.
 	mostNamed = 50
+	// mostCollected is how many are looked for, to name those that come first.
+	mostCollected = 1000
 )
 
 // SetDefaults fills in what is not zero by default.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"fairway/internal/record"
 	"fairway/middlewares"
 	"fairway/middlewares/middlewarestest"
@@ -94,6 +96,23 @@ func TestRequest_IsLookedAt(t *testing.T) {
 		}
 		if len(found) != strings.Count(tt.errors, "|")+1 || p.Status != tt.want {
 			t.Errorf("%.60s: got %+v", tt.body, p)
+		}
+	}
+}
+
+func TestViolations_AreInTheOrderOfTheirPlaces(t *testing.T) {
+	r, err := (&Rule{Schema: `{"additionalProperties": {"type": "string", "minLength": 3, "pattern": "^a"}, "patternProperties": {"^z": {"additionalProperties": false}}}`}).build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"b": "b", "c": "c", "d": "d", "e": 1, "z": {"q": 1, "p": 1}}`)
+	first := r.check(body)
+	if len(first) != 8 || first[7].Detail != "additional properties 'p', 'q' not allowed" {
+		t.Errorf("got %+v", first)
+	}
+	for range 20 {
+		if diff := cmp.Diff(first, r.check(body)); diff != "" {
+			t.Fatal(diff)
 		}
 	}
 }

@@ -1,10 +1,13 @@
 package validate
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
@@ -53,12 +56,21 @@ func (c *rule) check(text []byte) []violation {
 	}
 	var found []violation
 	collect(failed, &found)
-	return found
+	return sorted(found)
+}
+
+// sorted puts violations into the order of their places, and of what is wrong there: validation goes
+// through objects in no order.
+func sorted(found []violation) []violation {
+	slices.SortFunc(found, func(a, b violation) int {
+		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
+	})
+	return found[:min(len(found), mostNamed)]
 }
 
 // collect takes the leaves: what is above only says that something below is wrong.
 func collect(e *jsonschema.ValidationError, into *[]violation) {
-	if len(*into) == mostNamed {
+	if len(*into) == mostCollected {
 		return
 	}
 	if len(e.Causes) > 0 {
@@ -78,6 +90,9 @@ func say(e *jsonschema.ValidationError) string {
 	switch words {
 	case "pattern", "format", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "contentEncoding", "contentMediaType":
 		return "is not as " + words + " says"
+	}
+	if too, is := e.ErrorKind.(*kind.AdditionalProperties); is {
+		return (&kind.AdditionalProperties{Properties: slices.Sorted(slices.Values(too.Properties))}).LocalizedString(english)
 	}
 	return e.ErrorKind.LocalizedString(english)
 }
