@@ -6,6 +6,7 @@ import (
 	"fairway/internal/answer"
 	"fairway/internal/holdback"
 	"fairway/internal/record"
+	"fairway/internal/schema"
 )
 
 // held is the response of a service. JSON is held back until it was looked at; all else passes.
@@ -41,24 +42,24 @@ func (w *held) overlong() bool {
 	}
 	w.counts.responses.Add(1)
 	w.counts.badResponses.Add(1)
-	w.note("response", w.request, []violation{{Detail: holdback.ErrTooLong.Error()}})
+	w.note("response", w.request, []schema.Violation{{Detail: holdback.ErrTooLong.Error()}})
 	return true
 }
 
 // send gives the client the response, if it is as it should be.
 func (w *held) send() {
 	w.counts.responses.Add(1)
-	var found []violation
+	var found []schema.Violation
 	text, tooLong := w.Body()
 	switch encoding := w.Header().Get("Content-Encoding"); {
 	case tooLong:
-		found = []violation{{Detail: holdback.ErrTooLong.Error()}}
+		found = []schema.Violation{{Detail: holdback.ErrTooLong.Error()}}
 	case encoding != "" && encoding != "identity":
-		found = []violation{{Detail: "the service has encoded the body, although it was not asked to"}}
+		found = []schema.Violation{{Detail: "the service has encoded the body, although it was not asked to"}}
 	case !holdback.IsJSON(w.Header().Get("Content-Type")):
-		found = []violation{{Detail: "a body of JSON is required"}}
+		found = []schema.Violation{{Detail: "a body of JSON is required"}}
 	default:
-		found = w.response.check(text)
+		found = w.response.schema.Check(text)
 	}
 	if len(found) > 0 {
 		w.counts.badResponses.Add(1)

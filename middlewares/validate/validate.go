@@ -14,15 +14,14 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/holdback"
 	"fairway/internal/record"
+	"fairway/internal/schema"
 	"fairway/middlewares"
 )
 
@@ -54,11 +53,6 @@ const (
 	enforce     = "enforce"
 	report      = "report"
 	defaultMost = 1 << 20
-	deepest     = 128
-	// mostNamed is how many violations are told of one body.
-	mostNamed = 50
-	// mostCollected is how many are looked for, to name those that come first.
-	mostCollected = 1000
 )
 
 // SetDefaults fills in what is not zero by default.
@@ -97,7 +91,7 @@ func (c *Config) New(_ context.Context, env middlewares.Env, next http.Handler) 
 
 // rule is a Rule, compiled.
 type rule struct {
-	schema   *jsonschema.Schema
+	schema   *schema.Schema
 	required bool
 }
 
@@ -118,31 +112,11 @@ func (c *Rule) build() (*rule, error) {
 		}
 		text = string(raw)
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	compiled, err := schema.New(text)
 	if err != nil {
-		return nil, fmt.Errorf("schema: is no JSON: %w", err)
-	}
-	const name = "schema:fairway"
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.AssertFormat()
-	compiler.UseLoader(nowhere{}) // whoever writes a schema cannot have files or addresses fetched
-	if err := compiler.AddResource(name, doc); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	schema, err := compiler.Compile(name)
-	if err != nil {
-		return nil, fmt.Errorf("schema: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	return &rule{schema, c.Required}, nil
-}
-
-// nowhere fetches nothing.
-type nowhere struct{}
-
-// Load implements jsonschema.URLLoader.
-func (nowhere) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%s: only what is in the schema itself can be referred to", url)
+	return &rule{compiled, c.Required}, nil
 }
 
 // counts are what was looked at, and what was wrong.
@@ -179,7 +153,7 @@ func (h *handler) checkRequest(w http.ResponseWriter, r *http.Request) (*http.Re
 		if h.request.required {
 			h.counts.requests.Add(1)
 			h.counts.badRequests.Add(1)
-			return r, h.refuse(w, r, http.StatusUnsupportedMediaType, []violation{{Detail: "a body of JSON is required, with Content-Type application/json"}})
+			return r, h.refuse(w, r, http.StatusUnsupportedMediaType, []schema.Violation{{Detail: "a body of JSON is required, with Content-Type application/json"}})
 		}
 		return r, true
 	}
@@ -194,7 +168,7 @@ func (h *handler) checkRequest(w http.ResponseWriter, r *http.Request) (*http.Re
 		return nil, false
 	}
 	h.counts.requests.Add(1)
-	if found := h.request.check(text); len(found) > 0 {
+	if found := h.request.schema.Check(text); len(found) > 0 {
 		h.counts.badRequests.Add(1)
 		if !h.refuse(w, r, http.StatusUnprocessableEntity, found) {
 			return nil, false
@@ -210,7 +184,7 @@ func (h *handler) checkRequest(w http.ResponseWriter, r *http.Request) (*http.Re
 }
 
 // refuse answers a request that is not as it should be. It tells whether that passes all the same.
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, found []violation) (passes bool) {
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, found []schema.Violation) (passes bool) {
 	if h.report {
 		h.note("request", r, found)
 		return true
@@ -227,8 +201,17 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, fou
 	return false
 }
 
+// problem is an error of the gateway's own (RFC 9457), with all violations.
+type problem struct {
+	Type   string             `json:"type"`
+	Title  string             `json:"title"`
+	Status int                `json:"status"`
+	Detail string             `json:"detail"`
+	Errors []schema.Violation `json:"errors"`
+}
+
 // note tells the log of a violation, once in a while.
-func (h *handler) note(direction string, r *http.Request, found []violation) {
+func (h *handler) note(direction string, r *http.Request, found []schema.Violation) {
 	now := time.Now().Unix()
 	if last := h.counts.noted.Load(); now-last < 10 || !h.counts.noted.CompareAndSwap(last, now) {
 		return

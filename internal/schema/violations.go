@@ -1,6 +1,7 @@
-package validate
+package schema
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -14,62 +15,75 @@ import (
 	"fairway/internal/jq"
 )
 
-// violation is one thing that is not as the schema says, by the place in the body as a JSON Pointer
+// Violation is one thing that is not as the schema says, by the place in the body as a JSON Pointer
 // (RFC 6901). Values of the body are not repeated: they may be secret.
-type violation struct {
+type Violation struct {
 	Detail  string `json:"detail"`
 	Pointer string `json:"pointer"`
 }
 
-func (v violation) String() string {
+func (v Violation) String() string {
 	if v.Pointer == "" {
 		return v.Detail
 	}
 	return v.Pointer + ": " + v.Detail
 }
 
-// problem is an error of the gateway's own (RFC 9457), with all violations.
-type problem struct {
-	Type   string      `json:"type"`
-	Title  string      `json:"title"`
-	Status int         `json:"status"`
-	Detail string      `json:"detail"`
-	Errors []violation `json:"errors"`
+const (
+	deepest = 128
+	// mostNamed is how many violations are told of one body.
+	mostNamed = 50
+	// mostCollected is how many are looked for, to name those that come first.
+	mostCollected = 1000
+)
+
+// Check finds what of JSON text is not as the schema says.
+func (s *Schema) Check(text []byte) []Violation {
+	v, found := Read(text)
+	if found != nil {
+		return found
+	}
+	return s.CheckValue(v)
 }
 
-// check finds what is not as the schema says.
-func (c *rule) check(text []byte) []violation {
+// Read reads JSON text, for CheckValue; numbers stay as they are written.
+func Read(text []byte) (any, []Violation) {
 	if err := jq.Shallow(text, deepest); err != nil {
-		return []violation{{Detail: err.Error()}}
+		return nil, []Violation{{Detail: err.Error()}}
 	}
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return []violation{{Detail: "it is no JSON"}}
+		return nil, []Violation{{Detail: "it is no JSON"}}
 	}
-	err = c.schema.Validate(v)
+	return v, nil
+}
+
+// CheckValue finds what of a value of JSON is not as the schema says.
+func (s *Schema) CheckValue(v any) []Violation {
+	err := s.compiled.Validate(v)
 	if err == nil {
 		return nil
 	}
 	failed, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
-		return []violation{{Detail: "it cannot be compared with its schema"}}
+		return []Violation{{Detail: "it cannot be compared with its schema"}}
 	}
-	var found []violation
+	var found []Violation
 	collect(failed, &found)
 	return sorted(found)
 }
 
 // sorted puts violations into the order of their places, and of what is wrong there: validation goes
 // through objects in no order.
-func sorted(found []violation) []violation {
-	slices.SortFunc(found, func(a, b violation) int {
+func sorted(found []Violation) []Violation {
+	slices.SortFunc(found, func(a, b Violation) int {
 		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
 	})
 	return found[:min(len(found), mostNamed)]
 }
 
 // collect takes the leaves: what is above only says that something below is wrong.
-func collect(e *jsonschema.ValidationError, into *[]violation) {
+func collect(e *jsonschema.ValidationError, into *[]Violation) {
 	if len(*into) == mostCollected {
 		return
 	}
@@ -79,7 +93,7 @@ func collect(e *jsonschema.ValidationError, into *[]violation) {
 		}
 		return
 	}
-	*into = append(*into, violation{Detail: say(e), Pointer: pointer(e.InstanceLocation)})
+	*into = append(*into, Violation{Detail: say(e), Pointer: pointer(e.InstanceLocation)})
 }
 
 var english = message.NewPrinter(language.English)
