@@ -20,13 +20,20 @@ import (
 type Violation struct {
 	Detail  string `json:"detail"`
 	Pointer string `json:"pointer"`
+	// In is where it is if not in the body: path, query, header or cookie; Name is what it is called there.
+	In   string `json:"in,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 func (v Violation) String() string {
-	if v.Pointer == "" {
+	place := v.Pointer
+	if v.In != "" {
+		place = v.In + " " + v.Name + place
+	}
+	if place == "" {
 		return v.Detail
 	}
-	return v.Pointer + ": " + v.Detail
+	return place + ": " + v.Detail
 }
 
 const (
@@ -104,6 +111,9 @@ func say(e *jsonschema.ValidationError) string {
 	switch words {
 	case "pattern", "format", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "contentEncoding", "contentMediaType":
 		return "is not as " + words + " says"
+	}
+	if _, is := e.ErrorKind.(*kind.FalseSchema); is {
+		return "nothing is allowed here"
 	}
 	if too, is := e.ErrorKind.(*kind.AdditionalProperties); is {
 		return (&kind.AdditionalProperties{Properties: slices.Sorted(slices.Values(too.Properties))}).LocalizedString(english)
