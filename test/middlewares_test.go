@@ -226,6 +226,14 @@ var specimens = []specimen{
 			}
 		}
 	}},
+	{name: "validate-openapi", options: []string{
+		`validate.openapi.document={"openapi": "3.0.0", "paths": {"/a": {"get": {"parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}], "responses": {"200": {"description": "a"}}}}}}`,
+	}, visits: []visit{
+		{url: "/a?n=1", status: 200, by: "mw", path: "/a?n=1"},
+		{url: "/a?n=x", status: 400, shown: map[string]string{"Content-Type": "application/problem+json"}},
+		{method: "POST", url: "/a", status: 405, shown: map[string]string{"Allow": "GET"}},
+		{url: "/b", status: 404},
+	}},
 	{
 		name: "transform", options: []string{
 			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",

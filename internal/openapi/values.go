@@ -62,10 +62,10 @@ func (p *Parameter) values(g given) (all []any, wrong string) {
 	}
 	if len(g.texts) == 1 && (len(all) == 0 || p.shape.may("string") || p.shape.may("integer") || p.shape.may("number") || p.shape.may("boolean")) {
 		text := g.texts[0]
-		switch {
-		case p.style == "label":
+		switch p.style {
+		case "label":
 			text = strings.TrimPrefix(text, ".")
-		case p.style == "matrix":
+		case "matrix":
 			text = strings.TrimPrefix(text, ";"+p.Name+"=")
 		}
 		all = append(all, p.shape.choices(g.decode(text))...)

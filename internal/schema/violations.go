@@ -28,7 +28,7 @@ type Violation struct {
 func (v Violation) String() string {
 	place := v.Pointer
 	if v.In != "" {
-		place = v.In + " " + v.Name + place
+		place = strings.TrimSpace(v.In+" "+v.Name) + place
 	}
 	if place == "" {
 		return v.Detail
