@@ -47,6 +47,9 @@ func TestFind_TakesTheConcretePathFirst(t *testing.T) {
 		{"GET", "/v1/shop/items/7/", ""},
 		{"GET", "/v1/shop/items/mine/parts/1,2.json", "parts"},
 		{"GET", "/v1/shop/items/7/parts/1", ""},
+		{"GET", "/v1/shop/rest/a/b/c", "rest"},
+		{"GET", "/v1/shop/rest/", ""},
+		{"GET", "/v1/shop/rest/me", "me"},
 		{"GET", "/items", ""},
 		{"GET", "/v1/shopitems", ""},
 		{"GET", "/", ""},
@@ -218,6 +221,7 @@ func TestRead_TellsThePlaceOfAMistake(t *testing.T) {
 		head + "      parameters: [{name: a, in: query, schema: {pattern: '('}}]":       "/paths/~1a/get/parameters/0/schema: ",
 		head + "      responses: {200: {content: {x: {}}}}":                             "/paths/~1a/get/responses/200/content/x: it is no media type",
 		head + "      responses: {200: {content: {a/b: {schema: {$ref: 'http://a'}}}}}": "can be referred to",
+		"openapi: 3.0.0\npaths: {'/{a+}/b': {}}":                                        "/paths/~1{a+}~1b: what has a + is the last segment",
 		"openapi: 3.0.0\nservers: [{url: 'http://[a'}]":                                 "/servers/0/url: ",
 	} {
 		if _, err := Read([]byte(text), Options{}); err == nil || !strings.Contains(err.Error(), want) {

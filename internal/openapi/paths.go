@@ -17,7 +17,10 @@ import (
 type node struct {
 	fixed map[string]*node // by the segment, decoded
 	named []*named
+	rest  *node // {name+}, as Amazon API Gateway has it: all segments that are left
 	path  *path // of those that end here
+
+	isRest bool
 }
 
 type named struct {
@@ -44,16 +47,25 @@ func (n *node) add(template string, all map[string]*Operation) error {
 	for segment := range strings.SplitSeq(template[1:], "/") {
 		found := braces.FindAllStringSubmatch(segment, -1)
 		for _, m := range found {
-			if m[1] == "" || slices.Contains(names, m[1]) {
-				return fmt.Errorf("the name %q is empty, or there twice", m[1])
+			name := strings.TrimSuffix(m[1], "+")
+			if name == "" || slices.Contains(names, name) {
+				return fmt.Errorf("the name %q is empty, or there twice", name)
 			}
-			names = append(names, m[1])
+			names = append(names, name)
 		}
-		if len(found) == 0 {
+		switch {
+		case n.isRest:
+			return errors.New("what has a + is the last segment")
+		case len(found) == 0:
 			n = n.under(segment)
-			continue
+		case strings.HasSuffix(segment, "+}"):
+			if n.rest == nil {
+				n.rest = &node{isRest: true}
+			}
+			n = n.rest
+		default:
+			n = n.beside(segment)
 		}
-		n = n.beside(segment)
 	}
 	if n.path != nil {
 		return errors.New("another path is the same but for its names")
@@ -116,6 +128,9 @@ func (n *node) find(segments []string, values []string) (*path, []string) {
 		if p, found := t.below.find(rest, append(slices.Clip(values), own...)); p != nil {
 			return p, found
 		}
+	}
+	if n.rest != nil {
+		return n.rest.path, append(slices.Clip(values), strings.Join(segments, "/"))
 	}
 	return nil, nil
 }
