@@ -16,8 +16,7 @@ import (
 const mostImported = 64 << 20
 
 const importUsage = `fairway import openapi [options] FILE   a document, with the extensions of Amazon API Gateway
-fairway import kong [options] FILE      a declarative configuration
-`
+fairway import kong [options] FILE      a declarative configuration`
 
 // runImport makes a configuration for the file provider of that of another gateway, and reports on stderr what has
 // no counterpart. It returns 1 when something is lost, and 2 when nothing could be made.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway/internal/jsontree"
 	"fairway/internal/schema"
 )
 
@@ -46,7 +47,7 @@ func (d *Document) Operations() int { return d.operations }
 
 // Read reads a document, which is JSON or YAML. Errors tell the place.
 func Read(text []byte, o Options) (*Document, error) {
-	root, err := Tree(text)
+	root, err := jsontree.Read(text, MostBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -128,16 +128,16 @@ func (a *api) mock(o *operation, i object, place string) bool {
 }
 
 // loadBalancer is the service that sends requests to a URL.
-func (a *api) loadBalancer(address string, transport object) (string, *url.URL, error) {
+func (a *api) loadBalancer(address string, transport object) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(u.Host, "{}$") {
-		return "", nil, fmt.Errorf("%q is no URL that requests can be sent to", address)
+		return "", fmt.Errorf("%q is no URL that requests can be sent to", address)
 	}
 	at := object{"servers": []object{{"url": u.Scheme + "://" + u.Host}}, "passHostHeader": false}
 	if len(transport) > 0 {
 		at["serversTransport"] = a.shared("serversTransports", a.name+"-"+u.Host, transport)
 	}
-	return a.shared("services", a.name+"-"+u.Host, object{"loadBalancer": at}), u, nil
+	return a.shared("services", a.name+"-"+u.Host, object{"loadBalancer": at}), nil
 }
 
 // proxied is a service that is asked by HTTP, at a path of its own.
@@ -158,7 +158,7 @@ func (a *api) proxied(o *operation, i object, place string) bool {
 	if name := text(tls["serverNameToVerify"]); name != "" {
 		transport["serverName"] = name
 	}
-	service, _, err := a.loadBalancer(scheme+"://"+host, transport)
+	service, err := a.loadBalancer(scheme+"://"+host, transport)
 	if err != nil {
 		a.Lose(place+"/uri", "%v: nothing answers", err)
 		return false

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"fairway/internal/importer"
+	"fairway/internal/jsontree"
 	"fairway/internal/openapi"
 )
 
@@ -45,7 +46,7 @@ func Import(text []byte, o Options) (*importer.Output, error) {
 	if _, err := openapi.Read(text, openapi.Options{}); err != nil {
 		return nil, err
 	}
-	root, err := openapi.Tree(text)
+	root, err := jsontree.Read(text, openapi.MostBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (a *api) treat(o *operation, v object) bool {
 		a.Lose("/servers", "no server is a whole URL: say by --service where requests go")
 		return false
 	}
-	name, _, err := a.loadBalancer(address, nil)
+	name, err := a.loadBalancer(address, nil)
 	if err != nil {
 		a.Lose("/servers", "%v", err)
 		return false

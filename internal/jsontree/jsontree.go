@@ -1,4 +1,6 @@
-package openapi
+// Package jsontree reads JSON and YAML alike, as the values of JSON: maps, lists, texts, booleans and numbers as they
+// are written. Names are texts, also where YAML takes them for something else, as the status 200.
+package jsontree
 
 import (
 	"encoding/json"
@@ -18,10 +20,10 @@ const (
 	mostNodes = 500_000 // with what aliases stand for
 )
 
-// Tree is what a document in JSON or YAML says, as maps, lists, texts, booleans and json.Number.
-func Tree(text []byte) (map[string]any, error) {
-	if len(text) > MostBytes {
-		return nil, fmt.Errorf("the document is longer than %d bytes", MostBytes)
+// Read is the object that a document of no more than most bytes is. Errors tell the line.
+func Read(text []byte, most int) (map[string]any, error) {
+	if len(text) > most {
+		return nil, fmt.Errorf("the document is longer than %d bytes", most)
 	}
 	var root any
 	if v, found := schema.Read(text); found == nil {
