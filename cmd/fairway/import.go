@@ -8,7 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"fairway/internal/importer"
+	"fairway/internal/importer/kong"
 	"fairway/internal/importer/openapi"
 )
 
@@ -86,6 +89,8 @@ func imported(args []string, stderr io.Writer) (*importer.Output, files, error) 
 			}
 		}
 		out, err = openapi.Import(text, o)
+	case "kong":
+		out, err = kong.Import(text, hashed)
 	default:
 		return nil, at, fmt.Errorf("%q cannot be imported:\n%s", kind, importUsage)
 	}
@@ -93,6 +98,12 @@ func imported(args []string, stderr io.Writer) (*importer.Output, files, error) 
 		return nil, at, fmt.Errorf("%s: %w", at.from, err)
 	}
 	return out, at, nil
+}
+
+// hashed is a password as basicAuth has it.
+func hashed(password string) (string, error) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	return string(hash), err
 }
 
 func readUpTo(name string, most int64) ([]byte, error) {

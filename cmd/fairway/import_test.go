@@ -20,6 +20,7 @@ func TestImport_MakesWhatIsReadWithoutProblems(t *testing.T) {
 	}{
 		{[]string{"openapi", "-host", "pets.example"}, "../../internal/importer/openapi/testdata/aws.yaml", 1, "lost     /paths/~1pets~1{id}/delete/x-amazon-apigateway-auth: "},
 		{[]string{"openapi", "-tls"}, "../../internal/importer/openapi/testdata/plain.yaml", 0, "differs  /servers: "},
+		{[]string{"kong"}, "../../internal/importer/kong/testdata/shop.yaml", 1, "lost     services[queue].routes[queue].protocols: tcp "},
 	} {
 		to := filepath.Join(t.TempDir(), "out.yml")
 		var out, said bytes.Buffer

@@ -21,13 +21,11 @@ func (a *api) integration(o *operation, v any) bool {
 		i, _ = all[name].(object)
 	}
 	place := o.place + "/x-amazon-apigateway-integration"
-	for name, why := range map[string]string{
-		"cacheKeyParameters": "responses are not cached: see the middleware cache", "cacheNamespace": "responses are not cached: see the middleware cache",
-		"credentials": "credentials of the integration are not used",
-	} {
-		if list, is := i[name].([]any); i[name] != nil && (!is || len(list) > 0) {
-			a.Lose(place+"/"+name, "%s", why)
-		}
+	if keys, _ := i["cacheKeyParameters"].([]any); len(keys) > 0 {
+		a.Lose(place+"/cacheKeyParameters", "responses are not cached: see the middleware cache")
+	}
+	if i["credentials"] != nil {
+		a.Differ(place+"/credentials", "functions are invoked with the credentials of the gateway")
 	}
 	if strings.EqualFold(text(i["connectionType"]), "VPC_LINK") {
 		a.Differ(place+"/connectionType", "the gateway has to reach the address by itself")
@@ -90,7 +88,8 @@ func (a *api) mock(o *operation, i object, place string) bool {
 	}
 	responses, _ := i["responses"].(object)
 	response, _ := responses["default"].(object)
-	for pattern, v := range responses {
+	for _, pattern := range importer.Members(responses) {
+		v := responses[pattern]
 		if matched, err := regexp.MatchString("^(?:"+pattern+")$", strconv.Itoa(status)); err == nil && matched && pattern != "default" {
 			response, _ = v.(object)
 		}
