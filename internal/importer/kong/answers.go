@@ -83,6 +83,8 @@ func (r *routed) redirect(p plugin) {
 	to, status := strings.ReplaceAll(word(p.config["location"]), "$", "$$"), whole(p.config["status_code"], 301)
 	if status < 301 || status > 308 || status == 303 {
 		r.Lose(p.place+".config.status_code", "redirects by %d", status)
+	} else if status > 302 {
+		r.Differ(p.place+".config.status_code", "GET is answered by 301 or 302, other methods by 308 or 307")
 	}
 	if yes(p.config["keep_incoming_path"], false) {
 		to += "${1}"

@@ -1,6 +1,7 @@
 package kong
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -68,9 +69,7 @@ func (r *routed) jwt(p plugin) {
 	from = append(from, places("query", words(p.config["uri_param_names"], "jwt"))...)
 	from = append(from, places("cookie", words(p.config["cookie_names"]))...)
 	config := object{"tokenFrom": from, "leeway": "0s", "requireExpiry": slices.Contains(words(p.config["claims_to_verify"]), "exp")}
-	for name, v := range r.tokens[0] {
-		config[name] = v
-	}
+	maps.Copy(config, r.tokens[0])
 	if len(r.tokens) > 1 {
 		config["issuers"] = r.tokens[1:]
 	}

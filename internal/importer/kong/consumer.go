@@ -37,7 +37,9 @@ func (g *gateway) consumer(c entity) {
 	}
 	for _, of := range []struct{ kind, why string }{
 		{"hmacauth_credentials", "Kong signs by a draft that was given up: see the middleware hmac (RFC 9421)"},
-		{"oauth2_credentials", "fairway is no authorization server"}, {"mtls_auth_credentials", "see the middleware mtls"}, {"plugins", "plugins of consumers: see plans"},
+		{"oauth2_credentials", "fairway is no authorization server"},
+		{"mtls_auth_credentials", "see the middleware mtls"},
+		{"plugins", "plugins of consumers: see plans"},
 	} {
 		for _, e := range g.credentials(c, of.kind) {
 			g.Lose(e.place, "%s", of.why)

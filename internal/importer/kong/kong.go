@@ -68,7 +68,7 @@ func Import(text []byte, hash func(password string) (string, error)) (*importer.
 }
 
 // unknown are entities that have no counterpart.
-var unknown = map[string]string{
+var unknown = map[string]string{ //nolint:gosec // G101: these are names of entities
 	"certificates": "see tls.certificates", "ca_certificates": "see rootCAs of serversTransports, and the options of TLS", "snis": "see tls.certificates",
 	"keys": "see the middleware jwt", "key_sets": "see the middleware jwt", "vaults": "secrets of vaults are not read", "filter_chains": "filters of WebAssembly",
 	"consumer_groups": "see groups of consumers, and plans", "oauth2_credentials": "fairway is no authorization server",

@@ -21,12 +21,22 @@ type step struct {
 // steps are the plugins that are known, in the order in which Kong runs them.
 func steps() []step {
 	return []step{
-		{"correlation-id", (*routed).requestID}, {"cors", (*routed).cors},
-		{"jwt", (*routed).jwt}, {"key-auth", (*routed).keyAuth}, {"basic-auth", (*routed).basicAuth},
-		{"ip-restriction", (*routed).addresses}, {"request-size-limiting", (*routed).size}, {"acl", (*routed).acl},
-		{"rate-limiting", (*routed).limits}, {"request-transformer", (*routed).request}, {"response-transformer", (*routed).response},
-		{"redirect", (*routed).redirect}, {"aws-lambda", (*routed).lambda}, {"proxy-cache", (*routed).cache},
-		{"grpc-web", (*routed).grpcWeb}, {"request-termination", (*routed).terminate},
+		{"correlation-id", (*routed).requestID},
+		{"cors", (*routed).cors},
+		{"jwt", (*routed).jwt},
+		{"key-auth", (*routed).keyAuth},
+		{"basic-auth", (*routed).basicAuth},
+		{"ip-restriction", (*routed).addresses},
+		{"request-size-limiting", (*routed).size},
+		{"acl", (*routed).acl},
+		{"rate-limiting", (*routed).limits},
+		{"request-transformer", (*routed).request},
+		{"response-transformer", (*routed).response},
+		{"redirect", (*routed).redirect},
+		{"aws-lambda", (*routed).lambda},
+		{"proxy-cache", (*routed).cache},
+		{"grpc-web", (*routed).grpcWeb},
+		{"request-termination", (*routed).terminate},
 	}
 }
 
@@ -63,11 +73,11 @@ func (r *routed) plug() {
 			}
 		}
 	}
-	any := func(object) bool { return true }
+	here := func(object) bool { return true }
 	take(r.plugins, func(p object) bool { return p["route"] == nil && p["service"] == nil })
-	take(list(r.service.object, "plugins", r.service.place+"."), any)
+	take(list(r.service.object, "plugins", r.service.place+"."), here)
 	take(r.plugins, func(p object) bool { return p["route"] == nil && refersTo(p["service"], r.service.object) })
-	take(list(r.object, "plugins", r.place+"."), any)
+	take(list(r.object, "plugins", r.place+"."), here)
 	take(r.plugins, func(p object) bool {
 		return refersTo(p["route"], r.object) && (p["service"] == nil || refersTo(p["service"], r.service.object))
 	})

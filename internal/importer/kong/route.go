@@ -100,6 +100,9 @@ func (r *routed) routers(base, service string, protocols []string, h hop) {
 	}
 	switch status := whole(r.object["https_redirect_status_code"], 426); status {
 	case 301, 302, 307, 308:
+		if status > 302 {
+			r.Differ(r.place+".https_redirect_status_code", "GET is answered by 301 or 302, other methods by 308 or 307")
+		}
 		name := r.shared("middlewares", "to-https-"+strconv.Itoa(status), object{"redirectScheme": object{"scheme": "https", "permanent": status == 301 || status == 308}})
 		router(base+"-to-https", service, []string{name}, false)
 	default:
