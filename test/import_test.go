@@ -226,3 +226,64 @@ func kongLimits(v caller) {
 		v.t.Errorf("%d requests are refused, the others are answered by %v", refused, by)
 	}
 }
+
+// TestImport_OfAmazonAPIGateway imports a document with extensions of Amazon API Gateway.
+func TestImport_OfAmazonAPIGateway(t *testing.T) {
+	server := echo(t, "server")
+	from := writeFile(t, "pets.yaml", strings.ReplaceAll(`openapi: 3.0.1
+info: {title: Pets}
+servers: [{url: 'https://abc.execute-api.eu-central-1.amazonaws.com/prod'}]
+x-amazon-apigateway-request-validators: {all: {validateRequestBody: true, validateRequestParameters: true}}
+x-amazon-apigateway-request-validator: all
+x-amazon-apigateway-cors: {allowOrigins: ['https://app.example'], allowMethods: [GET], allowHeaders: [x-api-key]}
+paths:
+  /pets:
+    get:
+      parameters: [{name: limit, in: query, schema: {type: integer}}]
+      responses: {'200': {description: pets}}
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: 'http://SERVER/v2/animals', requestParameters: {integration.request.header.X-Org: method.request.header.X-Tenant}}
+    post:
+      security: [{key: []}]
+      responses: {'200': {description: made}}
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: PUT, uri: 'http://SERVER/v2/animals'}
+  /pets/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+    get:
+      responses: {'200': {description: a pet}}
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: 'http://SERVER/v2/animals/{animal}/card', requestParameters: {integration.request.path.animal: method.request.path.id}}
+  /pets/mine: {get: {responses: {}, x-amazon-apigateway-integration: {type: mock, requestTemplates: {application/json: '{"statusCode": 203}'}, responses: {default: {statusCode: '200'}, '203': {statusCode: '203', responseTemplates: {application/json: '{"mine": []}'}}}}}}
+  /files/{proxy+}:
+    x-amazon-apigateway-any-method: {responses: {}, x-amazon-apigateway-integration: {type: http_proxy, httpMethod: ANY, uri: 'http://SERVER/store/{proxy}'}}
+  /closed: {get: {responses: {}, x-amazon-apigateway-auth: {type: AWS_IAM}, x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: 'http://SERVER/'}}}
+components: {securitySchemes: {key: {type: apiKey, in: header, name: x-api-key}}}
+`, "SERVER", server))
+	to := filepath.Join(t.TempDir(), "imported.yml")
+	if code, report := fairwayCommand(t, "import", "openapi", "-host", "pets.test", "-o", to, from); code != 1 || strings.Count(report, "lost ") != 1 || !strings.Contains(report, "AWS_IAM") {
+		t.Fatalf("got %d: %s", code, report)
+	}
+	f := startFairway(t, "--providers.file.filename="+to)
+	f.await("the routes", func() bool { return f.get("pets.test", "/prod/pets").status == http.StatusOK })
+	v := caller{t, f.address("web")}
+	for what, want := range map[string]string{
+		"GET pets.test/prod/pets?limit=1":  "GET /v2/animals?limit=1",
+		"GET pets.test/prod/pets/7":        "GET /v2/animals/7/card",
+		"PUT pets.test/prod/files/a/b%20c": "PUT /store/a/b%20c",
+	} {
+		_, e := v.ask(what, http.StatusOK, "", "X-Tenant: acme")
+		if got := e.Method + " " + e.Target; got != want || e.Host != server || strings.Contains(what, "limit") && e.Header.Get("X-Org") != "acme" {
+			t.Errorf("%s: the service got %s %v", what, got, e)
+		}
+	}
+	if _, e := v.ask("GET pets.test/prod/pets/mine", http.StatusNonAuthoritativeInfo, ""); e.Body != `{"mine": []}` {
+		t.Errorf("got %+v", e)
+	}
+	v.ask("GET pets.test/prod/pets?limit=x", http.StatusBadRequest, "")
+	v.ask("GET pets.test/prod/pets/x", http.StatusBadRequest, "")
+	v.ask("POST pets.test/prod/pets", http.StatusUnauthorized, "")
+	v.ask("GET pets.test/prod/closed", http.StatusForbidden, "")
+	v.ask("DELETE pets.test/prod/pets", http.StatusNotFound, "")
+	res, _ := v.ask("OPTIONS pets.test/prod/pets", http.StatusOK, "", "Origin: https://app.example", "Access-Control-Request-Method: GET")
+	if res.Header.Get("Access-Control-Allow-Origin") != "https://app.example" {
+		t.Errorf("got %v", res.Header)
+	}
+}
