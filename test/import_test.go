@@ -225,6 +225,10 @@ func kongLimits(v caller) {
 	if refused == 0 || len(by) != 2 {
 		v.t.Errorf("%d requests are refused, the others are answered by %v", refused, by)
 	}
+	const fred = "apikey: key-of-fred-which-is-long" // has a limit of his own
+	v.ask("GET a.example/orders", http.StatusOK, "", fred)
+	v.ask("GET a.example/orders", http.StatusOK, "", fred)
+	v.ask("GET a.example/orders", http.StatusTooManyRequests, "", fred)
 }
 
 // TestImport_OfAmazonAPIGateway imports a document with extensions of Amazon API Gateway.

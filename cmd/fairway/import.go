@@ -72,10 +72,18 @@ func imported(args []string, stderr io.Writer) (*importer.Output, files, error) 
 	if err := set.Parse(args[1:]); err != nil {
 		return nil, at, err
 	}
-	if set.NArg() != 1 {
-		return nil, at, errors.New("say which FILE to import, after the options:\n" + importUsage)
-	}
 	at.from = set.Arg(0)
+	if set.NArg() > 1 { // options may stand behind the file
+		if err := set.Parse(set.Args()[1:]); err != nil {
+			return nil, at, err
+		}
+		if set.NArg() > 0 {
+			at.from = ""
+		}
+	}
+	if at.from == "" {
+		return nil, at, errors.New("say which FILE to import:\n" + importUsage)
+	}
 	text, err := readUpTo(at.from, mostImported)
 	if err != nil {
 		return nil, at, err

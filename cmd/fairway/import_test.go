@@ -24,7 +24,7 @@ func TestImport_MakesWhatIsReadWithoutProblems(t *testing.T) {
 	} {
 		to := filepath.Join(t.TempDir(), "out.yml")
 		var out, said bytes.Buffer
-		if got := runImport(append(tt.args, "-o", to, tt.file), &out, &said); got != tt.want || out.Len() > 0 || !strings.Contains(said.String(), tt.says) {
+		if got := runImport(append(tt.args, tt.file, "-o", to), &out, &said); got != tt.want || out.Len() > 0 || !strings.Contains(said.String(), tt.says) {
 			t.Errorf("%s: got %d, %s", tt.file, got, said.String())
 		}
 		problems, err := check.Configuration(to)
@@ -48,6 +48,7 @@ func TestImport_SaysWhatItNeeds(t *testing.T) {
 	}{
 		{nil, "say what to import"},
 		{[]string{"openapi"}, "say which FILE to import"},
+		{[]string{"kong", bad, bad}, "say which FILE to import"},
 		{[]string{"nginx", bad}, `"nginx" cannot be imported`},
 		{[]string{"openapi", bad}, "bad.yaml: /openapi: "},
 		{[]string{"openapi", bad + "x"}, "no such file"},

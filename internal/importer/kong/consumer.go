@@ -35,6 +35,7 @@ func (g *gateway) consumer(c entity) {
 	if len(groups) > 0 {
 		out["groups"] = groups
 	}
+	g.book(c, name, out)
 	for _, of := range []struct{ kind, why string }{
 		{"hmacauth_credentials", "Kong signs by a draft that was given up: see the middleware hmac (RFC 9421)"},
 		{"oauth2_credentials", "fairway is no authorization server"},
@@ -42,6 +43,9 @@ func (g *gateway) consumer(c entity) {
 		{"plugins", "plugins of consumers: see plans"},
 	} {
 		for _, e := range g.credentials(c, of.kind) {
+			if of.kind == "plugins" && ofConsumer(e) {
+				continue
+			}
 			g.Lose(e.place, "%s", of.why)
 		}
 	}

@@ -35,6 +35,7 @@ type gateway struct {
 	upstreams map[string]entity
 	services  []*service
 	plugins   []entity // that are global, or refer to what they are for
+	booking   bool     // consumers have limits of their own
 	tokens    []object // issuers of tokens, by the credentials of consumers
 	made      map[string]string
 }

@@ -10,8 +10,21 @@ var periods = []struct{ name, kind, of string }{
 	{"second", "rateLimit", "1s"}, {"minute", "rateLimit", "1m"}, {"hour", "quota", "hour"}, {"day", "quota", "day"}, {"month", "quota", "month"},
 }
 
+const windows = "no period, whenever it begins, has more requests; Kong begins anew with each second and minute"
+
 func (r *routed) limits(p plugin) {
 	source := r.source(p)
+	if r.booking && r.knows {
+		if plan := r.plan(p.place, p.config); plan != nil && source["consumer"] == true {
+			config := object{"default": r.shared("plans", "others", plan), "legacyHeaders": !yes(p.config["hide_client_headers"], false)}
+			if redis := r.redis(p); redis != nil {
+				config["redis"] = redis
+			}
+			r.use("plan", object{"plan": config})
+			return
+		}
+		r.Lose(p.place, "consumers that have limits of their own have this one here")
+	}
 	for _, period := range periods {
 		n := whole(p.config[period.name], 0)
 		if n <= 0 {
@@ -22,7 +35,7 @@ func (r *routed) limits(p plugin) {
 			config["amount"], config["per"] = n, period.of
 		} else {
 			config["average"], config["period"], config["algorithm"] = n, period.of, "slidingWindow"
-			r.Differ(p.place, "no period, whenever it begins, has more requests; Kong begins anew with each second and minute")
+			r.Differ(p.place, windows)
 		}
 		if len(source) > 0 {
 			config["sourceCriterion"] = source

@@ -65,6 +65,8 @@ func (r *routed) plug() {
 			name := word(e.object["name"])
 			switch {
 			case !fits(e.object) || !yes(e.object["enabled"], true):
+			case ofConsumer(e):
+				// see booked
 			case e.object["consumer"] != nil || e.object["consumer_group"] != nil:
 				r.Lose(e.place, "plugins of consumers: see plans")
 			default:
@@ -85,6 +87,8 @@ func (r *routed) plug() {
 		if p, is := inForce[s.name]; is {
 			s.add(r, p)
 			delete(inForce, s.name)
+		} else if s.name == "rate-limiting" && r.knows && r.booking {
+			r.use("plan", object{"plan": object{"default": r.unlimited()}})
 		}
 		if s.name == "basic-auth" {
 			r.unguarded(inForce)
