@@ -234,6 +234,17 @@ var specimens = []specimen{
 		{method: "POST", url: "/a", status: 405, shown: map[string]string{"Allow": "GET"}},
 		{url: "/b", status: 404},
 	}},
+	{name: "validate-discovered", options: []string{"validate.openapi.url=/openapi.json"}, also: func(t *testing.T, b *browser, at string) {
+		await(t, "the document of the service", func() bool {
+			a, err := b.ask("GET", at+"/b", "")
+			return err == nil && a.status == http.StatusNotFound
+		})
+		for path, want := range map[string]int{"/a?n=1": 200, "/a?n=x": 400} {
+			if a, err := b.ask("GET", at+path, ""); err != nil || a.status != want {
+				t.Errorf("%s: got %d %s, %v", path, a.status, a.text, err)
+			}
+		}
+	}},
 	{
 		name: "transform", options: []string{
 			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",
