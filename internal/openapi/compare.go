@@ -38,6 +38,16 @@ func (o *Operation) Response(status int) *Response {
 	return nil
 }
 
+// Readable tells whether a body of any of its responses may have a schema to be compared with.
+func (o *Operation) Readable() bool {
+	for _, r := range o.responses {
+		if slices.ContainsFunc(r.Content, func(m *Media) bool { return m.schema != nil }) {
+			return true
+		}
+	}
+	return false
+}
+
 // HasHeaders tells whether anything is said of headers.
 func (r *Response) HasHeaders() bool { return len(r.headers) > 0 }
 

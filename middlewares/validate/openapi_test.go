@@ -103,7 +103,8 @@ func TestOpenAPI_Responses(t *testing.T) {
 		{"of another type", "GET", "text/html", "1", "<a>", 200, 502},
 		{"a stream", "GET", "text/event-stream", "", "data: 1\n\n", 200, 200},
 		{"a type without a schema", "GET", "text/csv", "", "a,b", 200, 200},
-		{"a status that is not there", "GET", "application/json", "1", "[]", 206, 502},
+		{"a status that is not there", "GET", "application/json", "1", "[]", 203, 502},
+		{"a part", "GET", "text/csv", "1", "b", 206, 206},
 		{"an error that is not there", "GET", "text/plain", "", "oh", 500, 500},
 		{"to HEAD", "HEAD", "application/json", "", "", 200, 200},
 		{"not modified", "GET", "", "", "", 304, 304},
@@ -154,6 +155,24 @@ func TestOpenAPI_LongBodiesAreOnlyHeldWhereTheyAreLookedAt(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/pets", nil))
 		if w.Code != want {
 			t.Errorf("%s: got %d", kind, w.Code)
+		}
+	}
+}
+
+func TestOpenAPI_DownloadsMayComeInPartsAndPacked(t *testing.T) {
+	c := ofPets()
+	c.OpenAPI.Document = strings.Replace(pets, "application/json: {schema: {type: array}}, ", "", 1)
+	for document, want := range map[string]string{c.OpenAPI.Document: "gzip bytes=1-", pets: "identity "} {
+		c.OpenAPI.Document = document
+		got := ""
+		h := built(t, c, func(_ http.ResponseWriter, r *http.Request) {
+			got = r.Header.Get("Accept-Encoding") + " " + r.Header.Get("Range")
+		})
+		r := httptest.NewRequest(http.MethodGet, "/pets", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("Range", "bytes=1-")
+		if h.ServeHTTP(httptest.NewRecorder(), r); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

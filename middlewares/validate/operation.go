@@ -98,12 +98,14 @@ type expectedOf struct {
 	*handler
 }
 
+func (e *expectedOf) readable() bool { return e.match.Readable() }
+
 // holds tells whether a response has to be looked at before the client gets it. Errors of which the document has
-// nothing are those of the service, and streams are never held.
+// nothing are those of the service; parts of what is there, and streams, are never held.
 func (e *expectedOf) holds(status int, kind string) bool {
 	response := e.match.Response(status)
 	switch {
-	case status == http.StatusNotModified || status == http.StatusSwitchingProtocols || strings.HasPrefix(kind, "text/event-stream") || strings.HasPrefix(kind, "application/grpc"):
+	case status == http.StatusNotModified || status == http.StatusPartialContent || status == http.StatusSwitchingProtocols || strings.HasPrefix(kind, "text/event-stream") || strings.HasPrefix(kind, "application/grpc"):
 		return false
 	case response == nil:
 		return status < 400

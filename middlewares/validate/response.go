@@ -11,6 +11,8 @@ import (
 
 // expected is what a response has to be.
 type expected interface {
+	// readable tells whether bodies may be looked at, which have to come whole and not packed then.
+	readable() bool
 	// holds tells whether a response is looked at, by its head: then it is held back.
 	holds(status int, kind string) bool
 	// head finds what is wrong with the head; whole: the body is to be looked at, too.
@@ -29,7 +31,9 @@ type held struct {
 }
 
 func (h *handler) serveHeld(w http.ResponseWriter, r *http.Request, of expected) {
-	r = holdback.Plain(r)
+	if of.readable() {
+		r = holdback.Plain(r)
+	}
 	out := &held{handler: h, client: w, request: r, expected: of}
 	out.Writer = holdback.New(w, holdback.Rules{Hold: out.looksAt, Most: h.most, TooLong: out.overlong})
 	h.next.ServeHTTP(out.Writer, r)
@@ -90,6 +94,8 @@ func (w *held) send() {
 	w.client.WriteHeader(w.Status())
 	_, _ = w.client.Write(text)
 }
+
+func (c *rule) readable() bool { return true }
 
 // holds is of JSON of the service that says that all went well.
 func (c *rule) holds(status int, kind string) bool {
