@@ -239,6 +239,25 @@ var specimens = []specimen{
 	{name: "wasm", options: []string{"wasm.module=AGFzbQEAAAABPAtgAX8Bf2AFf39/f38AYAF/AGADf39/AGADf39/AX5gA39/fwBgAn9/AGADf39/AGAAAX5gAn9/AGAAAALZAQgMaHR0cF9oYW5kbGVyD2VuYWJsZV9mZWF0dXJlcwAADGh0dHBfaGFuZGxlchBzZXRfaGVhZGVyX3ZhbHVlAAEMaHR0cF9oYW5kbGVyD3NldF9zdGF0dXNfY29kZQACDGh0dHBfaGFuZGxlcgp3cml0ZV9ib2R5AAMMaHR0cF9oYW5kbGVyCXJlYWRfYm9keQAEDGh0dHBfaGFuZGxlcgNsb2cABQxodHRwX2hhbmRsZXIHc2V0X3VyaQAGDGh0dHBfaGFuZGxlcg1yZW1vdmVfaGVhZGVyAAcDAwIICQUDAQABBy0DBm1lbW9yeQIADmhhbmRsZV9yZXF1ZXN0AAgPaGFuZGxlX3Jlc3BvbnNlAAkKFQIQAEEAQQBBCEEIQQUQAUIBCwIACwsTAQBBAAsNWC1QbHVnaW5oZWxsbw=="}, visits: []visit{
 		{url: "/", with: []string{"X-Plugin: forged"}, status: 200, by: "mw", seen: map[string]string{"X-Plugin": "hello"}},
 	}},
+	{name: "validate-openapi", options: []string{
+		`validate.openapi.document={"openapi": "3.0.0", "paths": {"/a": {"get": {"parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}], "responses": {"200": {"description": "a"}}}}}}`,
+	}, visits: []visit{
+		{url: "/a?n=1", status: 200, by: "mw", path: "/a?n=1"},
+		{url: "/a?n=x", status: 400, shown: map[string]string{"Content-Type": "application/problem+json"}},
+		{method: "POST", url: "/a", status: 405, shown: map[string]string{"Allow": "GET"}},
+		{url: "/b", status: 404},
+	}},
+	{name: "validate-discovered", options: []string{"validate.openapi.url=/openapi.json"}, also: func(t *testing.T, b *browser, at string) {
+		await(t, "the document of the service", func() bool {
+			a, err := b.ask("GET", at+"/b", "")
+			return err == nil && a.status == http.StatusNotFound
+		})
+		for path, want := range map[string]int{"/a?n=1": 200, "/a?n=x": 400} {
+			if a, err := b.ask("GET", at+path, ""); err != nil || a.status != want {
+				t.Errorf("%s: got %d %s, %v", path, a.status, a.text, err)
+			}
+		}
+	}},
 	{
 		name: "transform", options: []string{
 			"transform.request.path=/v2/{query.id|none}", "transform.request.query.remove=id", "transform.request.headers.set.X-From={method} {host}",

@@ -26,6 +26,9 @@ const usage = `fairway routes requests to containers as their labels say.
                                of a running fairway, or of a configuration
   fairway certs list|check|renew|revoke|export
                                certificates of the resolvers
+  fairway import openapi|kong [-o FILE] FILE
+                               a configuration of an OpenAPI document, or of Kong's
+                               declarative one, and what has no counterpart
   fairway healthcheck [--ready]
                                ask a running fairway whether it is well, or whether it
                                knows what to route to
@@ -70,6 +73,8 @@ func dispatch(command string, args []string) int {
 		return runExplain(args, os.Stdout)
 	case "certs":
 		err = runCerts(args, os.Stdout)
+	case "import":
+		return runImport(args, os.Stdout, os.Stderr)
 	case "healthcheck":
 		err = healthcheck(args)
 	case "version":

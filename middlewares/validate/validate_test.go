@@ -161,20 +161,3 @@ func TestReport_LetsRequestsPassAndCounts(t *testing.T) {
 		}
 	})
 }
-
-func FuzzSchema(f *testing.F) {
-	for _, seed := range []string{person, `{}`, `true`, `{"$ref": "#"}`, `{"$ref": "http://a/b"}`, `{"pattern": "("}`, `{"type": 1}`} {
-		f.Add(seed, `{"name": "x"}`)
-	}
-	f.Fuzz(func(t *testing.T, schema, body string) {
-		r, err := (&Rule{Schema: schema}).build()
-		if err != nil {
-			return
-		}
-		for _, v := range r.check([]byte(body)) {
-			if v.Detail == "" {
-				t.Errorf("%q of %q: a violation without words", body, schema)
-			}
-		}
-	})
-}

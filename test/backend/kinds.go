@@ -37,6 +37,9 @@ func kinds(mux *http.ServeMux) {
 		}
 		_, _ = fmt.Fprint(w, `{"access_token":"t0ken","token_type":"Bearer","expires_in":60}`)
 	})
+	mux.HandleFunc("/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"openapi": "3.1.0", "paths": {"/a": {"get": {"parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}], "responses": {"200": {"description": "a"}}}}}}`)
+	})
 	mux.HandleFunc("/text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("worth compressing ", 500)) })
 	mux.HandleFunc("/untyped", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = nil
