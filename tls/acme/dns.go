@@ -26,7 +26,6 @@ import (
 	"github.com/go-acme/lego/v4/providers/dns/httpreq"
 	"github.com/go-acme/lego/v4/providers/dns/inwx"
 	"github.com/go-acme/lego/v4/providers/dns/ionos"
-	"github.com/go-acme/lego/v4/providers/dns/linode"
 	"github.com/go-acme/lego/v4/providers/dns/namecheap"
 	"github.com/go-acme/lego/v4/providers/dns/netcup"
 	"github.com/go-acme/lego/v4/providers/dns/ovh"
@@ -52,7 +51,7 @@ var dnsProviders = map[string]func() (challenge.Provider, error){
 	"httpreq":      open(httpreq.NewDNSProvider),
 	"inwx":         open(inwx.NewDNSProvider),
 	"ionos":        open(ionos.NewDNSProvider),
-	"linode":       open(linode.NewDNSProvider),
+	"linode":       newLinode,
 	"namecheap":    open(namecheap.NewDNSProvider),
 	"netcup":       open(netcup.NewDNSProvider),
 	"ovh":          open(ovh.NewDNSProvider),
