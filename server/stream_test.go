@@ -122,7 +122,8 @@ func TestStream_OrderOfDecisions(t *testing.T) {
 		{"ended.test", "", "ended"},
 		{"ENDED.test", "", "ended"},
 		{"other.test", "", "wild"},
-		{"other.test", "mine", "alpn"}, {"passed.test", "acme-tls/1", "passed"},
+		{"other.test", "mine", "alpn"},
+		{"passed.test", "acme-tls/1", "passed"},
 		{"deep.er.test", "", "rest"},
 		{"passed.test", "", "passed"},
 		{"unknown.example", "", "rest"},
@@ -341,7 +342,7 @@ func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapInuse + m.StackInuse) //nolint:gosec // it fits
+	return int64(m.HeapInuse + m.StackInuse)
 }
 
 // Whoever connects to what a new configuration does not touch notices nothing of it.

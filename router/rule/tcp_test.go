@@ -11,10 +11,18 @@ func TestParseTCP(t *testing.T) {
 		rule, name, client, protocol string
 		want                         bool
 	}{
-		{"HostSNI(`*`)", "", "10.0.0.1", "", true}, {"HostSNI(`A.test.`)", "a.TEST", "10.0.0.1", "", true}, {"HostSNI(`a.test`)", "", "10.0.0.1", "", false},
-		{"HostSNI(`*.test`)", "a.test", "10.0.0.1", "", true}, {"HostSNI(`*.test`)", "a.b.test", "10.0.0.1", "", false}, {"HostSNIRegexp(`^db-[0-9]+\\.test$`)", "db-7.test", "10.0.0.1", "", true},
-		{"ClientIP(`10.0.0.0/8`)", "", "10.1.2.3", "", true}, {"ClientIP(`10.0.0.0/8`)", "", "::ffff:10.1.2.3", "", true}, {"!ClientIP(`10.0.0.0/8`)", "", "192.0.2.1", "", true},
-		{"ALPN(`mqtt`)", "", "10.0.0.1", "mqtt", true}, {"ALPN(`mqtt`)", "", "10.0.0.1", "h2", false}, {"HostSNI(`a.test`) || ALPN(`mqtt`)", "b.test", "10.0.0.1", "mqtt", true},
+		{"HostSNI(`*`)", "", "10.0.0.1", "", true},
+		{"HostSNI(`A.test.`)", "a.TEST", "10.0.0.1", "", true},
+		{"HostSNI(`a.test`)", "", "10.0.0.1", "", false},
+		{"HostSNI(`*.test`)", "a.test", "10.0.0.1", "", true},
+		{"HostSNI(`*.test`)", "a.b.test", "10.0.0.1", "", false},
+		{"HostSNIRegexp(`^db-[0-9]+\\.test$`)", "db-7.test", "10.0.0.1", "", true},
+		{"ClientIP(`10.0.0.0/8`)", "", "10.1.2.3", "", true},
+		{"ClientIP(`10.0.0.0/8`)", "", "::ffff:10.1.2.3", "", true},
+		{"!ClientIP(`10.0.0.0/8`)", "", "192.0.2.1", "", true},
+		{"ALPN(`mqtt`)", "", "10.0.0.1", "mqtt", true},
+		{"ALPN(`mqtt`)", "", "10.0.0.1", "h2", false},
+		{"HostSNI(`a.test`) || ALPN(`mqtt`)", "b.test", "10.0.0.1", "mqtt", true},
 	} {
 		r, err := ParseTCP(tt.rule)
 		if err != nil {
