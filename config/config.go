@@ -10,6 +10,7 @@ import (
 	"fairway/providers/docker"
 	"fairway/providers/file"
 	"fairway/providers/kv"
+	"fairway/providers/swarm"
 	"fairway/proxy"
 	"fairway/telemetry/accesslog"
 	"fairway/telemetry/metrics"
@@ -67,6 +68,8 @@ type Providers struct {
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Swarm routes to the services of a Docker Swarm by their labels.
+	Swarm *swarm.Config `json:"swarm,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Consul reads routes from the keys and values of Consul.
 	Consul *kv.Consul `json:"consul,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// ConsulCatalog routes to the services of a Consul catalog by their tags.
@@ -84,7 +87,7 @@ func (p *Providers) SetDefaults() { p.ProvidersThrottleDuration = types.Duration
 
 // None tells whether no provider is turned on.
 func (p *Providers) None() bool {
-	return p.Docker == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
+	return p.Docker == nil && p.Swarm == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
 }
 
 // API shows what is routed where. It only reads, and has no login of its own.

@@ -47,7 +47,7 @@ providers.ecs
 providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
 providers.nomad providers.plugin providers.precedence providers.rest
-providers.swarm providers.zookeeper
+providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe
 tcpserverstransport
@@ -69,8 +69,8 @@ var hints = []struct{ pattern, hint string }{
 	{"experimental.otlplogs", "is not needed here: log.otlp and accessLog.otlp work without it"},
 	{"experimental.kubernetesgateway", "was removed in Traefik v3: providers.kubernetesGateway is enough there"},
 	{"experimental.hub", "was removed in Traefik v3: leave it out"},
-	{"providers.docker.swarmmode", "was removed in Traefik v3: Swarm is a provider of its own there, providers.swarm, which fairway does not have yet"},
-	{"providers.docker.swarmmoderefreshseconds", "was removed in Traefik v3: Swarm is a provider of its own there, providers.swarm, which fairway does not have yet"},
+	{"providers.docker.swarmmode", "was removed in Traefik v3: Swarm is a provider of its own there and here: turn providers.swarm on instead"},
+	{"providers.docker.swarmmoderefreshseconds", "was removed in Traefik v3: Swarm is a provider of its own there and here: turn providers.swarm on instead"},
 	{"providers.docker.tls.caoptional", "was removed in Traefik v3: leave it out"},
 	{"providers.marathon", "was removed in Traefik v3, and fairway does not have it"},
 	{"providers.rancher", "was removed in Traefik v3, and fairway does not have it"},

@@ -115,6 +115,9 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	if c := s.config.Providers.Docker; c != nil {
 		configured["docker"] = c
 	}
+	if c := s.config.Providers.Swarm; c != nil {
+		configured["swarm"] = c
+	}
 	if c := s.config.Providers.Etcd; c != nil {
 		configured["etcd"] = c
 	}
