@@ -6,6 +6,7 @@ package config
 import (
 	"github.com/traefik/paerser/types"
 
+	"fairway/config/dynamic"
 	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
@@ -66,6 +67,11 @@ type Providers struct {
 	// ProvidersThrottleDuration is how long changes are collected after one has
 	// gone through. Default: 100ms.
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
+	// Precedence are names of providers in the order in which their routers go when
+	// priorities are equal, as in docker,file. Those that are left out follow in the
+	// order of the default; of one provider, the names of the routers decide. Default:
+	// swarm, docker, file, redis, consul, consulcatalog, etcd, http.
+	Precedence dynamic.Precedence `json:"precedence,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Swarm routes to the services of a Docker Swarm by their labels.

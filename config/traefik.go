@@ -46,7 +46,7 @@ ocsp
 providers.ecs
 providers.http providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
-providers.nomad providers.plugin providers.precedence providers.rest
+providers.nomad providers.plugin providers.rest
 providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe

@@ -98,7 +98,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.router = router.New(router.Env{
 		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
-		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names, Traced: s.tracer != nil,
+		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names, Traced: s.tracer != nil, Precedence: o.Config.Providers.Precedence,
 	})
 	s.watch = &providers.Watch{
 		Providers: all, Log: o.Log, Apply: s.apply,

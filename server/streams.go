@@ -69,7 +69,7 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 	if before == nil {
 		before = &otherTables{}
 	}
-	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names}
+	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names, Precedence: s.config.Providers.Precedence}
 	var datagrams []string
 	for _, e := range s.routerEntryPoints() {
 		env.EntryPoints[e.Name] = e.Default
