@@ -10,6 +10,7 @@ import (
 	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
+	"fairway/providers/httpendpoint"
 	"fairway/providers/kv"
 	"fairway/providers/swarm"
 	"fairway/proxy"
@@ -86,6 +87,8 @@ type Providers struct {
 	Redis *kv.Redis `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.
 	File *file.Config `json:"file,omitempty"`
+	// HTTP fetches routes from a server, again and again.
+	HTTP *httpendpoint.Config `json:"http,omitempty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.
@@ -93,7 +96,7 @@ func (p *Providers) SetDefaults() { p.ProvidersThrottleDuration = types.Duration
 
 // None tells whether no provider is turned on.
 func (p *Providers) None() bool {
-	return p.Docker == nil && p.Swarm == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
+	return p.Docker == nil && p.Swarm == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil && p.HTTP == nil
 }
 
 // API shows what is routed where. It only reads, and has no login of its own.

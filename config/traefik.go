@@ -44,7 +44,7 @@ log.compress log.maxage log.maxbackups log.maxsize
 metrics.datadog metrics.influxdb2
 ocsp
 providers.ecs
-providers.http providers.knative
+providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
 providers.nomad providers.plugin providers.rest
 providers.zookeeper

@@ -21,6 +21,7 @@ import (
 	"fairway/dashboard"
 	"fairway/internal/record"
 	"fairway/providers"
+	"fairway/providers/httpendpoint"
 	"fairway/proxy"
 	"fairway/router"
 	"fairway/telemetry/accesslog"
@@ -129,6 +130,9 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	}
 	if c := s.config.Providers.ConsulCatalog; c != nil {
 		maps.Copy(configured, c.Each())
+	}
+	if c := s.config.Providers.HTTP; c != nil {
+		configured[httpendpoint.Name] = c
 	}
 	if c := s.config.Providers.File; c != nil {
 		configured["file"] = c
