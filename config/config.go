@@ -6,10 +6,13 @@ package config
 import (
 	"github.com/traefik/paerser/types"
 
+	"fairway/config/dynamic"
 	"fairway/providers/consulcatalog"
 	"fairway/providers/docker"
 	"fairway/providers/file"
+	"fairway/providers/httpendpoint"
 	"fairway/providers/kv"
+	"fairway/providers/swarm"
 	"fairway/proxy"
 	"fairway/proxy/tcp"
 	"fairway/telemetry/accesslog"
@@ -68,8 +71,15 @@ type Providers struct {
 	// ProvidersThrottleDuration is how long changes are collected after one has
 	// gone through. Default: 100ms.
 	ProvidersThrottleDuration types.Duration `json:"providersThrottleDuration,omitempty"`
+	// Precedence are names of providers in the order in which their routers go when
+	// priorities are equal, as in docker,file. Those that are left out follow in the
+	// order of the default; of one provider, the names of the routers decide. Default:
+	// swarm, docker, file, redis, consul, consulcatalog, etcd, http.
+	Precedence dynamic.Precedence `json:"precedence,omitempty"`
 	// Docker routes to containers by their labels.
 	Docker *docker.Config `json:"docker,omitempty" label:"allowEmpty" file:"allowEmpty"`
+	// Swarm routes to the services of a Docker Swarm by their labels.
+	Swarm *swarm.Config `json:"swarm,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// Consul reads routes from the keys and values of Consul.
 	Consul *kv.Consul `json:"consul,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// ConsulCatalog routes to the services of a Consul catalog by their tags.
@@ -80,6 +90,8 @@ type Providers struct {
 	Redis *kv.Redis `json:"redis,omitempty" label:"allowEmpty" file:"allowEmpty"`
 	// File reads routes from files.
 	File *file.Config `json:"file,omitempty"`
+	// HTTP fetches routes from a server, again and again.
+	HTTP *httpendpoint.Config `json:"http,omitempty"`
 }
 
 // SetDefaults implements the defaults documented at the fields.
@@ -87,7 +99,7 @@ func (p *Providers) SetDefaults() { p.ProvidersThrottleDuration = types.Duration
 
 // None tells whether no provider is turned on.
 func (p *Providers) None() bool {
-	return p.Docker == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil
+	return p.Docker == nil && p.Swarm == nil && p.Consul == nil && p.ConsulCatalog == nil && p.Redis == nil && p.Etcd == nil && p.File == nil && p.HTTP == nil
 }
 
 // API shows what is routed where. It only reads, and has no login of its own.

@@ -9,7 +9,7 @@ import (
 // The examples of guides are configurations without fault.
 func TestGuides_ExamplesAreRight(t *testing.T) {
 	var examples []string
-	for _, guide := range []string{"entrypoints", "observability"} {
+	for _, guide := range []string{"entrypoints", "http-provider", "observability"} {
 		text, err := os.ReadFile("../docs/guides/" + guide + ".md")
 		if err != nil {
 			t.Fatal(err)

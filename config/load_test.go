@@ -226,6 +226,7 @@ func TestLoad_Errors(t *testing.T) {
 		"a redirection to nowhere":          {args: []string{"--entrypoints.web.address=:80", "--entrypoints.web.http.redirections.entrypoint.to=wesecure"}, want: []string{`flag --entrypoints.web.http.redirections.entrypoint.to: there is no entry point "wesecure"`}},
 		"a ping at no entry point":          {args: []string{"--ping.entrypoint=nowhere"}, want: []string{`flag --ping.entrypoint: there is no entry point "nowhere"`}},
 		"a format":                          {args: []string{"--log.format=xml"}, want: []string{`flag --log.format: "xml" is neither common nor json`}},
+		"a provider":                        {args: []string{"--providers.precedence=file,dokcer"}, want: []string{`flag --providers.precedence: there is no provider "dokcer" (did you mean "docker"?)`}},
 		"a level":                           {args: []string{"--log.level=LOUD"}, want: []string{`flag --log.level: "LOUD" is none of TRACE, DEBUG, INFO, WARN, ERROR, FATAL and PANIC`}},
 		"a bad index":                       {args: []string{"--entrypoints.web.http.tls.domains[x].main=a"}, want: []string{`has a bad index in "domains[x]"`}},
 		"an option without its section":     {args: []string{"--docker"}, want: []string{`flag --docker: there is no option "docker" here (did you mean "--providers.docker"?)`}},

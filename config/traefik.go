@@ -44,12 +44,12 @@ log.compress log.maxage log.maxbackups log.maxsize
 metrics.datadog metrics.influxdb2
 ocsp
 providers.ecs
-providers.http providers.knative
+providers.knative
 providers.kubernetescrd providers.kubernetesgateway providers.kubernetesingress providers.kubernetesingressnginx
-providers.nomad providers.plugin providers.precedence providers.rest
+providers.nomad providers.plugin providers.rest
 providers.redis.sentinel.latencystrategy providers.redis.sentinel.randomstrategy
 providers.redis.sentinel.replicastrategy providers.redis.sentinel.usedisconnectedreplicas
-providers.swarm providers.zookeeper
+providers.zookeeper
 serverstransport.peercertsans serverstransport.spiffe
 spiffe
 tcpserverstransport.tls.spiffe tcpserverstransport.tls.peercertsans
@@ -71,8 +71,8 @@ var hints = []struct{ pattern, hint string }{
 	{"experimental.otlplogs", "is not needed here: log.otlp and accessLog.otlp work without it"},
 	{"experimental.kubernetesgateway", "was removed in Traefik v3: providers.kubernetesGateway is enough there"},
 	{"experimental.hub", "was removed in Traefik v3: leave it out"},
-	{"providers.docker.swarmmode", "was removed in Traefik v3: Swarm is a provider of its own there, providers.swarm, which fairway does not have yet"},
-	{"providers.docker.swarmmoderefreshseconds", "was removed in Traefik v3: Swarm is a provider of its own there, providers.swarm, which fairway does not have yet"},
+	{"providers.docker.swarmmode", "was removed in Traefik v3: Swarm is a provider of its own there and here: turn providers.swarm on instead"},
+	{"providers.docker.swarmmoderefreshseconds", "was removed in Traefik v3: Swarm is a provider of its own there and here: turn providers.swarm on instead"},
 	{"providers.docker.tls.caoptional", "was removed in Traefik v3: leave it out"},
 	{"providers.marathon", "was removed in Traefik v3, and fairway does not have it"},
 	{"providers.rancher", "was removed in Traefik v3, and fairway does not have it"},

@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/internal/decode"
+	"fairway/internal/nearest"
 )
 
 // validate checks what no single option can tell. What follows from the faults
@@ -28,6 +29,13 @@ func (c *Configuration) validate(known []decode.Fault) (faults []decode.Fault) {
 	}
 	if c.ErrorPages != "" && !strings.Contains(c.ErrorPages, "@") {
 		wrong("errorPages", "%q needs the provider of the middleware, as in %s@docker", c.ErrorPages, c.ErrorPages)
+	}
+	if name, known := c.Providers.Precedence.Unknown(); name != "" {
+		hint := ""
+		if near := nearest.Name(name, known); near != "" {
+			hint = fmt.Sprintf(" (did you mean %q?)", near)
+		}
+		wrong("providers.precedence", "there is no provider %q%s", name, hint)
 	}
 	for _, name := range sortedKeys(c.EntryPoints) {
 		e := c.EntryPoints[name]

@@ -26,8 +26,14 @@ type compose struct {
 type service struct {
 	Image       string            `yaml:"image"`
 	Labels      pairs             `yaml:"labels"`
+	Deploy      deploy            `yaml:"deploy"`
 	Environment map[string]string `yaml:"environment"`
 	Command     words             `yaml:"command"`
+}
+
+// deploy is what Swarm reads of a service; labels are those of the service there.
+type deploy struct {
+	Labels pairs `yaml:"labels"`
 }
 
 // words are a command, which may be one text.
@@ -120,6 +126,9 @@ func ofLabels(t *testing.T, file string, stack compose) *dynamic.Configuration {
 	var declared int
 	for i, name := range slices.Sorted(maps.Keys(stack.Services)) {
 		all := stack.Services[name].Labels
+		if of := stack.Services[name].Deploy.Labels; len(of) > 0 {
+			all = of
+		}
 		if len(all) == 0 {
 			continue // not routed to: every example says exposedByDefault=false
 		}

@@ -227,7 +227,7 @@ func (b *building) indexOf(entryPoint string, secure bool) *index.Index[*Route] 
 			removed = append(removed, p.old.Name)
 		}
 		if listens(p.new) {
-			added = append(added, p.new.entry())
+			added = append(added, p.new.entry(b.env.Precedence))
 		}
 	}
 	before := b.previous.entryPoints[entryPoint]
@@ -245,25 +245,13 @@ func (b *building) indexOf(entryPoint string, secure bool) *index.Index[*Route] 
 }
 
 // entry is the place of a route in an index.
-func (rt *Route) entry() index.Entry[*Route] {
-	order := precedence(dynamic.ProviderOf(rt.Name))
+func (rt *Route) entry(precedence dynamic.Precedence) index.Entry[*Route] {
+	order := precedence.Place(dynamic.ProviderOf(rt.Name))
 	if rt.closed { // one of the same rule that works goes first, as one of two containers that take turns
-		order += len(precedences) + 1
+		order += precedence.Last() + 1
 	}
 	return index.Entry[*Route]{Rule: rt.Rule, Priority: rt.Priority, Precedence: order, Name: rt.Name, Value: rt}
 }
-
-// precedence orders the providers for routes of equal priority, as Traefik
-// documents it.
-func precedence(provider string) int {
-	at := slices.Index(precedences, provider)
-	if at < 0 {
-		return len(precedences)
-	}
-	return at
-}
-
-var precedences = strings.Fields("internal kubernetesgateway kubernetescrd kubernetes kubernetesingressnginx swarm docker file redis knative consul consulcatalog nomad etcd ecs http zookeeper")
 
 // nearestName suggests the qualified name that was probably meant, one of the
 // same provider first.

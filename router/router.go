@@ -41,6 +41,8 @@ type Env struct {
 	ErrorPages string
 	// Resolvers are the names of the certificate resolvers; nil: they are not known.
 	Resolvers []string
+	// Precedence decides between routers of equal priority.
+	Precedence dynamic.Precedence
 	// Traced tells that requests may be followed.
 	Traced bool
 	// Consumers are told to the middlewares; the Router keeps them up to date.

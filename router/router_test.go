@@ -179,15 +179,17 @@ func TestLookup_OrderOfRouters(t *testing.T) {
 	}
 	type object struct{ provider, name, extra string }
 	tests := map[string]struct {
-		routers []object
-		want    string
+		routers    []object
+		want       string
+		precedence dynamic.Precedence
 	}{
-		"the higher priority":           {[]object{{"file", "a", ", priority: 1"}, {"file", "b", ", priority: 2"}}, "b"},
-		"a negative priority":           {[]object{{"file", "a", ", priority: -1"}, {"file", "b", ", priority: -2"}}, "a"},
-		"by name when equal":            {[]object{{"file", "b", ""}, {"file", "a", ""}}, "a"},
-		"docker before file when equal": {[]object{{"file", "a", ""}, {"docker", "b", ""}}, "b"},
-		"priority before provider":      {[]object{{"file", "a", ", priority: 100"}, {"docker", "b", ""}}, "a"},
-		"unknown providers last":        {[]object{{"aaa", "a", ""}, {"file", "b", ""}}, "b"},
+		"the higher priority":            {[]object{{"file", "a", ", priority: 1"}, {"file", "b", ", priority: 2"}}, "b", nil},
+		"a negative priority":            {[]object{{"file", "a", ", priority: -1"}, {"file", "b", ", priority: -2"}}, "a", nil},
+		"by name when equal":             {[]object{{"file", "b", ""}, {"file", "a", ""}}, "a", nil},
+		"docker before file when equal":  {[]object{{"file", "a", ""}, {"docker", "b", ""}}, "b", nil},
+		"priority before provider":       {[]object{{"file", "a", ", priority: 100"}, {"docker", "b", ""}}, "a", nil},
+		"unknown providers last":         {[]object{{"aaa", "a", ""}, {"file", "b", ""}}, "b", nil},
+		"file before docker, as is said": {[]object{{"file", "b", ""}, {"docker", "a", ""}}, "b", dynamic.Precedence{"file"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +201,9 @@ func TestLookup_OrderOfRouters(t *testing.T) {
 				}
 				all[o.provider] = cfg
 			}
-			r := New(newEnv())
+			env := newEnv()
+			env.Precedence = tt.precedence
+			r := New(env)
 			r.Apply(dynamic.Merge(all))
 			if got, want := ask(t, r, "web", "http://x/"), "200 "+tt.want+" /"; got != want {
 				t.Errorf("got %s, want %s", got, want)

@@ -21,6 +21,7 @@ import (
 	"fairway/dashboard"
 	"fairway/internal/record"
 	"fairway/providers"
+	"fairway/providers/httpendpoint"
 	"fairway/proxy"
 	"fairway/proxy/tcp"
 	"fairway/router"
@@ -107,7 +108,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.router = router.New(router.Env{
 		Log: o.Log, EntryPoints: s.routerEntryPoints(), Forwarder: s.forwarder, Internal: s.internal(o, all),
-		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names, Traced: s.tracer != nil,
+		ErrorPages: o.Config.ErrorPages, Resolvers: s.https.names, Traced: s.tracer != nil, Precedence: o.Config.Providers.Precedence,
 	})
 	s.watch = &providers.Watch{
 		Providers: all, Log: o.Log, Apply: s.apply,
@@ -124,6 +125,9 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	if c := s.config.Providers.Docker; c != nil {
 		configured["docker"] = c
 	}
+	if c := s.config.Providers.Swarm; c != nil {
+		configured["swarm"] = c
+	}
 	if c := s.config.Providers.Etcd; c != nil {
 		configured["etcd"] = c
 	}
@@ -135,6 +139,9 @@ func (s *Server) providers(extra map[string]providers.Provider) (map[string]prov
 	}
 	if c := s.config.Providers.ConsulCatalog; c != nil {
 		maps.Copy(configured, c.Each())
+	}
+	if c := s.config.Providers.HTTP; c != nil {
+		configured[httpendpoint.Name] = c
 	}
 	if c := s.config.Providers.File; c != nil {
 		configured["file"] = c

@@ -69,7 +69,10 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 	if before == nil {
 		before = &otherTables{}
 	}
-	env := tcprouter.Env{EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names, Pages: pagesOf(table), Transport: s.tcpTransport}
+	env := tcprouter.Env{
+		EntryPoints: map[string]bool{}, Policy: table.PolicyNamed, Resolvers: s.https.names, Pages: pagesOf(table), Transport: s.tcpTransport,
+		Precedence: s.config.Providers.Precedence,
+	}
 	var datagrams []string
 	for _, e := range s.routerEntryPoints() {
 		env.EntryPoints[e.Name] = e.Default

@@ -41,6 +41,7 @@ func testMain(m *testing.M) int {
 	}
 	docker, err = startEngine(dir)
 	if err != nil {
+		docker = nil
 		noDocker = err.Error()
 		fmt.Fprintf(os.Stderr, "\n*** NO DOCKER ENGINE: the tests on real containers do not run: %v\n\n", err)
 		if os.Getenv("CI") != "" {
@@ -68,6 +69,7 @@ type engine struct {
 	dir    string
 	bridge string // the network of its containers
 	subnet string // as in "10.231.7"
+	swarm  bool   // is a manager of a swarm, whose containers do not outlive the daemon
 	cmd    *exec.Cmd
 }
 
@@ -80,29 +82,34 @@ func startEngine(dir string) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{dir: filepath.Join(dir, "engine")}
+	return e, e.prepare()
+}
+
+// prepare starts the daemon, and builds the backend.
+func (e *engine) prepare() error {
 	if err := os.MkdirAll(filepath.Join(e.dir, "image"), 0o755); err != nil {
-		return nil, err
+		return err
 	}
 	if err := e.ownNetwork(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := e.start(); err != nil {
 		e.removeNetwork()
-		return nil, err
+		return err
 	}
 	context := filepath.Join(e.dir, "image")
 	if err := build(filepath.Join(context, "backend"), "./backend"); err != nil {
-		return nil, err
+		return err
 	}
 	recipe := "FROM scratch\nCOPY backend /backend\nEXPOSE 80\nENTRYPOINT [\"/backend\"]\n"
 	if err := os.WriteFile(filepath.Join(context, "Dockerfile"), []byte(recipe), 0o644); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := e.docker("build", "-q", "-t", "backend", context); err != nil {
 		e.end()
-		return nil, err
+		return err
 	}
-	return e, nil
+	return nil
 }
 
 // ownNetwork makes a bridge with addresses that nobody has: another engine of this machine
@@ -139,7 +146,7 @@ func (e *engine) start() error {
 		return err
 	}
 	defer log.Close()
-	e.cmd = exec.Command("dockerd", "--live-restore", "-H", e.address(), "--data-root", filepath.Join(e.dir, "data"),
+	e.cmd = exec.Command("dockerd", fmt.Sprintf("--live-restore=%t", !e.swarm), "-H", e.address(), "--data-root", filepath.Join(e.dir, "data"),
 		"--exec-root", filepath.Join(e.dir, "run"), "--pidfile", filepath.Join(e.dir, "pid"),
 		"--bridge", e.bridge, "--default-address-pool", strings.Replace(e.subnet, "10.231.", "base=10.", 1)+".0.0/16,size=24")
 	e.cmd.Stdout, e.cmd.Stderr = log, log

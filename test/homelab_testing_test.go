@@ -50,8 +50,10 @@ var standinImage = sync.OnceValue(func() error {
 // gatewayImages makes the image of fairway as the repository makes it, under its own
 // name and under that of the image which it is to replace. Its context is what the
 // recipe copies, with the program of these tests in the place of bin/fairway.
-var gatewayImages = sync.OnceValue(func() error {
-	dir := filepath.Join(docker.dir, "gateway")
+var gatewayImages = sync.OnceValue(func() error { return docker.gatewayImages() })
+
+func (e *engine) gatewayImages() error {
+	dir := filepath.Join(e.dir, "gateway")
 	recipe, err := os.ReadFile("../Dockerfile")
 	if err != nil {
 		return err
@@ -70,12 +72,12 @@ var gatewayImages = sync.OnceValue(func() error {
 			return err
 		}
 	}
-	if err := docker.image(dir, "fairway/fairway:latest", string(recipe)); err != nil {
+	if err := e.image(dir, "fairway/fairway:latest", string(recipe)); err != nil {
 		return err
 	}
-	_, err = docker.docker("tag", "fairway/fairway:latest", "traefik:v3.6")
+	_, err = e.docker("tag", "fairway/fairway:latest", "traefik:v3.6")
 	return err
-})
+}
 
 // image builds an image from a recipe in a folder.
 func (e *engine) image(dir, name, recipe string) error {

@@ -1,6 +1,7 @@
 package labels
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ type Control struct {
 	Network         string // name of the network to reach the container by
 	Canary          bool   // is a service of its own, beside the others of its name
 	AllowNonRunning bool   // keep the routes while the container does not run
+	LBSwarm         bool   // reach a service of a swarm by its virtual IP, not its tasks
 	Problems        []dynamic.Problem
 	labels          map[string]label
 }
@@ -32,7 +34,7 @@ type controlKeys struct {
 type dockerWords struct {
 	Network         string `json:"network"`
 	AllowNonRunning bool   `json:"allowNonRunning"`
-	LBSwarm         bool   `json:"lbswarm"`
+	LBSwarm         *bool  `json:"lbswarm"`
 }
 
 type consulWords struct {
@@ -46,10 +48,14 @@ func ReadControl(all map[string]string) Control {
 	c := Control{labels: found, Problems: append(problems, strays(found)...)}
 	var keys controlKeys
 	c.Problems = append(c.Problems, decodeSections(found, &keys, nil, "enable", "docker", "swarm", "consulcatalog")...)
-	for _, words := range []*dockerWords{keys.Swarm, keys.Docker} {
-		if words != nil {
-			c.AllowNonRunning = words.AllowNonRunning
-			c.Network = words.Network
+	for _, words := range []*dockerWords{keys.Docker, keys.Swarm} { // the latter wins
+		if words == nil {
+			continue
+		}
+		c.AllowNonRunning = c.AllowNonRunning || words.AllowNonRunning
+		c.Network = cmp.Or(words.Network, c.Network)
+		if words.LBSwarm != nil {
+			c.LBSwarm = *words.LBSwarm
 		}
 	}
 	if keys.ConsulCatalog != nil {

@@ -97,7 +97,7 @@ func (d *Decoder) hostPort(s *share, protocol, service, declared string) (host, 
 			return "", "", fmt.Errorf("server.port: %q is not a port from 1 to 65535", declared)
 		}
 	}
-	if d.options.UseBindPortIP {
+	if d.options.UseBindPortIP || w.Address == "" {
 		for _, p := range w.Ports {
 			if p.Number == number && p.HostPort != 0 && p.HostIP != "" && p.HostIP != "0.0.0.0" && p.HostIP != "::" {
 				return p.HostIP, strconv.Itoa(p.HostPort), nil

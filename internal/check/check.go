@@ -81,6 +81,16 @@ func install(path string) ([]dynamic.Problem, error) {
 			wrong("providers.docker", err)
 		}
 	}
+	if c := loaded.Providers.HTTP; c != nil {
+		if _, err := c.New(log); err != nil {
+			wrong("providers.http", err)
+		}
+	}
+	if c := loaded.Providers.Swarm; c != nil {
+		if _, err := c.New(log); err != nil {
+			wrong("providers.swarm", err)
+		}
+	}
 	c := loaded.Providers.File
 	if c == nil {
 		return found, nil

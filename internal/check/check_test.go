@@ -117,6 +117,10 @@ func TestCompose(t *testing.T) {
 			"a mistyped label", service("      - traefik.http.routers.w.rules=Host(`a`)\n"),
 			"error c.yml: service web: traefik.http.routers.w.rules: there is no option \"rules\" here (did you mean \"traefik.http.routers.w.rule\"?)\n",
 		},
+		{
+			"a mistyped label of a stack", "services:\n  web:\n    image: x\n    labels: [traefik.http.routers.w.rules=x]\n    deploy:\n      labels:\n        - traefik.http.routers.w.ruel=Host(`a`)\n",
+			"error c.yml: service web: traefik.http.routers.w.ruel: there is no option \"ruel\" here (did you mean \"traefik.http.routers.w.rule\"?)\n",
+		},
 		{"a wrong rule", service("      - fairway.http.routers.w.rule=Host(a)\n"), "error c.yml: service web: router w@docker: rule Host(a): at byte 5:"},
 	}
 	for _, tt := range tests {

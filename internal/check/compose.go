@@ -26,6 +26,7 @@ type composeFile struct {
 type composeService struct {
 	Image       string
 	Labels      labelsForm
+	Deploy      struct{ Labels labelsForm } // of the service, as Swarm knows them
 	Command     yaml.Node
 	Environment yaml.Node
 	Volumes     yaml.Node
@@ -124,6 +125,9 @@ func readCompose(path string) (workloads []*labels.Workload, found []dynamic.Pro
 		s := c.Services[name]
 		if isProxy(s.Image) {
 			found = append(found, options(path+": service "+name, s, unset)...)
+		}
+		if hasOwnLabels(s.Deploy.Labels) {
+			s.Labels = s.Deploy.Labels
 		}
 		if hasOwnLabels(s.Labels) {
 			w, err := workload(path, name, s, unset)

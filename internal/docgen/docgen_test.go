@@ -110,7 +110,7 @@ func TestControls_AreThoseTheProgramReads(t *testing.T) {
 	if len(got.Problems) > 0 {
 		t.Errorf("got problems: %v", got.Problems)
 	}
-	if got.Enable == nil || !*got.Enable || got.Network != "true" || !got.AllowNonRunning {
+	if got.Enable == nil || !*got.Enable || got.Network != "true" || !got.AllowNonRunning || !got.LBSwarm {
 		t.Errorf("not all labels were read: %+v", got)
 	}
 }

@@ -254,6 +254,8 @@ type control struct{ key, typ, def, meaning string }
 var controls = []control{
 	{"fairway.enable", "boolean", "`exposedByDefault` of the provider", "Whether the container is routed to. A value that is no boolean hides it, and is shown as a problem."},
 	{"fairway.docker.network", "text", "`network` of the provider", "Name of the network by which the container is reached, with or without the project's name in front. Without any such name: a network that fairway itself is in, else the first by name."},
+	{"fairway.swarm.network", "text", "`network` of the provider", "The same for the tasks of a Swarm service, with or without the name of the stack in front; `fairway.docker.network` is read as well."},
+	{"fairway.swarm.lbswarm", "boolean", "`false`", "Sends requests to the virtual IP of a Swarm service, where Swarm chooses the task, and not to its tasks."},
 	{"fairway.docker.allownonrunning", "boolean", "`false`", "Keeps the routes while the container does not run: clients get 503 instead of 404."},
 }
 
@@ -263,7 +265,7 @@ const grammar = "Lists are separated by commas: `prefixes=/a,/b`. Lists of objec
 	"An object all of whose options have defaults is switched on by `=true`.\n\n" +
 	"In a compose file every `$` is written twice."
 
-const derivation = "A container that declares no service gets one under its own name; with Compose that is `service-project`. " +
+const derivation = "A container that declares no service gets one under its own name; with Compose that is `service-project`, with Swarm the name of the service. " +
 	"Each service of a container has one server: the container. Its port is `server.port`, else the lowest port that the container exposes.\n\n" +
 	"A container that declares no router gets one under its own name. A router without a rule gets the provider's `defaultRule`; " +
 	"a router without a service gets the container's only one.\n\n" +

@@ -12,12 +12,14 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/traefik/paerser/types"
 
 	"fairway/config/dynamic"
 	"fairway/config/labels"
+	"fairway/internal/dockerengine"
 	"fairway/internal/secret"
 	"fairway/providers"
 )
@@ -34,9 +36,9 @@ type Config struct {
 	// Password for endpoints that ask for HTTP basic authentication.
 	Password secret.String `json:"password,omitempty"`
 	// TLS for endpoints that are reached by TCP.
-	TLS *TLS `json:"tls,omitempty"`
+	TLS *dockerengine.TLS `json:"tls,omitempty"`
 	// SSH for endpoints that are reached by ssh://.
-	SSH *SSH `json:"ssh,omitempty"`
+	SSH *dockerengine.SSH `json:"ssh,omitempty"`
 	// HTTPClientTimeout is the longest time for one request to the engine; the
 	// stream of events is not limited. Default: 0s, no limit.
 	HTTPClientTimeout types.Duration `json:"httpClientTimeout,omitempty"`
@@ -63,29 +65,6 @@ type Config struct {
 	AllowEmptyServices bool `json:"allowEmptyServices,omitempty"`
 }
 
-// TLS are the keys for talking to an engine, as files or as PEM text.
-type TLS struct {
-	// CA is the authority that signed the engine's certificate.
-	CA string `json:"ca,omitempty"`
-	// Cert is the certificate to show to the engine.
-	Cert string `json:"cert,omitempty"`
-	// Key is the private key of cert.
-	Key secret.String `json:"key,omitempty"`
-	// InsecureSkipVerify accepts any certificate of the engine. Default: false.
-	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
-}
-
-// SSH says how to log in to an engine's machine. The engine is reached through
-// the connection at the path of the endpoint, by default /var/run/docker.sock.
-type SSH struct {
-	// KeyFile is the private key to log in with. Default: id_ed25519,
-	// id_ecdsa and id_rsa in ~/.ssh, whichever are there.
-	KeyFile string `json:"keyFile,omitempty"`
-	// KnownHostsFile has the keys of the machines that may be logged in to.
-	// Default: ~/.ssh/known_hosts.
-	KnownHostsFile string `json:"knownHostsFile,omitempty"`
-}
-
 // SetDefaults implements the defaults documented at the fields.
 func (c *Config) SetDefaults() {
 	c.Endpoint = []string{"unix:///var/run/docker.sock"}
@@ -104,14 +83,15 @@ func (c *Config) New(log logrus.FieldLogger) (providers.Provider, error) {
 		return nil, err
 	}
 	p := &provider{config: c, log: log, decoder: decoder}
+	access := dockerengine.Access{Username: c.Username, Password: c.Password, TLS: c.TLS, SSH: c.SSH, Timeout: time.Duration(c.HTTPClientTimeout)}
 	for _, address := range c.Endpoint {
-		client, err := c.newClient(address)
+		client, err := access.Client(address)
 		if err != nil {
 			return nil, fmt.Errorf("endpoint %s: %w", secret.URL(address), err)
 		}
 		p.endpoints = append(p.endpoints, &endpoint{
 			address: address, client: client, config: c,
-			log: log.WithField("endpoint", secret.URL(address)), local: isLocal(address), own: ownID(),
+			log: log.WithField("endpoint", secret.URL(address)), local: dockerengine.IsLocal(address), own: dockerengine.OwnID(),
 		})
 	}
 	if len(p.endpoints) == 0 {

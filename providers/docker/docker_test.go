@@ -22,6 +22,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"fairway/config/dynamic"
+	"fairway/internal/dockerengine"
 )
 
 func TestRun_FollowsTheLifeOfAContainer(t *testing.T) {
@@ -215,7 +216,7 @@ func TestRun_OneOffAndLinkedContainers(t *testing.T) {
 }
 
 func TestReach(t *testing.T) {
-	two := map[string]address{"back": {v4: "10.1.0.1"}, "front": {v4: "10.2.0.1"}}
+	two := dockerengine.Networks{"back": {V4: "10.1.0.1"}, "front": {V4: "10.2.0.1"}}
 	tests := map[string]struct {
 		facts   facts
 		label   string // docker.network
@@ -225,22 +226,22 @@ func TestReach(t *testing.T) {
 		problem string
 		nearest string
 	}{
-		"the only one":                    {facts: facts{networks: map[string]address{"n": {v4: "10.0.0.1"}}}, want: "10.0.0.1"},
+		"the only one":                    {facts: facts{networks: dockerengine.Networks{"n": {V4: "10.0.0.1"}}}, want: "10.0.0.1"},
 		"the first by name":               {facts: facts{networks: two}, want: "10.1.0.1"},
 		"the label":                       {facts: facts{networks: two}, label: "front", option: "back", want: "10.2.0.1"},
 		"the option":                      {facts: facts{networks: two}, option: "front", want: "10.2.0.1"},
 		"one that fairway is in":          {facts: facts{networks: two}, self: []string{"else", "front"}, want: "10.2.0.1"},
 		"the label before fairway's own":  {facts: facts{networks: two}, label: "back", self: []string{"front"}, want: "10.1.0.1"},
-		"a name without the project":      {facts: facts{networks: map[string]address{"a": {v4: "10.0.0.1"}, "shop_front": {v4: "10.2.0.1"}}, labels: map[string]string{composeProject: "shop"}}, label: "front", want: "10.2.0.1"},
+		"a name without the project":      {facts: facts{networks: dockerengine.Networks{"a": {V4: "10.0.0.1"}, "shop_front": {V4: "10.2.0.1"}}, labels: map[string]string{composeProject: "shop"}}, label: "front", want: "10.2.0.1"},
 		"a name that is wrong":            {facts: facts{networks: two}, label: "frnot", want: "10.1.0.1", problem: `the label docker.network names the network "frnot", which the container is not in (it is in: back, front); another one is used`, nearest: "front"},
 		"a wrong label, the option right": {facts: facts{networks: two}, label: "frnot", option: "front", want: "10.2.0.1", problem: `names the network "frnot"`, nearest: "front"},
 		"both wrong":                      {facts: facts{networks: two}, label: "x", option: "x", want: "10.1.0.1", problem: `names the network "x"`},
-		"IPv6 alone":                      {facts: facts{networks: map[string]address{"n": {v6: "fd00::1"}}}, want: "fd00::1"},
-		"IPv4 first":                      {facts: facts{networks: map[string]address{"n": {v4: "10.0.0.1", v6: "fd00::1"}}}, want: "10.0.0.1"},
-		"one without address":             {facts: facts{networks: map[string]address{"a": {}, "b": {v4: "10.0.0.1"}}}, want: "10.0.0.1"},
+		"IPv6 alone":                      {facts: facts{networks: dockerengine.Networks{"n": {V6: "fd00::1"}}}, want: "fd00::1"},
+		"IPv4 first":                      {facts: facts{networks: dockerengine.Networks{"n": {V4: "10.0.0.1", V6: "fd00::1"}}}, want: "10.0.0.1"},
+		"one without address":             {facts: facts{networks: dockerengine.Networks{"a": {}, "b": {V4: "10.0.0.1"}}}, want: "10.0.0.1"},
 		"none":                            {facts: facts{mode: "none"}},
-		"the host's":                      {facts: facts{mode: "host", networks: map[string]address{"host": {}}}, want: "192.0.2.99"},
-		"the host's by name":              {facts: facts{mode: "host", networks: map[string]address{"host": {}}}, label: "host", option: "front", want: "192.0.2.99"},
+		"the host's":                      {facts: facts{mode: "host", networks: dockerengine.Networks{"host": {}}}, want: "192.0.2.99"},
+		"the host's by name":              {facts: facts{mode: "host", networks: dockerengine.Networks{"host": {}}}, label: "host", option: "front", want: "192.0.2.99"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -311,12 +312,12 @@ func TestNew_TLS(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		address string
-		tls     *TLS
+		tls     *dockerengine.TLS
 	}{
-		"authority as text":       {"tcp://" + u.Host, &TLS{CA: ca}},
-		"authority as file":       {"tcp://" + u.Host, &TLS{CA: file}},
-		"https":                   {s.URL, &TLS{CA: ca}},
-		"not verified, on demand": {"tcp://" + u.Host, &TLS{InsecureSkipVerify: true}},
+		"authority as text":       {"tcp://" + u.Host, &dockerengine.TLS{CA: ca}},
+		"authority as file":       {"tcp://" + u.Host, &dockerengine.TLS{CA: file}},
+		"https":                   {s.URL, &dockerengine.TLS{CA: ca}},
+		"not verified, on demand": {"tcp://" + u.Host, &dockerengine.TLS{InsecureSkipVerify: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			follow(t, func(c *Config) { c.TLS = tt.tls }, tt.address).servers("web=http://10.0.0.3:80")
@@ -336,9 +337,9 @@ func TestNew_NamesTheOptionThatIsWrong(t *testing.T) {
 		"no endpoint":     {func(c *Config) { c.Endpoint = nil }, "endpoint: none is given"},
 		"another scheme":  {func(c *Config) { c.Endpoint = []string{"ftp://x"} }, "endpoint ftp://x: use unix://, tcp://, http://, https:// or ssh://"},
 		"no address":      {func(c *Config) { c.Endpoint = []string{"::"} }, "endpoint ::: "},
-		"no authority":    {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &TLS{CA: "/nowhere"} }, "endpoint tcp://x:1: tls: ca: open /nowhere"},
-		"no certificates": {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &TLS{CA: "-----BEGIN x"} }, "endpoint tcp://x:1: tls: ca: no certificate in it"},
-		"half a pair":     {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &TLS{Cert: "/nowhere"} }, "endpoint tcp://x:1: tls: cert: open /nowhere"},
+		"no authority":    {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{CA: "/nowhere"} }, "endpoint tcp://x:1: tls: ca: open /nowhere"},
+		"no certificates": {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{CA: "-----BEGIN x"} }, "endpoint tcp://x:1: tls: ca: no certificate in it"},
+		"half a pair":     {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{Cert: "/nowhere"} }, "endpoint tcp://x:1: tls: cert: open /nowhere"},
 		"rule template":   {func(c *Config) { c.DefaultRule = "{{" }, "defaultRule: "},
 		"constraints":     {func(c *Config) { c.Constraints = "Label(" }, `constraints "Label(": offset 6: `},
 	}

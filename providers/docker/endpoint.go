@@ -21,6 +21,7 @@ import (
 
 	"fairway/config/dynamic"
 	"fairway/config/labels"
+	"fairway/internal/dockerengine"
 	"fairway/internal/secret"
 )
 
@@ -67,7 +68,7 @@ func (e *endpoint) run(ctx context.Context, show func(view)) {
 		if connected {
 			pause = firstRetry
 		}
-		err = withAdvice(err, e.address)
+		err = dockerengine.WithAdvice(err, e.address)
 		e.log.WithError(err).WithField("retry", pause).Warn("docker engine cannot be followed; its last known state stays in force")
 		show(e.view(&dynamic.Problem{
 			Severity: dynamic.Error, Provider: "docker", Source: secret.URL(e.address), Blind: true,
@@ -116,7 +117,7 @@ func (e *endpoint) follow(ctx context.Context, show func(view)) (connected bool,
 		return true, ctx.Err()
 	}
 	e.log.Info("following the docker engine")
-	arrived := buffered(ctx, stream)
+	arrived := dockerengine.Buffered(ctx, stream)
 	look := time.NewTimer(secondLook)
 	defer look.Stop()
 	for {
@@ -158,27 +159,6 @@ func (e *endpoint) forget() time.Time {
 	}
 	clear(e.leaving)
 	return first
-}
-
-// buffered takes events as they come, so that those of one burst are found
-// together.
-func buffered(ctx context.Context, stream <-chan events.Message) <-chan events.Message {
-	arrived := make(chan events.Message, 1024)
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case message := <-stream:
-				select {
-				case <-ctx.Done():
-					return
-				case arrived <- message:
-				}
-			}
-		}
-	}()
-	return arrived
 }
 
 // burst takes the events that are there at the moment, and returns the IDs of the

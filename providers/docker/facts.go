@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"fairway/config/labels"
+	"fairway/internal/dockerengine"
 )
 
 // facts are what matters of a container, whether it was listed or inspected.
@@ -20,15 +21,9 @@ type facts struct {
 	labels        map[string]string
 	state, health string
 	mode          string // of its network: "bridge", "host", "container:ID"
-	networks      map[string]address
+	networks      dockerengine.Networks
 	ports         []labels.Port
 }
-
-// address of a container in one network.
-type address struct{ v4, v6 string }
-
-// String prefers the IPv4 address.
-func (a address) String() string { return cmp.Or(a.v4, a.v6) }
 
 func summarized(s *container.Summary) facts {
 	f := facts{
@@ -85,11 +80,11 @@ func sortPorts(ports []labels.Port) {
 	})
 }
 
-func addresses(networks map[string]*network.EndpointSettings) map[string]address {
-	all := make(map[string]address, len(networks))
+func addresses(networks map[string]*network.EndpointSettings) dockerengine.Networks {
+	all := make(dockerengine.Networks, len(networks))
 	for name, n := range networks {
 		if n != nil {
-			all[name] = address{v4: n.IPAddress, v6: n.GlobalIPv6Address}
+			all[name] = dockerengine.Address{V4: n.IPAddress, V6: n.GlobalIPv6Address}
 		}
 	}
 	return all

@@ -4,15 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"fairway/config/dynamic"
+	"fairway/internal/dockerengine"
 	"fairway/internal/nearest"
 	"fairway/internal/secret"
 )
@@ -21,7 +17,7 @@ import (
 // that fairway itself is in, and the address of the engine's machine.
 func (e *endpoint) prepare(ctx context.Context, all []facts) {
 	if e.host == "" {
-		e.host = hostAddress(ctx, e.address, e.local)
+		e.host = dockerengine.HostAddress(ctx, e.address, e.local)
 	}
 	e.self = nil
 	for _, f := range all {
@@ -54,40 +50,6 @@ func (e *endpoint) checkNetwork(all []facts) {
 	}
 }
 
-var mountedContainer = regexp.MustCompile(`/containers/([0-9a-f]{64})/`)
-
-// ownID is the ID of the container that fairway runs in, or its beginning: Docker
-// mounts files from a folder with that name, and uses it as the host name.
-func ownID() string {
-	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err == nil {
-		if m := mountedContainer.FindSubmatch(mounts); m != nil {
-			return string(m[1])
-		}
-	}
-	host, err := os.Hostname()
-	if err != nil || !regexp.MustCompile(`^[0-9a-f]{12}$`).MatchString(host) {
-		return ""
-	}
-	return host
-}
-
-// hostAddress is the address under which the engine's machine is reached, for
-// containers in its network.
-func hostAddress(ctx context.Context, address string, local bool) string {
-	if u, err := url.Parse(address); err == nil && !local {
-		return u.Hostname()
-	}
-	for _, name := range []string{"host.docker.internal", "host.containers.internal"} {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		found, err := net.DefaultResolver.LookupHost(ctx, name)
-		cancel()
-		if err == nil && len(found) > 0 {
-			return found[0]
-		}
-	}
-	return "127.0.0.1"
-}
-
 // reach chooses the address for requests to a container: in the network that its
 // label names, else in the one that the provider names, else in one that fairway
 // itself is in, else in the first by name.
@@ -111,12 +73,7 @@ func (e *endpoint) reach(f facts, wanted string) (string, []dynamic.Problem) {
 	if f.mode == "host" {
 		return e.host, problems
 	}
-	for _, name := range append(slices.Clone(e.self), slices.Sorted(maps.Keys(f.networks))...) {
-		if found := f.networks[name].String(); found != "" {
-			return found, problems
-		}
-	}
-	return "", problems
+	return f.networks.Any(e.self), problems
 }
 
 // lender is the container whose network is used, or "".
@@ -157,10 +114,7 @@ func (e *endpoint) borrowed(id, wanted string) (string, []dynamic.Problem) {
 // lookFor finds the address in the network with the given name, also when Compose
 // has put the name of the project in front of it; else it says what is wrong.
 func (f facts) lookFor(name string) (string, dynamic.Problem) {
-	found := f.networks[name].String()
-	if project := f.labels[composeProject]; found == "" && project != "" {
-		found = f.networks[project+"_"+name].String()
-	}
+	found := f.networks.Named(name, f.labels[composeProject])
 	names := slices.Sorted(maps.Keys(f.networks))
 	return found, dynamic.Problem{
 		Severity: dynamic.Warning, Nearest: nearest.Name(name, names),

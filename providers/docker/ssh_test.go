@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"fairway/config/dynamic"
+	"fairway/internal/dockerengine"
 )
 
 // machine is an SSH server that opens connections to sockets, as sshd does.
@@ -148,7 +149,7 @@ func TestRun_ThroughSSH(t *testing.T) {
 			e := newEngine()
 			e.run("web", fake{})
 			socket := strings.TrimPrefix(e.listen(t), "unix://")
-			w := follow(t, func(c *Config) { c.SSH = &SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, keys...)} }, "ssh://docker@"+m.address+socket)
+			w := follow(t, func(c *Config) { c.SSH = &dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, keys...)} }, "ssh://docker@"+m.address+socket)
 			w.servers("web=http://10.0.0.3:80")
 		})
 	}
@@ -157,17 +158,17 @@ func TestRun_ThroughSSH(t *testing.T) {
 func TestRun_ThroughSSH_Refusals(t *testing.T) {
 	m, impostor := newMachine(t), newMachine(t)
 	tests := map[string]struct {
-		ssh  SSH
+		ssh  dockerengine.SSH
 		user string
 		want string
 	}{
-		"an unknown machine":   {SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t)}, "docker", "key is unknown"},
-		"another's key":        {SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, impostor.keys...)}, "docker", "key mismatch"},
-		"a user without right": {SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "root", "unable to authenticate"},
-		"a key without right":  {SSH{KeyFile: impostor.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "docker", "unable to authenticate"},
-		"no key":               {SSH{KeyFile: "/nowhere", KnownHostsFile: m.known(t, m.keys...)}, "docker", "keyFile: open /nowhere"},
-		"no known hosts":       {SSH{KeyFile: m.keyFile, KnownHostsFile: "/nowhere"}, "docker", "known hosts: open /nowhere"},
-		"no socket there":      {SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "docker", "open /nowhere/docker.sock on "},
+		"an unknown machine":   {dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t)}, "docker", "key is unknown"},
+		"another's key":        {dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, impostor.keys...)}, "docker", "key mismatch"},
+		"a user without right": {dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "root", "unable to authenticate"},
+		"a key without right":  {dockerengine.SSH{KeyFile: impostor.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "docker", "unable to authenticate"},
+		"no key":               {dockerengine.SSH{KeyFile: "/nowhere", KnownHostsFile: m.known(t, m.keys...)}, "docker", "keyFile: open /nowhere"},
+		"no known hosts":       {dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: "/nowhere"}, "docker", "known hosts: open /nowhere"},
+		"no socket there":      {dockerengine.SSH{KeyFile: m.keyFile, KnownHostsFile: m.known(t, m.keys...)}, "docker", "open /nowhere/docker.sock on "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,7 @@ type document struct {
 	udp        *dynamic.UDP
 	tls        *dynamic.TLS      // with http
 	problems   []dynamic.Problem // of http
-	lines      map[string]int    // of the objects in http, by kind and name
+	lines      dynamic.Lines     // where the objects are written
 	broken     *dynamic.Problem  // why the present text is not in force
 }
 
@@ -169,39 +169,9 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if f.config.DebugLogGeneratedTemplate {
 		f.log.WithField("file", path).Debugf("after its template:\n%s", text)
 	}
-	tree, err := decode.Document(text, filepath.Ext(path))
+	cfg, lines, err := dynamic.ReadDocument(text, filepath.Ext(path), path)
 	if err != nil {
 		return err
-	}
-	lines := map[string]int{}
-	for kind, section := range map[string]string{dynamic.KindTCPRouter: "routers", dynamic.KindTCPService: "services", dynamic.KindTCPMiddleware: "middlewares", dynamic.KindTCPTransport: "serversTransports"} {
-		for _, name := range tree.Names("tcp", section) {
-			lines[kind+name] = tree.Line("tcp", section, name)
-		}
-	}
-	for kind, section := range map[string]string{dynamic.KindUDPRouter: "routers", dynamic.KindUDPService: "services"} {
-		for _, name := range tree.Names("udp", section) {
-			lines[kind+name] = tree.Line("udp", section, name)
-		}
-	}
-	for kind, section := range map[string]string{dynamic.KindRouter: "routers", dynamic.KindService: "services", dynamic.KindMiddleware: "middlewares", dynamic.KindTransport: "serversTransports", dynamic.KindConsumer: "consumers", dynamic.KindPlan: "plans"} {
-		for _, name := range tree.Names("http", section) {
-			lines[kind+name] = tree.Line("http", section, name)
-		}
-	}
-	for _, name := range tree.Names("tls", "options") {
-		lines[dynamic.KindTLSOptions+name] = tree.Line("tls", "options", name)
-	}
-	var cfg dynamic.Configuration
-	faults := tree.Into(&cfg, dynamic.TraefikOption)
-	if cfg.HTTP == nil {
-		cfg.HTTP = &dynamic.HTTP{}
-	}
-	var problems []dynamic.Problem
-	for _, fault := range faults {
-		p := cfg.Blame(fault)
-		p.Source = path
-		problems = append(problems, p)
 	}
 	if d.http == nil || !reflect.DeepEqual(d.http, cfg.HTTP) {
 		d.http = cfg.HTTP
@@ -215,7 +185,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if !reflect.DeepEqual(d.udp, cfg.UDP) {
 		d.udp = cfg.UDP
 	}
-	d.problems, d.lines = problems, lines
+	d.problems, d.lines = cfg.Problems, lines
 	return nil
 }
 
@@ -263,13 +233,13 @@ func (f *folder) configuration() *dynamic.Configuration {
 			problems = append(problems, *d.broken)
 		}
 	}
-	lines := make(map[string]map[string]int, len(f.files))
+	lines := make(map[string]dynamic.Lines, len(f.files))
 	for path, d := range f.files {
 		lines[path] = d.lines
 	}
 	origin := func(kind, name string) (string, int) {
 		path := owner[kind+name]
-		return path, lines[path][kind+name]
+		return path, lines[path].Of(kind, name)
 	}
 	return &dynamic.Configuration{HTTP: out, TCP: streams, UDP: datagrams, TLS: secure, Problems: problems, Origin: origin}
 }

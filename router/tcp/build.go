@@ -28,6 +28,8 @@ type Env struct {
 	Transport *streams.Transport
 	// Resolvers are the names of the certificate resolvers; nil: they are not known.
 	Resolvers []string
+	// Precedence decides between routers of equal priority.
+	Precedence dynamic.Precedence
 }
 
 // Build makes the table of cfg. It never fails as a whole; previous may be nil.
@@ -444,7 +446,14 @@ func (b *building) index() {
 	}
 	for _, at := range b.next.entryPoints {
 		for _, list := range [][]*Route{at.plain, at.secure} {
-			slices.SortStableFunc(list, func(x, y *Route) int { return cmp.Compare(y.Priority, x.Priority) })
+			slices.SortStableFunc(list, func(x, y *Route) int {
+				return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(b.precedence(x), b.precedence(y)))
+			})
 		}
 	}
+}
+
+// precedence decides between routes of equal priority; of one provider, the names do.
+func (b *building) precedence(rt *Route) int {
+	return b.env.Precedence.Place(dynamic.ProviderOf(rt.Name))
 }

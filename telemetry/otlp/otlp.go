@@ -4,7 +4,6 @@ package otlp
 
 import (
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -36,7 +35,7 @@ type HTTP struct {
 	// or /v1/logs. Default: http://localhost:4318.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Headers are sent with each request.
-	Headers Headers `json:"headers,omitempty"`
+	Headers secret.Headers `json:"headers,omitempty"`
 	// TLS is for endpoints by https.
 	TLS *TLS `json:"tls,omitempty"`
 }
@@ -48,21 +47,9 @@ type GRPC struct {
 	// Insecure speaks without TLS. Default: false.
 	Insecure bool `json:"insecure,omitempty"`
 	// Headers are sent with each call.
-	Headers Headers `json:"headers,omitempty"`
+	Headers secret.Headers `json:"headers,omitempty"`
 	// TLS is how TLS is spoken.
 	TLS *TLS `json:"tls,omitempty"`
-}
-
-// Headers are there for a credential mostly: their values are not shown.
-type Headers map[string]string
-
-// MarshalJSON implements json.Marshaler, with stars.
-func (h Headers) MarshalJSON() ([]byte, error) {
-	shown := make(map[string]secret.String, len(h))
-	for name, value := range h {
-		shown[name] = secret.String(value)
-	}
-	return json.Marshal(shown)
 }
 
 // Client is what the exporters of OpenTelemetry need to know of a collector. One of the

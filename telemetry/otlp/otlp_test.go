@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fairway/internal/certtest"
+	"fairway/internal/secret"
 )
 
 func TestCollector_Client(t *testing.T) {
@@ -33,7 +34,7 @@ func TestCollector_Client(t *testing.T) {
 
 // Whoever may read the API must not get into the collector.
 func TestCollector_HeadersAreNotShown(t *testing.T) {
-	c := &Collector{HTTP: &HTTP{Headers: Headers{"X-Vendor-Team": "hunter2"}}}
+	c := &Collector{HTTP: &HTTP{Headers: secret.Headers{"X-Vendor-Team": "hunter2"}}}
 	shown, err := json.Marshal(c)
 	if err != nil || strings.Contains(string(shown), "hunter2") || !strings.Contains(string(shown), "X-Vendor-Team") {
 		t.Errorf("got %s, %v", shown, err)

@@ -1,28 +1,16 @@
 package docker
 
 import (
-	"errors"
-	"strings"
 	"testing"
-)
 
-func TestWithAdvice(t *testing.T) {
-	denied := errors.New("dial unix /var/run/docker.sock: connect: permission denied")
-	if got := withAdvice(denied, "unix:///").Error(); !strings.Contains(got, "group_add") || !strings.Contains(got, "group 0") {
-		t.Errorf("got %s", got)
-	}
-	for address, err := range map[string]error{"unix:///": errors.New("refused"), "tcp://a:1": denied} {
-		if got := withAdvice(err, address); !errors.Is(got, err) || got.Error() != err.Error() {
-			t.Errorf("%s: got %v", address, got)
-		}
-	}
-}
+	"fairway/internal/dockerengine"
+)
 
 func TestCheckNetwork(t *testing.T) {
 	in := func(names ...string) facts {
-		f := facts{networks: map[string]address{}, labels: map[string]string{composeProject: "shop"}}
+		f := facts{networks: dockerengine.Networks{}, labels: map[string]string{composeProject: "shop"}}
 		for _, name := range names {
-			f.networks[name] = address{v4: "10.0.0.1"}
+			f.networks[name] = dockerengine.Address{V4: "10.0.0.1"}
 		}
 		return f
 	}

@@ -1,4 +1,4 @@
-package docker
+package dockerengine
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// withAdvice tells what to do about the trap that newcomers meet first: a socket
+// WithAdvice tells what to do about the trap that newcomers meet first: a socket
 // that fairway's user may not open.
-func withAdvice(err error, address string) error {
+func WithAdvice(err error, address string) error {
 	u, parseErr := url.Parse(address)
 	if err == nil || parseErr != nil || u.Scheme != "unix" || !strings.Contains(err.Error(), "permission denied") {
 		return err
