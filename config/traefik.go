@@ -85,7 +85,7 @@ var hints = []struct{ pattern, hint string }{
 	{"tracing.elastic", "was removed in Traefik v3: traces go by OpenTelemetry there, tracing.otlp"},
 	{"defaultentrypoints", "is an option of Traefik v1: mark entry points with entryPoints.NAME.asDefault"},
 	{"loglevel", "is an option of Traefik v1: write log.level"},
-	{"acme", "is an option of Traefik v1: certificates are a matter of certificatesResolvers since, which fairway does not have yet"},
+	{"acme", "is an option of Traefik v1: certificates are a matter of certificatesResolvers since"},
 }
 
 // hintFor returns the hint about a key, and the part of it that the hint is about.
