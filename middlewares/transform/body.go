@@ -31,11 +31,11 @@ func (c *bodyChange) make(ctx context.Context, text []byte, variables []any) ([]
 	if err != nil {
 		return nil, &readError{"the body: " + err.Error()}
 	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	if c.written != nil {
 		return c.written.make(ctx, c.to, in, variables)
 	}
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
 	out, err := c.made.Run(ctx, in, variables...)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"text/template/parse"
 
 	"fairway/internal/jq"
+	"fairway/internal/tame"
 	"fairway/internal/texts"
 	"fairway/internal/xmljson"
 )
@@ -23,41 +23,17 @@ type document struct {
 
 // newDocument reads a template whose text is no longer than most.
 func newDocument(text string, most int64) (*document, error) {
-	t, err := template.New("template").Option("missingkey=zero").Funcs(functions).Parse(text)
+	t, err := template.New("template").Option("missingkey=zero").Funcs(tame.Texts).Funcs(tame.Escapes).Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
-	if err := bound(t.Root); err != nil {
+	if err := tame.Check(t.Root, func(n *parse.RangeNode, _ int) error {
+		n.List.Nodes = append([]parse.Node{counting.Root.Nodes[0].Copy()}, n.List.Nodes...)
+		return nil
+	}); err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
 	return &document{t, most}, nil
-}
-
-// bound has every turn of a range counted, and refuses what calls itself: otherwise a few lines of data could keep a
-// template busy for ever, where nothing can end it.
-func bound(n parse.Node) error {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n == nil {
-			return nil
-		}
-		for _, inner := range n.Nodes {
-			if err := bound(inner); err != nil {
-				return err
-			}
-		}
-	case *parse.IfNode:
-		return errors.Join(bound(n.List), bound(n.ElseList))
-	case *parse.WithNode:
-		return errors.Join(bound(n.List), bound(n.ElseList))
-	case *parse.RangeNode:
-		err := errors.Join(bound(n.List), bound(n.ElseList))
-		n.List.Nodes = append([]parse.Node{counting.Root.Nodes[0].Copy()}, n.List.Nodes...)
-		return err
-	case *parse.TemplateNode:
-		return fmt.Errorf("line %d: templates cannot call others", n.Line)
-	}
-	return nil
 }
 
 // counting is what is put into every range.
@@ -76,7 +52,7 @@ func (t *turns) turn() (string, error) {
 	if t.gone++; t.gone > mostTurns {
 		return "", errors.New("it goes round too often")
 	}
-	if t.gone%1024 == 0 && t.ctx.Err() != nil {
+	if t.gone%64 == 0 && t.ctx.Err() != nil {
 		return "", t.ctx.Err()
 	}
 	return "", nil
@@ -107,25 +83,20 @@ var functions = template.FuncMap{
 				return "", fmt.Errorf("join: item %d is no text", i)
 			}
 		}
+		if len(all)*(len(separator)+1) > tame.Most {
+			return "", tame.ErrTooLong
+		}
 		return strings.Join(all, separator), nil
 	},
-	"lower":   strings.ToLower,
-	"upper":   strings.ToUpper,
-	"trim":    strings.TrimSpace,
-	"replace": func(old, with, text string) string { return strings.ReplaceAll(text, old, with) },
-}
-
-// bounded is a text that becomes no longer than most.
-type bounded struct {
-	bytes.Buffer
-	most int64
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.most {
-		return 0, errors.New("what comes out is longer than maxBodyBytes")
-	}
-	return b.Buffer.Write(p)
+	"lower": strings.ToLower,
+	"upper": strings.ToUpper,
+	"trim":  strings.TrimSpace,
+	"replace": func(old, with, text string) (string, error) {
+		if (strings.Count(text, old)+1)*(len(with)+1) > tame.Most {
+			return "", tame.ErrTooLong
+		}
+		return strings.ReplaceAll(text, old, with), nil
+	},
 }
 
 // make writes a body, and looks whether it is what it has to be.
@@ -134,7 +105,7 @@ func (d *document) make(ctx context.Context, to format, body any, variables []an
 	for i, name := range variableNames {
 		data[strings.TrimPrefix(name, "$")] = variables[i]
 	}
-	out := &bounded{most: d.most}
+	out := &tame.Writer{Most: d.most}
 	if err := d.template.Execute(out, data); err != nil {
 		return nil, err
 	}

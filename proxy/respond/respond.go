@@ -3,7 +3,6 @@
 package respond
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	text "text/template"
+	"text/template/parse"
 	"time"
 
 	"github.com/traefik/paerser/types"
@@ -23,6 +23,7 @@ import (
 	"fairway/internal/answer"
 	"fairway/internal/headername"
 	"fairway/internal/record"
+	"fairway/internal/tame"
 	"fairway/proxy"
 )
 
@@ -89,13 +90,19 @@ func (s *service) read(body []byte, isTemplate bool) (err error) {
 	case !isTemplate:
 		s.body = body
 	case strings.HasPrefix(s.header.Get("Content-Type"), "text/html"):
-		t, err := template.New("body").Option("missingkey=zero").Parse(string(body))
+		t, err := template.New("body").Option("missingkey=zero").Funcs(template.FuncMap(tame.Texts)).Parse(string(body))
+		if err == nil && t.Tree != nil {
+			err = tame.Check(t.Tree.Root, ranged)
+		}
 		if err != nil {
 			return fmt.Errorf("body: %w", err)
 		}
 		s.template = t
 	default:
-		t, err := text.New("body").Option("missingkey=zero").Parse(string(body))
+		t, err := text.New("body").Option("missingkey=zero").Funcs(tame.Texts).Funcs(tame.Escapes).Parse(string(body))
+		if err == nil && t.Tree != nil {
+			err = tame.Check(t.Tree.Root, ranged)
+		}
 		if err != nil {
 			return fmt.Errorf("body: %w", err)
 		}
@@ -104,11 +111,21 @@ func (s *service) read(body []byte, isTemplate bool) (err error) {
 	if s.template == nil {
 		return nil
 	}
-	var b bytes.Buffer // a name that is not there is found now, and not by the first client
+	b := tame.Writer{Most: tame.Most} // a name that is not there is found now, and not by the first client
 	if err := s.template.Execute(&b, facts{Query: map[string]string{}, Header: map[string]string{}}); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	return nil
+}
+
+// ranged lets templates go through the query and the headers, which are bounded, and through nothing else.
+func ranged(n *parse.RangeNode, depth int) error {
+	if depth == 0 && n.Pipe != nil && len(n.Pipe.Cmds) == 1 && len(n.Pipe.Cmds[0].Args) == 1 {
+		if f, is := n.Pipe.Cmds[0].Args[0].(*parse.FieldNode); is && len(f.Ident) == 1 && (f.Ident[0] == "Query" || f.Ident[0] == "Header") {
+			return nil
+		}
+	}
+	return fmt.Errorf("line %d: range goes through .Query and .Header only, and not in another one", n.Line)
 }
 
 // service is a respond service at work.
@@ -144,7 +161,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := s.body
 	if s.template != nil {
-		var b bytes.Buffer
+		b := tame.Writer{Most: tame.Most}
 		if err := s.template.Execute(&b, s.facts(r)); err != nil {
 			answer.Refuse(w, r, http.StatusInternalServerError, "respond: body: "+err.Error())
 			return

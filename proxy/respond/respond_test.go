@@ -99,3 +99,20 @@ func TestDelay_EndsWithTheClient(t *testing.T) {
 		}
 	})
 }
+
+// Whoever writes a template, as by a label, cannot keep the gateway busy for ever, or fill its memory.
+func TestRespond_TemplatesAreTame(t *testing.T) {
+	for body, want := range map[string]string{
+		`{{range 9000000000000}}{{end}}`: "body: line 1: range goes through .Query and .Header only", `{{range .Query}}{{range .Query}}{{end}}{{end}}`: "range goes through",
+		`{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`: "templates cannot call others", `{{$x := "a"}}{{$x = print $x $x}}`: "a variable keeps the value", `{{printf "%100000d" 1}}`: "a width is longer than two digits",
+	} {
+		for _, kind := range []string{"text/plain", "text/html"} {
+			c := &Config{}
+			c.SetDefaults()
+			c.Body, c.Template, c.Headers = body, true, map[string]string{"Content-Type": kind}
+			if _, err := c.New(t.Context(), proxy.Env{Name: "page@file"}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s as %s: got %v", body, kind, err)
+			}
+		}
+	}
+}
