@@ -47,11 +47,11 @@ const (
 func (w *Watch) Run(ctx context.Context) {
 	w.prepare()
 	var running sync.WaitGroup
-	defer running.Wait()
 	for name, p := range w.Providers {
 		running.Go(func() { w.keepRunning(ctx, name, p) })
 	}
 	w.apply(ctx)
+	running.Wait() // not deferred: it would wait for ever behind a panic, which nobody would see
 }
 
 func (w *Watch) prepare() {

@@ -184,13 +184,15 @@ func (b *building) middleware(name string, c *dynamic.Middleware) *Middleware {
 func (b *building) try(m *Middleware) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	_, err := m.build.New(ctx, middlewares.Env{
-		Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
-		Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
-		Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
-		Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers, Plans: b.env.Plans,
-		Start: func(func(context.Context)) {},
-	}, http.NotFoundHandler())
+	_, err := guarded(func() (http.Handler, error) {
+		return m.build.New(ctx, middlewares.Env{
+			Name: m.Name, Log: b.env.Log.WithField("middleware", m.Name),
+			Service: func(string) (http.Handler, error) { return http.NotFoundHandler(), nil },
+			Chain:   func(_ []string, next http.Handler) (http.Handler, error) { return next, nil },
+			Keep:    func(fresh func() any) any { return fresh() }, Consumers: b.env.Consumers, Plans: b.env.Plans,
+			Start: func(func(context.Context)) {},
+		}, http.NotFoundHandler())
+	})
 	return err
 }
 

@@ -172,17 +172,20 @@ func (m *chaining) middleware(ctx context.Context, name string, next http.Handle
 	m.within = append(m.within, name)
 	defer func() { m.within = m.within[:len(m.within)-1] }()
 	provider := dynamic.ProviderOf(name)
-	h, err := def.build.New(ctx, middlewares.Env{
-		Name:    name,
-		Log:     m.env.Log.WithField("middleware", name),
-		Service: func(s string) (http.Handler, error) { return m.handler(dynamic.Qualify(s, provider)) },
-		Keep:    def.kept.keep,
-		InFront: m.inFront, Consumers: m.env.Consumers, Plans: m.env.Plans, Shared: m.env.Shared, Serves: m.serves,
-		Start: func(run func(context.Context)) { m.next.begin = append(m.next.begin, beginning{ctx, run}) },
-		Chain: func(names []string, next http.Handler) (http.Handler, error) {
-			return m.wrap(ctx, names, provider, next)
-		},
-	}, next)
+	log := m.env.Log.WithField("middleware", name)
+	h, err := guarded(func() (http.Handler, error) {
+		return def.build.New(ctx, middlewares.Env{
+			Name:    name,
+			Log:     log,
+			Service: func(s string) (http.Handler, error) { return m.handler(dynamic.Qualify(s, provider)) },
+			Keep:    def.kept.keep,
+			InFront: m.inFront, Consumers: m.env.Consumers, Plans: m.env.Plans, Shared: m.env.Shared, Serves: m.serves,
+			Start: func(run func(context.Context)) { m.next.begin = append(m.next.begin, beginning{ctx, aside(log, run)}) },
+			Chain: func(names []string, next http.Handler) (http.Handler, error) {
+				return m.wrap(ctx, names, provider, next)
+			},
+		}, next)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("its middleware %q cannot be built: %w", name, err)
 	}

@@ -120,7 +120,7 @@ func (b *building) instance(name string, c *dynamic.Service, before *instance) (
 		env.Previous, _ = before.service.(proxy.Service)
 	}
 	ctx, retire := context.WithCancel(context.Background())
-	svc, err := config.New(ctx, env)
+	svc, err := guarded(func() (proxy.Service, error) { return config.New(ctx, env) })
 	if err != nil {
 		retire()
 		return kind, nil, nil, fmt.Errorf("%s: %w", kind, err)

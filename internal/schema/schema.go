@@ -35,7 +35,11 @@ func New(text string) (*Schema, error) {
 // changed afterwards.
 func In(doc any) (*Document, error) { return in(doc, nowhere{}) }
 
-func in(doc any, others jsonschema.URLLoader) (*Document, error) {
+func in(doc any, others jsonschema.URLLoader) (d *Document, err error) {
+	if place, found := unwieldy(doc); found {
+		return nil, fmt.Errorf("at %s: a number is too long, or too far from 1", pointer(place))
+	}
+	defer recovered(&err)
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
@@ -50,7 +54,8 @@ func in(doc any, others jsonschema.URLLoader) (*Document, error) {
 }
 
 // At compiles the schema at a place, a JSON Pointer (RFC 6901) as a fragment of a URI has it.
-func (d *Document) At(pointer string) (*Schema, error) {
+func (d *Document) At(pointer string) (made *Schema, err error) {
+	defer recovered(&err)
 	at := name
 	if pointer != "" {
 		at += "#" + pointer
@@ -60,6 +65,13 @@ func (d *Document) At(pointer string) (*Schema, error) {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return &Schema{s}, nil
+}
+
+// recovered makes an error of a mistake in the library: a schema is what others write.
+func recovered(err *error) {
+	if reason := recover(); reason != nil {
+		*err = fmt.Errorf("cannot be compiled: %v", reason)
+	}
 }
 
 // nowhere fetches nothing: whoever writes a schema cannot have files or addresses read.

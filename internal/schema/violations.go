@@ -66,7 +66,15 @@ func Read(text []byte) (any, []Violation) {
 }
 
 // CheckValue finds what of a value of JSON is not as the schema says.
-func (s *Schema) CheckValue(v any) []Violation {
+func (s *Schema) CheckValue(v any) (found []Violation) {
+	if place, is := unwieldy(v); is {
+		return []Violation{{Detail: "the number is too long, or too far from 1", Pointer: pointer(place)}}
+	}
+	defer func() { // a mistake in the library costs one request
+		if recover() != nil {
+			found = []Violation{{Detail: "it cannot be compared with its schema"}}
+		}
+	}()
 	err := s.compiled.Validate(v)
 	if err == nil {
 		return nil
@@ -75,7 +83,6 @@ func (s *Schema) CheckValue(v any) []Violation {
 	if !ok {
 		return []Violation{{Detail: "it cannot be compared with its schema"}}
 	}
-	var found []Violation
 	collect(failed, &found)
 	return sorted(found)
 }
