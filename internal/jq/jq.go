@@ -16,8 +16,9 @@ import (
 
 // Expression is one of jq.
 type Expression struct {
-	code *gojq.Code
-	text string
+	code    *gojq.Code
+	text    string
+	matches bool // it looks for regular expressions
 }
 
 // namesPart finds the parts that an expression is about.
@@ -37,7 +38,42 @@ func Compile(text string, variables ...string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{code, text}, nil
+	return &Expression{code, text, regular.MatchString(text)}, nil
+}
+
+// regular finds the functions that look for regular expressions. What they take grows with the square of a text, and they
+// cannot be ended: longer texts are not looked into.
+var regular = regexp.MustCompile(`\b(test|match|capture|scan|splits?|sub|gsub)\b`)
+
+const longestText = 16 << 10
+
+// ErrLongText is what becomes of a text in which an expression looks for a regular expression.
+var ErrLongText = fmt.Errorf("a text is longer than %d bytes, and the expression looks for a regular expression", longestText)
+
+// fits tells whether an expression may look at values.
+func (e *Expression) fits(values ...any) error {
+	if !e.matches {
+		return nil
+	}
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			if len(v) > longestText {
+				return ErrLongText
+			}
+		case []any:
+			if err := e.fits(v...); err != nil {
+				return err
+			}
+		case map[string]any:
+			for _, member := range v {
+				if err := e.fits(member); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Parts are the names that the expression has of members of .parts; all tells that it is about
@@ -56,6 +92,9 @@ func (e *Expression) Parts() (names []string, all bool) {
 // Run returns the only value of an expression. It may write into input what is there already: nobody
 // else looks at it meanwhile.
 func (e *Expression) Run(ctx context.Context, input any, variables ...any) (any, error) {
+	if err := errors.Join(e.fits(input), e.fits(variables...)); err != nil {
+		return nil, err
+	}
 	iter := e.code.RunWithContext(ctx, input, variables...)
 	v, ok := iter.Next()
 	if !ok {
@@ -75,6 +114,9 @@ func (e *Expression) Run(ctx context.Context, input any, variables ...any) (any,
 
 // Each calls yield with each value of an expression, until there is an error. Input is as that of Run.
 func (e *Expression) Each(ctx context.Context, input any, yield func(any) error, variables ...any) error {
+	if err := errors.Join(e.fits(input), e.fits(variables...)); err != nil {
+		return err
+	}
 	iter := e.code.RunWithContext(ctx, input, variables...)
 	for {
 		v, ok := iter.Next()

@@ -2,6 +2,7 @@ package jq
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -95,4 +96,20 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q became %q: %v", text, again, err)
 		}
 	})
+}
+
+func TestRun_LongTextsAreNotLookedInto(t *testing.T) {
+	long := strings.Repeat("a", longestText+1)
+	for text, want := range map[string]error{`.a | gsub("a"; "b")`: ErrLongText, `[.a | scan("a")]`: ErrLongText, `.a | length`: nil} {
+		e, err := Compile(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Run(t.Context(), map[string]any{"a": long}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", text, err)
+		}
+		if err := e.Each(t.Context(), map[string]any{"b": []any{long}, "a": "x"}, func(any) error { return nil }); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
 }

@@ -25,8 +25,8 @@ type Config struct {
 	// Parameter of the query that names what a client wants: ?fields=id,user.name. The service does not
 	// get it. A name that is not allowed gets 400. Default: fields.
 	Parameter string `json:"parameter,omitempty"`
-	// Allow lists the fields that there are for clients; others are in no response, whether they are asked for
-	// or not. Default: all.
+	// Allow lists the fields that there are for clients; others are in no response with a status from 200 to
+	// 299, whether they are asked for or not, and one that is no JSON is answered with 502. Default: all.
 	Allow []string `json:"allow,omitempty"`
 	// Default is what a client gets that chooses nothing. Default: all that is allowed.
 	Default []string `json:"default,omitempty"`
@@ -80,7 +80,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	out := &held{client: w, request: holdback.Plain(r), wanted: wanted}
+	out := &held{client: w, request: holdback.Plain(r), wanted: wanted, strict: len(h.allowed) > 0}
 	out.Writer = holdback.New(w, holdback.Rules{Hold: out.looksAt, Most: h.most})
 	h.next.ServeHTTP(out.Writer, out.request)
 	if out.Held() {
@@ -124,14 +124,16 @@ type held struct {
 	client  http.ResponseWriter
 	request *http.Request
 	wanted  fieldset.Set
+	strict  bool // nothing else passes
 }
 
-// looksAt tells whether something is taken of a response: JSON of the service that says that all went well.
+// looksAt tells whether something is taken of a response: JSON of the service that says that all went well. With a list
+// of what is allowed, another body could show what is not.
 func (w *held) looksAt(status int, contentType string) bool {
 	if rec := record.From(w.request.Context()); rec != nil && rec.Cause != "" {
 		return false
 	}
-	return status >= 200 && status < 300 && status != http.StatusNoContent && w.request.Method != http.MethodHead && holdback.IsJSON(contentType)
+	return status >= 200 && status < 300 && status != http.StatusNoContent && w.request.Method != http.MethodHead && (w.strict || holdback.IsJSON(contentType))
 }
 
 // send gives the client what it wants.
@@ -159,6 +161,10 @@ func (w *held) taken() ([]byte, error) {
 	switch encoding := w.Header().Get("Content-Encoding"); {
 	case tooLong:
 		return nil, holdback.ErrTooLong
+	case len(body) > 0 && !holdback.IsJSON(w.Header().Get("Content-Type")):
+		return nil, errors.New("it is no JSON, of which fields could be taken")
+	case len(body) == 0:
+		return nil, nil
 	case encoding != "" && encoding != "identity":
 		return nil, errors.New("the service has encoded the body (" + encoding + "), although it was not asked to")
 	}

@@ -41,6 +41,8 @@ func TestFields(t *testing.T) {
 		{name: "not allowed", target: "/?fields=secret", allow: []string{"id"}, want: 400, refused: `there is no field "secret"`},
 		{name: "an error passes", target: "/?fields=id", status: 404, kind: "application/json", body: `{"error": 1}`, want: 404, text: `{"error": 1}`},
 		{name: "another type passes", target: "/?fields=id", status: 200, kind: "text/html", body: "<p>", want: 200, text: "<p>"},
+		{name: "another type, where not all is allowed", target: "/", allow: []string{"id"}, status: 200, kind: "application/xml", body: "<secret/>", want: 502, refused: "it is no JSON, of which fields"},
+		{name: "nothing, where not all is allowed", target: "/", allow: []string{"id"}, status: 201, kind: "", body: "", want: 201, text: ""},
 		{name: "no JSON", target: "/?fields=id", status: 200, kind: "application/json", body: "<p>", want: 502, refused: "it is no JSON"},
 		{name: "packed", target: "/?fields=id", status: 200, kind: "application/json", header: http.Header{"Content-Encoding": {"br"}}, body: "x", want: 502, refused: "encoded the body (br)"},
 		{name: "too long", target: "/?fields=id", status: 200, kind: "application/json", body: strings.Repeat(" ", 1<<20) + "{}", want: 502, refused: "longer than maxBodyBytes"},

@@ -31,6 +31,7 @@ func (s *service) answer(ctx context.Context, w http.ResponseWriter, f *run, out
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	tell(h, partial)
+	f.keeping(h)
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body)
 }

@@ -126,6 +126,7 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 	r := f.requestOf(record.With(ctx, rec), o)
 	w := &answer{header: http.Header{}, most: f.service.limits.body, total: &f.bytes, mostTotal: f.service.limits.total, cancel: func() { cancel(nil) }}
 	broken := p.serve(f.service.log, w, r)
+	f.heed(w.header)
 	detail := rec.Cause
 	switch {
 	case w.tooLong:
@@ -144,6 +145,31 @@ func (p *part) sendOnce(ctx context.Context, f *run, o *outgoing) (body []byte, 
 		return nil, &failure{Cause: "the answer has an encoding that nobody asked for", Status: w.status}
 	}
 	return w.body.Bytes(), nil
+}
+
+// heed notes who may keep the answer of a part: nobody may keep more of it as a piece of another one.
+func (f *run) heed(h http.Header) {
+	for _, line := range h["Cache-Control"] {
+		for directive := range strings.SplitSeq(strings.ToLower(line), ",") {
+			switch name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); name {
+			case "no-store":
+				f.unkept.Store(true)
+			case "private", "no-cache":
+				f.private.Store(true)
+			}
+		}
+	}
+}
+
+// keeping says who may keep an answer: nobody but the client, if it is known who asks, or a part is for that one alone.
+func (f *run) keeping(h http.Header) {
+	switch asks := f.client.Header; {
+	case h.Get("Cache-Control") != "":
+	case f.unkept.Load():
+		h.Set("Cache-Control", "no-store")
+	case f.private.Load(), f.identity != nil, len(asks["Authorization"]) > 0, len(asks["Cookie"]) > 0:
+		h.Set("Cache-Control", "private")
+	}
 }
 
 // serve has the service answer. It tells whether that was broken off; a mistake in a part ends the

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2"
@@ -241,20 +242,26 @@ func (f *facade) parse(text string) (*ast.QueryDocument, gqlerror.List) {
 		return nil, faults
 	}
 	for _, op := range doc.Operations {
-		w := weighing{facade: f, doc: doc}
-		if w.selection(op.SelectionSet, 1, 1); w.fault != nil {
-			return nil, gqlerror.List{w.fault}
+		if fault := f.weigh(op, nil); fault != nil {
+			return nil, gqlerror.List{fault}
 		}
 	}
 	return doc, nil
 }
 
+// weigh tells whether an operation is too deep or too dear; variables are nil as long as they are not known.
+func (f *facade) weigh(op *ast.OperationDefinition, variables map[string]any) *gqlerror.Error {
+	w := weighing{facade: f, variables: variables}
+	w.selection(op.SelectionSet, 1, 1)
+	return w.fault
+}
+
 // weighing finds out what a query costs, before it is known what it finds.
 type weighing struct {
 	*facade
-	doc   *ast.QueryDocument
-	cost  int
-	fault *gqlerror.Error
+	variables map[string]any
+	cost      int
+	fault     *gqlerror.Error
 }
 
 func (w *weighing) selection(all ast.SelectionSet, depth, times int) {
@@ -309,11 +316,13 @@ func (w *weighing) asks(one *ast.Field) bool {
 // length is how long a list will be, as far as the query says so.
 func (w *weighing) length(one *ast.Field) int {
 	for _, name := range []string{"first", "limit"} {
-		if a := one.Arguments.ForName(name); a != nil && a.Value.Kind == ast.IntValue {
-			if n, err := a.Value.Value(nil); err == nil {
-				if n, ok := n.(int64); ok && n > 0 {
-					return int(min(n, int64(w.limits.MaxCost)+1))
-				}
+		a := one.Arguments.ForName(name)
+		if a == nil {
+			continue
+		}
+		if v, err := a.Value.Value(w.variables); err == nil && v != nil {
+			if n, err := strconv.ParseInt(fmt.Sprint(v), 10, 64); err == nil && n > 0 {
+				return int(min(n, int64(w.limits.MaxCost)+1))
 			}
 		}
 	}

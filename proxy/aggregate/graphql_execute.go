@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -22,12 +23,47 @@ type execution struct {
 	run   *run
 	vars  map[string]any
 	slots chan struct{}
+	// workers are goroutines for fields and items; without a free one they are answered in turn.
+	workers chan struct{}
+	values  atomic.Int64 // in the answer
+	bytes   atomic.Int64 // of its texts
+	below   sync.Map     // by field: something below it is asked of a part
 
 	mu      sync.Mutex
 	faults  gqlerror.List
 	partial []*failure
 	asked   map[string]*asking
 	count   int
+}
+
+const (
+	mostWorkers = 64
+	// mostValues are in an answer at most: fields under other names may have one long list many times.
+	mostValues = 200_000
+)
+
+// stopped tells why an answer is not made to its end; empty: it is.
+func (x *execution) stopped(ctx context.Context) string {
+	switch {
+	case x.values.Load() > mostValues, x.bytes.Load() > x.run.service.limits.total:
+		return "the answer is too long"
+	case ctx.Err() != nil:
+		return "it takes too long"
+	}
+	return ""
+}
+
+// alongside does something at the same time, if there is a free worker.
+func (x *execution) alongside(working *sync.WaitGroup, do func()) {
+	select {
+	case x.workers <- struct{}{}:
+		working.Go(func() {
+			defer func() { <-x.workers }()
+			do()
+		})
+	default:
+		do()
+	}
 }
 
 // asking is a request to a service, for everybody who wants the same of it.
@@ -118,7 +154,7 @@ func (x *execution) object(ctx context.Context, def *ast.Definition, parent any,
 		if inTurn || !asks || len(fields) == 1 {
 			do()
 		} else {
-			working.Go(do)
+			x.alongside(&working, do)
 		}
 	}
 	working.Wait()
@@ -311,6 +347,13 @@ func (x *execution) ask(ctx context.Context, p *part, parent any, args map[strin
 // value makes of what is there what the schema says; false: it cannot be null there, and is (GraphQL, sections
 // 6.4.3 and 6.4.4).
 func (x *execution) value(ctx context.Context, t *ast.Type, v any, same []*ast.Field, at *way) (any, bool) {
+	x.values.Add(1)
+	if text, is := v.(string); is {
+		x.bytes.Add(int64(len(text)))
+	}
+	if x.stopped(ctx) != "" {
+		return nil, true
+	}
 	out, ok := x.nullable(ctx, t, v, same, at)
 	if !ok || out == nil && t.NonNull {
 		if ok && v == nil {
@@ -364,7 +407,7 @@ func (x *execution) list(ctx context.Context, t *ast.Type, v any, same []*ast.Fi
 		x.fail(at, same[0], nil, "what is there is no list")
 		return nil, false
 	}
-	asks := x.reach[t.Name()]
+	asks := x.reach[t.Name()] && x.asksBelow(same)
 	if asks && len(items) > x.limits.MaxRequests {
 		x.fail(at, same[0], nil, "the list has %d items, and %d are the most for which something else is asked", len(items), x.limits.MaxRequests)
 		return nil, false
@@ -375,7 +418,7 @@ func (x *execution) list(ctx context.Context, t *ast.Type, v any, same []*ast.Fi
 	for i := range items {
 		do := func() { out[i], whole[i] = x.value(ctx, t, items[i], same, &way{at, ast.PathIndex(i)}) }
 		if asks {
-			working.Go(do)
+			x.alongside(&working, do)
 		} else {
 			do()
 		}
@@ -387,6 +430,41 @@ func (x *execution) list(ctx context.Context, t *ast.Type, v any, same []*ast.Fi
 		}
 	}
 	return out, true
+}
+
+// asksBelow tells whether something below fields is asked of a part.
+func (x *execution) asksBelow(same []*ast.Field) bool {
+	for _, one := range same {
+		known, has := x.below.Load(one)
+		if !has {
+			known = x.asksIn(one.SelectionSet)
+			x.below.Store(one, known)
+		}
+		if known.(bool) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *execution) asksIn(all ast.SelectionSet) bool {
+	for _, one := range all {
+		switch one := one.(type) {
+		case *ast.Field:
+			if (&weighing{facade: x.facade}).asks(one) || x.asksIn(one.SelectionSet) {
+				return true
+			}
+		case *ast.InlineFragment:
+			if x.asksIn(one.SelectionSet) {
+				return true
+			}
+		case *ast.FragmentSpread:
+			if x.asksIn(one.Definition.SelectionSet) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // leaf makes a scalar or a name of an enumeration (GraphQL, sections 3.5 and 3.9). Scalars that a schema has of its

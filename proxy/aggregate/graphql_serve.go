@@ -64,11 +64,19 @@ func (s *service) serveGraphQL(ctx context.Context, w http.ResponseWriter, f *ru
 				return
 			}
 			vars, err := validator.VariableValues(s.graphql.schema, op, in.Variables)
+			var dear *gqlerror.Error
 			if err == nil {
+				dear = s.graphql.weigh(op, vars)
+			}
+			switch {
+			case err != nil:
+				faults = gqlerror.List{gqlerror.WrapIfUnwrapped(err)}
+			case dear != nil:
+				faults = gqlerror.List{dear}
+			default:
 				s.execute(ctx, w, f, op, vars)
 				return
 			}
-			faults = gqlerror.List{gqlerror.WrapIfUnwrapped(err)}
 		}
 	}
 	for _, fault := range faults {
@@ -80,11 +88,14 @@ func (s *service) serveGraphQL(ctx context.Context, w http.ResponseWriter, f *ru
 
 // execute answers an operation that is known.
 func (s *service) execute(ctx context.Context, w http.ResponseWriter, f *run, op *ast.OperationDefinition, vars map[string]any) {
-	x := &execution{facade: s.graphql, run: f, vars: vars, slots: make(chan struct{}, s.graphql.limits.Parallel), asked: map[string]*asking{}}
+	x := &execution{facade: s.graphql, run: f, vars: vars, slots: make(chan struct{}, s.graphql.limits.Parallel), workers: make(chan struct{}, mostWorkers), asked: map[string]*asking{}}
 	data, ok := x.operation(ctx, op)
 	if f.client.Context().Err() != nil {
 		reply.Refuse(w, f.client, reply.StatusClientClosedRequest, "aggregate: the client went away")
 		return
+	}
+	if why := x.stopped(ctx); why != "" {
+		x.faults, ok = gqlerror.List{gqlerror.Errorf("%s", why)}, false
 	}
 	out := &response{Errors: x.faults, Data: json.RawMessage("null")}
 	if ok {
@@ -95,6 +106,9 @@ func (s *service) execute(ctx context.Context, w http.ResponseWriter, f *run, op
 	}
 	if tell(w.Header(), x.partial); !ok {
 		record.From(f.client.Context()).Fail("aggregate: graphql: " + x.faults[0].Message)
+	}
+	if len(out.Errors) == 0 {
+		f.keeping(w.Header())
 	}
 	s.send(w, f.client, out, http.StatusOK)
 }

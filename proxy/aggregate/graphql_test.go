@@ -221,6 +221,31 @@ func distinct(n int) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
+// What is asked for once may be in the answer many times: that is bounded, too.
+func TestGraphQL_BoundsTheAnswer(t *testing.T) {
+	many := strings.Repeat(`{"sku": "x"},`, 5000)
+	all := shopOfFields(func(string) {})
+	all["orders"] = says("[" + many + `{"sku": "y"}]`)
+	all["users"] = says(`{"name": "` + strings.Repeat("x", 1<<20) + `"}`)
+	aliases := func(n int, field string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d: %s ", i, field)
+		}
+		return b.String()
+	}
+	s := mustBuild(t, strings.Replace(facadeText, "maxRequests: 20", "maxRequests: 20\n  maxCost: 100000", 1), all)
+	for name, tt := range map[string]struct{ body, want string }{
+		"many times one text":  {quoted("{ user(id: 1) { " + aliases(100, "name") + "} }"), `{"errors":[{"message":"the answer is too long"}],"data":null}`},
+		"many times one list":  {quoted("{ " + aliases(60, "orders(first: 1) { sku }") + "}"), `{"errors":[{"message":"the answer is too long"}],"data":null}`},
+		"a length in variable": {`{"query": "query($n: Int) { orders(first: $n) { sku product { title } } }", "variables": {"n": 50000}}`, "the query costs more than 100000"},
+	} {
+		if w, rec := post(s, tt.body); !strings.Contains(w.Body.String(), tt.want) || rec.Cause == "" {
+			t.Errorf("%s: got %.300s", name, w.Body)
+		}
+	}
+}
+
 func TestGraphQL_MistakesAreTold(t *testing.T) {
 	const parts = "\nparts: {a: {service: users}}"
 	const schema = "graphql: {any: true, schema: 'type Query { a(x: Int): Int }'"

@@ -60,6 +60,8 @@ type run struct {
 	client   *http.Request
 	identity *identity.Identity
 	bytes    atomic.Int64 // of all answers
+	private  atomic.Bool  // some of them is for this client alone
+	unkept   atomic.Bool  // some of them is kept by nobody
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -166,3 +166,30 @@ func TestEach_TellsWhatFailedAndNotWhatWasGivenUp(t *testing.T) {
 		t.Errorf("got %d, %s", w.Code, rec.Cause)
 	}
 }
+
+// A cache between must not give the page of one client to another, whatever it thinks of pages without a word.
+func TestAggregate_WhoMayKeepTheAnswer(t *testing.T) {
+	with := func(value string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", value)
+			_, _ = w.Write([]byte("1"))
+		}
+	}
+	for _, tt := range []struct {
+		name, parts string
+		change      func(*http.Request)
+		want        string
+	}{
+		{"nobody is known", "{a: {service: open}}", nil, ""},
+		{"a token", "{a: {service: open}}", func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, "private"},
+		{"a cookie", "{a: {service: open}}", func(r *http.Request) { r.Header.Set("Cookie", "a=b") }, "private"},
+		{"somebody", "{a: {service: open}}", func(r *http.Request) { record.From(r.Context()).Identity = &identity.Identity{} }, "private"},
+		{"a private part", "{a: {service: open}, b: {service: mine}}", nil, "private"},
+		{"a part that is not kept", "{a: {service: none}, b: {service: mine}}", nil, "no-store"},
+	} {
+		s := mustBuild(t, "parts: "+tt.parts, services{"open": with("max-age=60"), "mine": with("max-age=60, Private"), "none": with("no-store")})
+		if w, _ := get(s, "/", tt.change); w.Header().Get("Cache-Control") != tt.want {
+			t.Errorf("%s: got %v", tt.name, w.Header())
+		}
+	}
+}
