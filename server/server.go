@@ -44,6 +44,7 @@ type Server struct {
 	datagrams   []*datagramPoint
 	others      atomic.Pointer[otherTables]
 
+	sessions     atomic.Int64   // of UDP, at all entry points
 	tcpTransport *tcp.Transport // of services that name none; nil: the usual one
 	forwarder    *proxy.Engine
 	applying     sync.Mutex

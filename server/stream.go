@@ -176,7 +176,7 @@ func (s *stream) secure() {
 	case rt == nil && postgres:
 		_ = s.conn.Close()
 	case postgres:
-	case rt == nil, challenge, s.web.names(name), rt.Rule.AnyHost() && s.web.any():
+	case rt == nil, challenge, s.web.goesFirst(name, rt.Rule):
 		s.entryPoint.secure(s.replayed(s.client), s.end)
 		return
 	}
@@ -254,8 +254,8 @@ func (c *replayedConn) CloseWrite() error {
 }
 
 // longestHello is how long the beginning of TLS may be (RFC 8446, section 4: a handshake message has 2^24 bytes at most;
-// clients send some hundred to some thousand).
-const longestHello = 64 << 10
+// clients send some hundred to two thousand).
+const longestHello = 16 << 10
 
 var errHelloRead = errors.New("the hello is read")
 

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -15,6 +17,7 @@ import (
 	"fairway/config/dynamic"
 	"fairway/proxy/udp"
 	"fairway/router"
+	"fairway/router/rule"
 	tcprouter "fairway/router/tcp"
 	udprouter "fairway/router/udp"
 	"fairway/tls/certs"
@@ -45,22 +48,27 @@ type webNames struct {
 }
 
 func (w *webNames) none() bool { return w == nil || len(w.exact) == 0 && !w.anything }
-func (w *webNames) any() bool  { return w != nil && w.anything }
 
-// names tells whether a router names a host.
-func (w *webNames) names(host string) bool {
-	if w == nil || host == "" {
+// goesFirst tells whether routers of HTTP have a host, and not the router of TCP that matches: those that name it go before
+// others that name it, these before wildcards, and those before routers for any host.
+func (w *webNames) goesFirst(host string, of *rule.Rule) bool {
+	switch {
+	case w == nil:
 		return false
-	}
-	if w.exact[host] {
+	case host != "" && w.exact[host]:
+		return true
+	case slices.Contains(of.Hosts(), host):
+		return false
+	case w.wildcard(host):
 		return true
 	}
-	for i := range len(host) {
-		if host[i] == '.' {
-			return w.exact["*"+host[i:]]
-		}
-	}
-	return false
+	return of.OnlyAnyHost() && w.anything
+}
+
+// wildcard tells whether a router names a host by a wildcard.
+func (w *webNames) wildcard(host string) bool {
+	at := strings.IndexByte(host, '.')
+	return at > 0 && w.exact["*"+host[at:]]
 }
 
 // applyOthers puts what is said of TCP and UDP in force. Connections that are there go on.
@@ -83,7 +91,7 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 		}
 	}
 	slices.Sort(datagrams)
-	next := &otherTables{tcp: tcprouter.Build(cfg, before.tcp, env), udp: udprouter.Build(cfg, before.udp, datagrams), web: map[string]*webNames{}}
+	next := &otherTables{tcp: tcprouter.Build(cfg, before.tcp, env), udp: udprouter.Build(cfg, before.udp, datagrams, s.config.Providers.Precedence), web: map[string]*webNames{}}
 	for name := range env.EntryPoints {
 		if next.tcp.At(name) != nil {
 			next.web[name] = webNamesAt(name, table)
@@ -91,6 +99,9 @@ func (s *Server) applyOthers(cfg *dynamic.Configuration, table *router.Table) {
 	}
 	s.others.Store(next)
 	next.tcp.RetireFrom(before.tcp)
+	for _, d := range s.datagrams {
+		d.sessions.Leave() // servers that are gone
+	}
 }
 
 // pagesOf are the entry points where somebody has routers of HTTP for plain requests.
@@ -167,6 +178,7 @@ type datagramPoint struct {
 	log      logrus.FieldLogger
 	conn     *net.UDPConn
 	sessions *udp.Sessions
+	told     atomic.Int64 // of a session that has failed, Unix time
 }
 
 // listenDatagrams opens an entry point of UDP.
@@ -189,8 +201,12 @@ func (s *Server) listenDatagrams(name string, c *config.EntryPoint) (*datagramPo
 			return nil
 		},
 		Failed: func(client netip.AddrPort, err error) {
-			d.log.WithError(err).WithField("client", client.String()).Warn("a session has failed")
+			now := time.Now().Unix()
+			if last := d.told.Load(); now-last >= 10 && d.told.CompareAndSwap(last, now) { // addresses of clients can be forged
+				d.log.WithError(err).WithField("client", client.String()).Warn("a session has failed")
+			}
 		},
+		All: &s.sessions,
 	}
 	return d, nil
 }

@@ -53,7 +53,7 @@ func otherProblems(cfg *dynamic.Configuration, provider string, points []router.
 	mine := dynamic.Configuration{TCP: cfg.TCP, UDP: cfg.UDP, Problems: cfg.Problems, Origin: cfg.Origin}
 	t := tcp.Build(&mine, nil, env)
 	defer t.Retire()
-	return append(t.Problems(), udprouter.Build(&mine, nil, slices.Compact(datagrams)).Problems()...)
+	return append(t.Problems(), udprouter.Build(&mine, nil, slices.Compact(datagrams), nil).Problems()...)
 }
 
 // assumeStreams stands in for the objects of other providers.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"fairway/internal/balance"
 	"fairway/proxy"
@@ -50,23 +52,29 @@ type loadBalancer struct {
 }
 
 // Dial implements Service.
-func (lb *loadBalancer) Dial() (*net.UDPConn, error) {
+func (lb *loadBalancer) Dial() (*net.UDPConn, string, error) {
 	n := uint64(len(lb.servers))
 	if n == 0 {
-		return nil, errors.New("there is no server")
+		return nil, "", errors.New("there is no server")
 	}
 	first := lb.turn.Add(1) - 1
 	var failed error
 	for i := range n {
 		address := lb.servers[(first+i)%n]
-		conn, err := net.Dial("udp", address) //nolint:noctx // nothing is sent: it waits for names only
+		conn, err := net.DialTimeout("udp", address, longestLookup) // nothing is sent: it waits for names only
 		if err == nil {
-			return conn.(*net.UDPConn), nil
+			return conn.(*net.UDPConn), address, nil
 		}
 		failed = errors.Join(failed, fmt.Errorf("server %s: %w", address, err))
 	}
-	return nil, failed
+	return nil, "", failed
 }
+
+// longestLookup bounds the wait for an address of a name, which all sessions of an entry point share.
+const longestLookup = 500 * time.Millisecond
+
+// Has implements Service.
+func (lb *loadBalancer) Has(server string) bool { return slices.Contains(lb.servers, server) }
 
 // Up implements Service.
 func (lb *loadBalancer) Up() bool { return len(lb.servers) > 0 }
@@ -108,10 +116,10 @@ type weighted struct {
 }
 
 // Dial implements Service.
-func (w *weighted) Dial() (*net.UDPConn, error) {
+func (w *weighted) Dial() (*net.UDPConn, string, error) {
 	child, found := w.turns.Next(nil)
 	if !found {
-		return nil, errors.New("none of the services has a server")
+		return nil, "", errors.New("none of the services has a server")
 	}
 	return child.Dial()
 }
@@ -124,6 +132,11 @@ func (w *weighted) Up() bool {
 		}
 	}
 	return false
+}
+
+// Has implements Service.
+func (w *weighted) Has(server string) bool {
+	return slices.ContainsFunc(w.children, func(child Service) bool { return child.Has(server) })
 }
 
 // Servers implements Service: they are those of the services.

@@ -11,9 +11,17 @@ import (
 	"time"
 )
 
-// mostSessions bounds what an entry point keeps: a datagram of one client more is dropped. Addresses of clients can
-// be forged.
+// mostSessions bounds what all entry points keep together, with a quarter of the files that the process may have open: a
+// datagram of one client more is dropped. Addresses of clients can be forged.
 const mostSessions = 16384
+
+func allowed() int64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int64(min(limit.Cur/4, mostSessions))
+}
 
 // largest is a datagram with as many bytes as there can be (RFC 768).
 const largest = 65535
@@ -28,7 +36,10 @@ type Sessions struct {
 	Choose func() Service
 	// Failed is told why a session could not begin.
 	Failed func(client netip.AddrPort, err error)
+	// All counts the sessions of all entry points.
+	All *atomic.Int64
 
+	most    int64
 	mu      sync.Mutex
 	known   map[netip.AddrPort]*session
 	running sync.WaitGroup
@@ -39,6 +50,7 @@ type Sessions struct {
 type session struct {
 	client netip.AddrPort
 	server *net.UDPConn
+	name   string       // of the server
 	last   atomic.Int64 // when something came or went, in nanoseconds
 }
 
@@ -46,7 +58,9 @@ var buffers = sync.Pool{New: func() any { return new([largest]byte) }}
 
 // Run carries datagrams until the connection of the entry point is closed, and then ends all sessions.
 func (s *Sessions) Run() {
-	s.known = map[netip.AddrPort]*session{}
+	s.mu.Lock()
+	s.known, s.most = map[netip.AddrPort]*session{}, allowed()
+	s.mu.Unlock()
 	buf := buffers.Get().(*[largest]byte)
 	defer buffers.Put(buf)
 	for {
@@ -83,7 +97,7 @@ func (s *Sessions) Dropped() uint64 { return s.dropped.Load() }
 // of is the session of a client, or a new one.
 func (s *Sessions) of(client netip.AddrPort) *session {
 	s.mu.Lock()
-	one, full := s.known[client], len(s.known) >= mostSessions
+	one, full := s.known[client], s.All.Load() >= s.most
 	s.mu.Unlock()
 	switch {
 	case one != nil:
@@ -96,12 +110,13 @@ func (s *Sessions) of(client netip.AddrPort) *session {
 	if service == nil {
 		return nil
 	}
-	server, err := service.Dial()
+	server, name, err := service.Dial()
 	if err != nil {
 		s.Failed(client, err)
 		return nil
 	}
-	one = &session{client: client, server: server}
+	one = &session{client: client, server: server, name: name}
+	s.All.Add(1)
 	one.last.Store(time.Now().UnixNano())
 	s.mu.Lock()
 	s.known[client] = one
@@ -114,8 +129,11 @@ func (s *Sessions) of(client netip.AddrPort) *session {
 func (s *Sessions) answer(one *session) {
 	defer func() {
 		_ = one.server.Close()
+		s.All.Add(-1)
 		s.mu.Lock()
-		delete(s.known, one.client)
+		if s.known[one.client] == one {
+			delete(s.known, one.client)
+		}
 		s.mu.Unlock()
 	}()
 	raw, err := one.server.SyscallConn()
@@ -125,11 +143,23 @@ func (s *Sessions) answer(one *session) {
 			return
 		}
 		_ = one.server.SetReadDeadline(time.Now().Add(s.Timeout - idle))
-		switch err = s.pass(one, raw); {
-		case errors.Is(err, os.ErrDeadlineExceeded): // the client may have sent something
+		// An error ends the session, also that nobody listens there any more: the next datagram begins another one.
+		if err = s.pass(one, raw); errors.Is(err, os.ErrDeadlineExceeded) { // the client may have sent something
 			err = nil
-		case errors.Is(err, syscall.ECONNREFUSED): // nobody listens there: it may be back before the session ends
-			err = nil
+		}
+	}
+}
+
+// Leave ends the sessions whose server is no longer one of the entry point's service: their clients get another one with the
+// next datagram.
+func (s *Sessions) Leave() {
+	service := s.Choose()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for client, one := range s.known {
+		if service == nil || !service.Has(one.name) {
+			_ = one.server.Close()
+			delete(s.known, client)
 		}
 	}
 }

@@ -8,9 +8,11 @@ import "net"
 // Service chooses the servers of sessions.
 type Service interface {
 	// Dial reaches the server of a new session.
-	Dial() (*net.UDPConn, error)
+	Dial() (conn *net.UDPConn, server string, err error)
 	// Up tells whether there is one.
 	Up() bool
 	// Servers are the addresses of the servers.
 	Servers() []string
+	// Has tells whether a server is one of them, or of those of its parts.
+	Has(server string) bool
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func run(t *testing.T, s Service, timeout time.Duration) (*Sessions, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions := &Sessions{Conn: conn, Timeout: timeout, Choose: func() Service { return s }, Failed: func(_ netip.AddrPort, err error) { t.Error(err) }}
+	sessions := &Sessions{Conn: conn, All: &atomic.Int64{}, Timeout: timeout, Choose: func() Service { return s }, Failed: func(_ netip.AddrPort, err error) { t.Error(err) }}
 	ended := make(chan struct{})
 	go func() { defer close(ended); sessions.Run() }()
 	t.Cleanup(func() { _ = conn.Close(); <-ended })
@@ -101,7 +102,7 @@ func TestSessions_StayAtTheirServerUntilTheyEnd(t *testing.T) {
 func TestSessions_OfNobodyAreDropped(t *testing.T) {
 	conn, _ := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	asked := make(chan struct{}, 10)
-	sessions := &Sessions{Conn: conn, Timeout: time.Second, Choose: func() Service { asked <- struct{}{}; return nil }}
+	sessions := &Sessions{Conn: conn, All: &atomic.Int64{}, Timeout: time.Second, Choose: func() Service { asked <- struct{}{}; return nil }}
 	ended := make(chan struct{})
 	go func() { defer close(ended); sessions.Run() }()
 	_, _ = dial(t, conn.LocalAddr().String()).Write([]byte("x"))
@@ -156,11 +157,7 @@ func TestSessions_AreBounded(t *testing.T) {
 	if grown := heap() - before; sessions.Open() != 500 || grown > 500*20<<10 {
 		t.Errorf("%d sessions take %d KiB", sessions.Open(), grown>>10)
 	}
-	sessions.mu.Lock()
-	for i := len(sessions.known); i < mostSessions; i++ {
-		sessions.known[netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1)] = &session{server: idle(t)}
-	}
-	sessions.mu.Unlock()
+	sessions.All.Add(mostSessions) // of other entry points
 	_, _ = dial(t, at).Write([]byte("x"))
 	for end := time.Now().Add(longest); sessions.Dropped() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -169,15 +166,46 @@ func TestSessions_AreBounded(t *testing.T) {
 	}
 }
 
-// idle is a connection to nobody.
-func idle(t *testing.T) *net.UDPConn {
-	t.Helper()
-	conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9})
+// Whoever keeps sending does not stay at a server that is gone, or that a new configuration does not have.
+func TestSessions_LeaveServersThatAreGone(t *testing.T) {
+	first, second := echo(t, "first"), echo(t, "second")
+	chosen, _ := (&LoadBalancer{Servers: []Server{{Address: first}}}).New()
+	var service atomic.Pointer[Service]
+	service.Store(&chosen)
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	sessions := &Sessions{Conn: conn, All: &atomic.Int64{}, Timeout: longest, Choose: func() Service { return *service.Load() }}
+	ended := make(chan struct{})
+	go func() { defer close(ended); sessions.Run() }()
+	client := dial(t, conn.LocalAddr().String())
+	if name, _, _ := say(t, client, "x"); name != "first" {
+		t.Errorf("got %s", name)
+	}
+	sessions.Leave() // nothing is new
+	if name, _, _ := say(t, client, "x"); name != "first" || sessions.Open() != 1 {
+		t.Errorf("got %s", name)
+	}
+	other, _ := (&LoadBalancer{Servers: []Server{{Address: second}}}).New()
+	service.Store(&other)
+	sessions.Leave()
+	if name, _, _ := say(t, client, "x"); name != "second" {
+		t.Errorf("got %s", name)
+	}
+	gone, _ := net.ListenPacket("udp", "127.0.0.1:0")
+	away, _ := (&LoadBalancer{Servers: []Server{{Address: gone.LocalAddr().String()}}}).New()
+	_ = gone.Close()
+	service.Store(&away)
+	sessions.Leave()
+	_, _ = client.Write([]byte("x")) // nobody listens: the session ends
+	for end := time.Now().Add(longest); sessions.All.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the session does not end")
+		}
+	}
 	_ = conn.Close()
-	return conn
+	<-ended
 }
 
 func heap() int64 {

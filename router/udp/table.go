@@ -80,7 +80,7 @@ func (t *Table) Services() map[string]*Service { return t.services }
 func (t *Table) Problems() []dynamic.Problem { return t.problems }
 
 // Build makes the table of cfg, for the entry points of datagrams. It never fails as a whole; previous may be nil.
-func Build(cfg *dynamic.Configuration, previous *Table, entryPoints []string) *Table {
+func Build(cfg *dynamic.Configuration, previous *Table, entryPoints []string, precedence dynamic.Precedence) *Table {
 	u := cfg.UDP
 	if u == nil {
 		u = &dynamic.UDP{}
@@ -101,7 +101,9 @@ func Build(cfg *dynamic.Configuration, previous *Table, entryPoints []string) *T
 	for name := range u.Services {
 		_, _ = b.service(name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.Routers)) {
+	for _, name := range slices.SortedFunc(maps.Keys(u.Routers), func(x, y string) int {
+		return cmp.Or(cmp.Compare(precedence.Place(dynamic.ProviderOf(x)), precedence.Place(dynamic.ProviderOf(y))), cmp.Compare(x, y))
+	}) {
 		b.router(name, u.Routers[name])
 	}
 	slices.SortFunc(b.next.problems, func(x, y dynamic.Problem) int {
