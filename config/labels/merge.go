@@ -267,7 +267,7 @@ func (m *merging) guarded(s *share, kind, name string, middlewares []string) {
 
 func (m *merging) orphan(s *share, kind, name, lostKind, lostName string) {
 	m.problem(s, dynamic.Problem{
-		Severity: dynamic.Error, Kind: kind, Name: name, Disables: true, Yields: lostKind == dynamic.KindService,
+		Severity: dynamic.Error, Kind: kind, Name: name, Disables: true, Yields: lostKind == dynamic.KindService || lostKind == dynamic.KindTCPService || lostKind == dynamic.KindUDPService,
 		Reason: fmt.Sprintf("its %s %q belongs to another container", lostKind, lostName),
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"fairway/config/dynamic"
+	"fairway/proxy"
 	"fairway/proxy/tcp"
 	"fairway/proxy/udp"
 )
@@ -104,9 +105,36 @@ func (m *merging) orphanStreams(s *share) {
 			}
 		}
 	}
+	for name, svc := range s.tcp.Services {
+		if m.others.owner[dynamic.KindTCPService][name] != s {
+			continue
+		}
+		if svc.LoadBalancer != nil {
+			if t := m.local(svc.LoadBalancer.ServersTransport); m.lost[object{dynamic.KindTCPTransport, t}] {
+				m.orphan(s, dynamic.KindTCPService, name, dynamic.KindTCPTransport, t)
+			}
+		}
+		if svc.Weighted != nil {
+			m.orphanParts(s, dynamic.KindTCPService, name, svc.Weighted.Services)
+		}
+	}
+	for name, svc := range s.udp.Services {
+		if svc.Weighted != nil && m.others.owner[dynamic.KindUDPService][name] == s {
+			m.orphanParts(s, dynamic.KindUDPService, name, svc.Weighted.Services)
+		}
+	}
 	for name, r := range s.udp.Routers {
 		if service := m.local(r.Service); m.others.owner[dynamic.KindUDPRouter][name] == s && m.lost[object{dynamic.KindUDPService, service}] {
 			m.orphan(s, dynamic.KindUDPRouter, name, dynamic.KindUDPService, service)
+		}
+	}
+}
+
+// orphanParts disables a service that is made of another's.
+func (m *merging) orphanParts(s *share, kind, name string, parts []proxy.Part) {
+	for _, part := range parts {
+		if local := m.local(part.Name); m.lost[object{kind, local}] {
+			m.orphan(s, kind, name, kind, local)
 		}
 	}
 }

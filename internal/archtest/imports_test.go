@@ -48,7 +48,7 @@ var plan = []room{
 	{dir: "proxy", may: []string{"http1", "telemetry", "tls/certs", "internal/..."}},
 
 	{dir: "config/dynamic", may: []string{"middlewares/...", "proxy/...", "tls/certs", "internal/..."}, why: "the catalog points down, so no cycle can form"},
-	{dir: "config/labels", may: []string{"config/dynamic", "proxy/loadbalancer", "proxy/tcp", "proxy/udp", "tls/certs", "internal/..."}, why: "it gives every load balancer its server"},
+	{dir: "config/labels", may: []string{"config/dynamic", "proxy", "proxy/loadbalancer", "proxy/tcp", "proxy/udp", "tls/certs", "internal/..."}, why: "it gives every load balancer its server"},
 	{dir: "config", may: []string{"config/dynamic", "providers/...", "proxy", "proxy/tcp", "tls/...", "telemetry", "telemetry/...", "internal/..."}},
 	{dir: "providers/consulcatalog", may: []string{"providers", "config/dynamic", "config/labels", "proxy", "tls/certs", "internal/..."}, why: "services of the mesh have a way of their own to be talked to"},
 	{dir: "providers/*", may: []string{"providers", "config/dynamic", "config/labels", "tls/certs", "internal/..."}},
