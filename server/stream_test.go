@@ -167,6 +167,26 @@ func TestStream_AnyHostOfHTTPGoesBeforeAnyHostOfTCP(t *testing.T) {
 	}
 }
 
+// A rule of TCP that says more than any host goes before routers of HTTP for any host, an exact name before a wildcard.
+func TestStream_WhatSaysMoreGoesFirst(t *testing.T) {
+	r := start(t, strings.Replace(routeTo(backend(t, nothing)), "service: all}", "service: all, tls: {}}, wild: {rule: 'Host(`*.corp.test`)', service: all, tls: {}}", 1)+
+		streamDocument(map[string]string{"one": speaker(t, "one", nil)}, "  routers:\n    alpn: {rule: 'HostSNI(`*`) && ALPN(`mqtt`)', service: one, tls: {}}\n    exact: {rule: 'HostSNI(`db.corp.test`)', service: one, tls: {}}\n    wild: {rule: 'HostSNI(`*.corp.test`)', service: one, tls: {}}\n"))
+	for _, tt := range []struct{ name, protocol, want string }{
+		{"x.test", "mqtt", "one"}, {"db.corp.test", "", "one"}, {"x.test", "http/1.1", "error"}, {"web.corp.test", "", "error"},
+	} {
+		var protocols []string
+		if tt.protocol != "" {
+			protocols = []string{tt.protocol}
+		}
+		conn := tls.Client(dial(t, r.Addresses()["web"]), &tls.Config{ServerName: tt.name, InsecureSkipVerify: true, NextProtos: protocols})
+		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+tt.name+"\r\nConnection: close\r\n\r\n")
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		if got := strings.TrimSpace(line); tt.want == "one" && got != "one" || tt.want != "one" && !strings.HasPrefix(got, "HTTP/1.1 ") {
+			t.Errorf("%s %s: got %q", tt.name, tt.protocol, got)
+		}
+	}
+}
+
 func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, longest)

@@ -69,6 +69,10 @@ func checkTraefik(paths []string) int {
 			fmt.Println(line)
 		}
 		fmt.Printf("%s: %d the same, %d better, %d lost, %d wrong\n", path, counts[check.Same], counts[check.Better], counts[check.Lost], counts[check.Wrong])
+		if len(list) == counts[check.Unread] {
+			fmt.Fprintf(os.Stderr, "fairway check: %s has nothing that was written for Traefik\n", path)
+			status = 1
+		}
 		if counts[check.Lost]+counts[check.Wrong] > 0 {
 			status = 1
 		}

@@ -28,8 +28,9 @@ type Finding struct {
 const (
 	Same   = "same"
 	Better = "better"
-	Lost   = "lost"  // there is no counterpart
-	Wrong  = "wrong" // it would be a mistake in any case
+	Lost   = "lost"   // there is no counterpart
+	Wrong  = "wrong"  // it would be a mistake in any case
+	Unread = "unread" // it was not looked at
 )
 
 // Traefik tells what becomes of each option in a file for Traefik: a compose file with its labels and the options that it
@@ -125,23 +126,49 @@ func (m *judging) compose(text []byte) error {
 		return err
 	}
 	for i := 0; i+1 < len(file.Services.Content); i += 2 {
-		service := file.Services.Content[i+1]
+		service := resolved(file.Services.Content[i+1])
 		if image := child(service, "image"); image != nil && isProxy(image.Value) {
+			m.flags(child(service, "entrypoint"))
 			m.flags(child(service, "command"))
+			for _, unread := range []string{"env_file", "volumes", "configs"} {
+				if n := child(service, unread); n != nil {
+					m.list = append(m.list, Finding{Line: n.Line, What: unread, Status: Unread, Note: "what is in files there is not looked at: look at them one by one"})
+				}
+			}
 			m.environment(child(service, "environment"))
 		}
-		each(child(service, "labels"), m.label)
+		all := child(service, "labels")
+		if swarm := child(child(service, "deploy"), "labels"); swarm != nil { // then Swarm reads these, and no others
+			all = swarm
+		}
+		each(all, m.label)
 	}
 	return nil
 }
 
+// resolved is what an alias stands for.
+func resolved(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// child is a member of a mapping, or of those that are merged into it.
 func child(n *yaml.Node, name string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
+	if n = resolved(n); n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
-			return n.Content[i+1]
+			return resolved(n.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Tag == "!!merge" {
+			if found := child(n.Content[i+1], name); found != nil {
+				return found
+			}
 		}
 	}
 	return nil
@@ -149,14 +176,22 @@ func child(n *yaml.Node, name string) *yaml.Node {
 
 // each calls with every name of a mapping, or of a list of name=value.
 func each(n *yaml.Node, with func(line int, name string)) {
-	switch {
+	switch n = resolved(n); {
 	case n == nil:
 	case n.Kind == yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Tag == "!!merge" {
+				each(n.Content[i+1], with)
+				continue
+			}
 			with(n.Content[i].Line, n.Content[i].Value)
 		}
 	case n.Kind == yaml.SequenceNode:
 		for _, entry := range n.Content {
+			if entry = resolved(entry); entry.Kind == yaml.MappingNode { // of merges
+				each(entry, with)
+				continue
+			}
 			name, _, _ := strings.Cut(entry.Value, "=")
 			with(entry.Line, name)
 		}

@@ -52,6 +52,28 @@ func TestTraefik_LineByLine(t *testing.T) {
 17 lost traefik.http.middlewares.extra.plugin.thing.a: plugins for Traefik's interpreter do not run here: middlewares lua and wasm do, or one of your own in Go
 18 same traefik.http.services.shop.loadbalancer.server.port
 `},
+		"a stack": {"stack.yml", `x-labels: &common
+  traefik.http.routers.a.rule: Host(` + "`a.test`" + `)
+services:
+  traefik:
+    image: traefik
+    entrypoint: [traefik, --providers.kubernetescrd=true]
+    env_file: [options.env]
+  shop:
+    image: shop
+    labels:
+      - traefik.http.routers.b.rulee=x
+    deploy:
+      labels:
+        <<: *common
+        traefik.http.services.a.loadbalancer.server.port: "80"
+        traefik.http.middlewares.m.plugin.x.y: z
+`, `2 same traefik.http.routers.a.rule
+6 lost --providers.kubernetescrd: fairway is for containers without Kubernetes
+7 unread env_file: what is in files there is not looked at: look at them one by one
+15 same traefik.http.services.a.loadbalancer.server.port
+16 lost traefik.http.middlewares.m.plugin.x.y: plugins for Traefik's interpreter do not run here: middlewares lua and wasm do, or one of your own in Go
+`},
 		"routes": {"routes.yml", `http:
   routers:
     shop:
