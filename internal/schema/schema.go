@@ -59,6 +59,9 @@ func (d *Document) At(pointer string) (*Schema, error) {
 	if err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	if err := bounded(s); err != nil {
+		return nil, err
+	}
 	return &Schema{s}, nil
 }
 
