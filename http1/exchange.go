@@ -3,6 +3,7 @@ package http1
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -36,7 +37,13 @@ var ErrClientGone = errClientGone
 // A request that got no byte of a response on a connection that had been used
 // before is sent once more, on a new one, if it may be repeated: the upstream may
 // have closed the old one while the request was under way.
+//
+// A method that is no token is refused before anything is sent: it could have a
+// request of its own in it.
 func (u *Upstream) Do(w http.ResponseWriter, r *http.Request, o *Outgoing) (*Exchange, error) {
+	if !isMethod(r.Method) {
+		return nil, fmt.Errorf("send a request: its method %.40q is no token", r.Method)
+	}
 	u.prepare()
 	ctx := r.Context()
 	var c *upstreamConn

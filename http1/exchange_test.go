@@ -189,6 +189,25 @@ func TestUpstream_SendsWhatItShould(t *testing.T) {
 	}
 }
 
+func TestUpstream_SendsNoMethodThatIsNoToken(t *testing.T) {
+	s, u := newScript(t, always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	for _, method := range []string{"GET /b HTTP/1.1\r\nHost: b\r\n\r\nGET", "A B", "A\n", ""} {
+		r := get()
+		r.Method = method
+		if _, err := do(u, r); err == nil || !strings.Contains(err.Error(), "is no token") {
+			t.Errorf("%q: got error %v", method, err)
+		}
+	}
+	if got := s.conns.Load(); got != 0 {
+		t.Errorf("got %d connections, want none", got)
+	}
+	r := get()
+	r.Method = "M-SEARCH"
+	if _, err := do(u, r); err != nil {
+		t.Errorf("%s: %v", r.Method, err)
+	}
+}
+
 func TestUpstream_Bodies(t *testing.T) {
 	type got struct {
 		length int64

@@ -18,6 +18,16 @@ type Outgoing struct {
 	DialTimeout time.Duration
 }
 
+// isMethod tells whether a method is a token, as it has to be (RFC 9110, section
+// 9.1). Those that come in are; what is made on the way has no parser behind it.
+func isMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+		return true
+	}
+	return isToken(method)
+}
+
 // appendRequest appends the head of r as it is sent to an upstream. Fields of the
 // connection are left out, and those of the framing are written anew from what
 // was parsed (RFC 9112, section 6; RFC 9110, section 7.6.1).

@@ -70,7 +70,8 @@ func (b *budget) end(why error) {
 
 // work counts what a function of the library does, in instructions; false: that is too much.
 func (b *budget) work(n int) bool {
-	if b.instructions -= n; b.instructions < 0 {
+	before := b.instructions / between
+	if b.instructions -= n; b.instructions < 0 || b.instructions/between != before {
 		b.look()
 	}
 	return b.why == nil

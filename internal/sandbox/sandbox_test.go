@@ -116,6 +116,9 @@ func TestScripts_AssignAsLuaDoes(t *testing.T) {
 		"repeat":            {`local i = 0 repeat local done = i > 2 i = i + 1 until done out(i)`, "4"},
 		"insert and remove": {`local t = {} table.insert(t, "a") table.insert(t, 1, "b") out(table.concat(t), table.remove(t), table.remove(t, 1), #t, table.remove(t))`, "ba a b 0 nil"},
 		"sort":              {`local t = {3, 1, 2} table.sort(t) out(table.concat(t)) table.sort(t, function(a, b) return a > b end) out(table.concat(t))`, "123 321"},
+		"sort of texts":     {`local t = {"b", "a", "ab", ""} table.sort(t) out(table.concat(t, ","))`, ",a,ab,b"},
+		"sort by __lt":      {`local m = {__lt = function(a, b) return a.n < b.n end} local t = {} for i = 1, 3 do t[i] = setmetatable({n = -i}, m) end table.sort(t) out(t[1].n, t[3].n)`, "-3 -1"},
+		"sort of all kinds": {`out(pcall(table.sort, {1, "x"}))`, "false script:1: attempt to compare string with number"},
 		"keys of all kinds": {`local function f() return 1, 2 end local t = {"a", [4] = "b", [f() + 4] = f(), x = 3, [{}] = 1, f()} out(t[1], t[2], t[3], t[4], t[5], t.x)`, "a 1 2 b 1 3"},
 		"sparse":            {`local ok = {[404] = true, [500] = true} out(ok[404], ok[405], ok[500])`, "true nil true"},
 		"gmatch":            {`for k, v in ("a=1, b=2"):gmatch("(%w+)=(%w+)") do out(k, v) end`, "a 1 b 2"},
@@ -179,6 +182,9 @@ func TestBombs_AreStopped(t *testing.T) {
 		"recursive pattern":      {`(("x"):rep(1e5)):find(("x?"):rep(1e3))`, "too complex"},
 		"balanced":               {`local s = ("("):rep(1e6) while true do s:find("%b()") end`, instructions},
 		"sort":                   {`local t = {} for i = 1, 5e4 do t[i] = -i end while true do table.sort(t) end`, ""},
+		"sort of texts":          {`local t, s = {}, ("x"):rep(1e5) for i = 1, 1000 do t[i] = s end table.sort(t)`, instructions},
+		"sort that is caught":    {`local t, s = {}, ("x"):rep(1e5) for i = 1, 1000 do t[i] = s end pcall(table.sort, t)`, instructions},
+		"sort by a function":     {`local t = {} for i = 1, 1e4 do t[i] = i * 7919 % 1e4 end table.sort(t, function(a, b) return a < b end)`, instructions},
 		"reverse":                {`local s = ("x"):rep(1e6) while true do s = s:reverse() end`, memory},
 		"insert in front":        {`local t = {} while true do table.insert(t, 1, "x") end`, "it takes more than"},
 	} {
@@ -195,6 +201,19 @@ func TestBombs_AreStopped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWork_LooksAtTheClock has a function of the library at work for long: it ends, too.
+func TestWork_LooksAtTheClock(t *testing.T) {
+	var b budget
+	b.reset(t.Context(), Limits{Instructions: 10 * between, Time: time.Minute})
+	b.until = time.Now().Add(-time.Second)
+	for range between {
+		if !b.work(1) {
+			return
+		}
+	}
+	t.Errorf("it goes on: %v", b.why)
 }
 
 func TestScripts_EndWithTheirTimeAndTheirClient(t *testing.T) {

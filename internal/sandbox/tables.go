@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"math/bits"
+	"sort"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -14,20 +14,53 @@ func (r *Run) openTables() {
 	r.L.Call(0, 1)
 	usual := r.L.CheckTable(-1)
 	r.L.Pop(1)
-	t := r.Namespace(Functions{"insert": r.insert, "remove": r.remove, "concat": r.concat})
+	t := r.Namespace(Functions{"insert": r.insert, "remove": r.remove, "concat": r.concat, "sort": r.sort})
 	members := t.Metatable.(*lua.LTable).RawGetString("__index").(*lua.LTable)
 	members.RawSetString("maxn", usual.RawGetString("maxn"))
-	members.RawSetString("sort", r.counting(usual.RawGetString("sort").(*lua.LFunction).GFunction))
 	r.Define("table", t)
 }
 
-// counting sorts a table, and counts what that takes. What a function for it does counts by itself.
-func (r *Run) counting(sort lua.LGFunction) *lua.LFunction {
-	return r.L.NewFunction(func(l *lua.LState) int {
-		n := l.CheckTable(1).Len()
-		r.Work(n * bits.Len(uint(n)) / 2)
-		return sort(l)
-	})
+// sort sorts a table, and counts each comparison: with texts by how long they are. What a function for
+// it does counts by itself.
+func (r *Run) sort(l *lua.LState) int {
+	t := l.CheckTable(1)
+	before := func(a, b lua.LValue) bool { return r.less(l, a, b) }
+	if l.GetTop() > 1 {
+		f := l.CheckFunction(2)
+		before = func(a, b lua.LValue) bool {
+			r.Work(1)
+			l.Push(f)
+			l.Push(a)
+			l.Push(b)
+			l.Call(2, 1)
+			defer l.Pop(1)
+			return lua.LVAsBool(l.Get(-1))
+		}
+	}
+	n := t.Len()
+	r.Take(n * entryCost)
+	r.Work(n / step)
+	values := make([]lua.LValue, n)
+	for i := range values {
+		values[i] = t.RawGetInt(i + 1)
+	}
+	sort.Slice(values, func(i, j int) bool { return before(values[i], values[j]) })
+	for i, v := range values {
+		t.RawSetInt(i+1, v)
+	}
+	return 0
+}
+
+// less is what < does, counted.
+func (r *Run) less(l *lua.LState, a, b lua.LValue) bool {
+	one, isText := a.(lua.LString)
+	other, both := b.(lua.LString)
+	if isText && both {
+		r.Work(1 + min(len(one), len(other))/step)
+		return one < other
+	}
+	r.Work(1)
+	return l.LessThan(a, b)
 }
 
 func (r *Run) insert(l *lua.LState) int {

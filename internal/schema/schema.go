@@ -64,6 +64,9 @@ func (d *Document) At(pointer string) (made *Schema, err error) {
 	if err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	if err := bounded(s); err != nil {
+		return nil, err
+	}
 	return &Schema{s}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -42,6 +43,11 @@ const (
 	mostNamed = 50
 	// mostCollected is how many are looked for, to name those that come first.
 	mostCollected = 1000
+	// mostNames is how many names are told in one violation.
+	mostNames = 10
+	// longestText bounds what is told of one violation, and where, in bytes, and longestName a name in it: clients
+	// choose what properties are called.
+	longestText, longestName = 1000, 80
 )
 
 // Check finds what of JSON text is not as the schema says.
@@ -119,20 +125,42 @@ func say(e *jsonschema.ValidationError) string {
 	case "pattern", "format", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "contentEncoding", "contentMediaType":
 		return "is not as " + words + " says"
 	}
-	if _, is := e.ErrorKind.(*kind.FalseSchema); is {
+	switch too := e.ErrorKind.(type) {
+	case *kind.FalseSchema:
 		return "nothing is allowed here"
+	case *kind.AdditionalProperties:
+		names := slices.Sorted(slices.Values(too.Properties))
+		more := ""
+		if n := len(names) - mostNames; n > 0 {
+			names, more = names[:mostNames], fmt.Sprintf(", and %d more", n)
+		}
+		for i, name := range names {
+			names[i] = clip(name, longestName)
+		}
+		return (&kind.AdditionalProperties{Properties: names}).LocalizedString(english) + more
+	case *kind.PropertyNames:
+		return (&kind.PropertyNames{Property: clip(too.Property, longestName)}).LocalizedString(english)
 	}
-	if too, is := e.ErrorKind.(*kind.AdditionalProperties); is {
-		return (&kind.AdditionalProperties{Properties: slices.Sorted(slices.Values(too.Properties))}).LocalizedString(english)
-	}
-	return e.ErrorKind.LocalizedString(english)
+	return clip(e.ErrorKind.LocalizedString(english), longestText)
 }
 
+// pointer is where it is; of a long one, the beginning.
 func pointer(path []string) string {
 	var b strings.Builder
 	for _, name := range path {
 		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(name, longestText)))
+		if b.Len() > longestText {
+			return clip(b.String(), longestText)
+		}
 	}
 	return b.String()
+}
+
+// clip ends a text that is too long.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

@@ -14,6 +14,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"fairway/internal/giveup"
+	"fairway/internal/headername"
 	"fairway/internal/record"
 )
 
@@ -68,6 +69,10 @@ func (a *api) outgoing(x *exchange, options *glua.LTable) (*http.Request, error)
 	if err != nil || !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("path: %q is none", path)
 	}
+	method := text("method", http.MethodGet)
+	if !headername.Valid(method) { // it would end the first line of the request, and begin another one
+		return nil, fmt.Errorf("method: %q is none", method)
+	}
 	given, _ := options.RawGetString("headers").(*glua.LTable)
 	header := a.headerOf(given, "call: headers")
 	for name, values := range x.r.Header {
@@ -77,7 +82,7 @@ func (a *api) outgoing(x *exchange, options *glua.LTable) (*http.Request, error)
 	}
 	body := text("body", "")
 	r := &http.Request{
-		Method: text("method", http.MethodGet), URL: u, RequestURI: path, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		Method: method, URL: u, RequestURI: path, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
 		Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, TLS: x.r.TLS, Body: http.NoBody,
 	}
 	if body != "" {

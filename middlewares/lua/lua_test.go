@@ -275,6 +275,12 @@ func TestCalls_ReachTheServicesThatAreNamed(t *testing.T) {
 			t.Errorf("%s: the service gets %v", script, seen.Header)
 		}
 	}
+	seen = nil
+	h, _ := build(t, `function on_request(request) call("good", {method = "GET /admin HTTP/1.1\r\nHost: b\r\n\r\nGET"}) end`, nil, services)
+	_, rec := ask(t, h, "GET", "/", "")
+	if want := `lua: script:1: call: method: "GET /admin HTTP/1.1\r\nHost: b\r\n\r\nGET" is none`; rec.Cause != want || seen != nil {
+		t.Errorf("a method with a request in it: got %q, want %q; the service gets %v", rec.Cause, want, seen)
+	}
 	c := &Config{Script: "function on_request() end", Services: []string{"none"}}
 	c.SetDefaults()
 	env := middlewarestest.Env("edge")

@@ -23,7 +23,8 @@ type Config struct {
 	// Default: 33554432 (32 MiB).
 	MaxMemoryBytes int64 `json:"maxMemoryBytes,omitempty"`
 	// MaxInstances is how many instances there may be, and so how many requests are served at the same time.
-	// Further ones get 503. Default: 256.
+	// Further ones get 503. At most 1024, and together they may take at most 4294967296 bytes (4 GiB): maxInstances
+	// times maxMemoryBytes. 0: as many as that has room for, at most 256. Default: 0.
 	MaxInstances int `json:"maxInstances,omitempty"`
 	// Timeout is how long each call of the plugin may take. At most 10s. Default: 1s.
 	Timeout types.Duration `json:"timeout,omitempty"`
@@ -34,14 +35,24 @@ type Config struct {
 
 // What nobody can go beyond: plugins come with labels, too, and the gateway is there for others as well.
 const (
-	mostMemory = 256 << 20
-	mostTime   = 10 * time.Second
-	page       = 64 << 10 // that memory of WebAssembly is made of
+	mostMemory    = 256 << 20
+	mostTogether  = 4 << 30 // of memory, by all instances
+	mostInstances = 1024
+	mostTime      = 10 * time.Second
+	page          = 64 << 10 // that memory of WebAssembly is made of
+)
+
+const (
+	usualInstances = 256
+	// mostIdle is how many instances wait for a request, and mostIdleMemory what they may take meanwhile; one waits
+	// in any case.
+	mostIdle       = 32
+	mostIdleMemory = 256 << 20
 )
 
 // SetDefaults implements the defaults documented at the fields.
 func (c *Config) SetDefaults() {
-	c.MaxMemoryBytes, c.MaxInstances, c.Timeout, c.MaxBodyBytes = 32<<20, 256, types.Duration(time.Second), 1<<20
+	c.MaxMemoryBytes, c.Timeout, c.MaxBodyBytes = 32<<20, types.Duration(time.Second), 1<<20
 }
 
 func (c *Config) check() error {
@@ -52,14 +63,24 @@ func (c *Config) check() error {
 		return errors.New("only one of module and file can be given")
 	case c.MaxMemoryBytes < page || c.MaxMemoryBytes > mostMemory:
 		return fmt.Errorf("maxMemoryBytes: %d is not from %d to %d", c.MaxMemoryBytes, page, mostMemory)
-	case c.MaxInstances < 1:
-		return errors.New("maxInstances has to be above 0")
+	case c.MaxInstances < 0 || c.MaxInstances > mostInstances:
+		return fmt.Errorf("maxInstances: %d is not from 0 to %d", c.MaxInstances, mostInstances)
+	case int64(c.MaxInstances)*c.MaxMemoryBytes > mostTogether:
+		return fmt.Errorf("maxInstances: %d with maxMemoryBytes of %d may take more than %d bytes together", c.MaxInstances, c.MaxMemoryBytes, int64(mostTogether))
 	case c.Timeout <= 0 || time.Duration(c.Timeout) > mostTime:
 		return fmt.Errorf("timeout: %s is not above 0 and up to %s", time.Duration(c.Timeout), mostTime)
 	case c.MaxBodyBytes < 1:
 		return errors.New("maxBodyBytes has to be above 0")
 	}
 	return nil
+}
+
+// instances is how many there may be.
+func (c *Config) instances() int {
+	if c.MaxInstances > 0 {
+		return c.MaxInstances
+	}
+	return int(min(usualInstances, mostTogether/c.MaxMemoryBytes))
 }
 
 // inline is the plugin of module.

@@ -27,6 +27,7 @@ type plugin struct {
 
 	mu      sync.Mutex
 	idle    []*instance
+	waiting int64 // memory of those that are idle
 	busy    int
 	retired bool
 }
@@ -39,14 +40,13 @@ type instance struct {
 	onResponse api.Function
 	features   uint32 // that it has asked for when it began
 	broken     bool
+	memory     int64 // that it had when it became idle
 }
 
 var (
 	errRetired = errors.New("the plugin is retired")
 	errBusy    = errors.New("there are maxInstances requests in the plugin")
 )
-
-const mostIdle = 32
 
 // longestModule is how long a plugin may be, in bytes.
 const longestModule = 64 << 20
@@ -108,13 +108,14 @@ func (p *plugin) take(ctx context.Context) (*instance, error) {
 	switch {
 	case p.retired:
 		return nil, errRetired
-	case p.busy >= p.config.MaxInstances:
+	case p.busy >= p.config.instances():
 		return nil, errBusy
 	}
 	p.busy++
 	if n := len(p.idle); n > 0 {
 		i := p.idle[n-1]
-		p.idle = p.idle[:n-1]
+		p.idle[n-1], p.idle = nil, p.idle[:n-1]
+		p.waiting -= i.memory
 		return i, nil
 	}
 	p.mu.Unlock()
@@ -146,10 +147,12 @@ func (i *instance) give() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy--
-	if i.broken || p.retired || len(p.idle) >= mostIdle {
+	i.memory = int64(i.module.Memory().Size())
+	if i.broken || p.retired || len(p.idle) >= mostIdle || len(p.idle) > 0 && p.waiting+i.memory > mostIdleMemory {
 		_ = i.module.Close(context.Background())
 	} else {
 		p.idle = append(p.idle, i)
+		p.waiting += i.memory
 	}
 	p.closeIfDone()
 }

@@ -253,6 +253,43 @@ func TestInstances_AreNoMoreThanMayBe(t *testing.T) {
 	all.Wait()
 }
 
+func TestInstances_HaveRoomTogether(t *testing.T) {
+	for memory, want := range map[int64]int{page: 256, 16 << 20: 256, 32 << 20: 128, mostMemory: 16} {
+		c := &Config{Module: "AA=="}
+		c.SetDefaults()
+		c.MaxMemoryBytes = memory
+		if got := c.instances(); got != want || c.check() != nil {
+			t.Errorf("%d bytes for each: got %d instances, want %d; %v", memory, got, want, c.check())
+		}
+	}
+}
+
+// TestInstances_ThatAreIdleKeepLittleMemory has a plugin that takes 100 MiB: two instances of three wait.
+func TestInstances_ThatAreIdleKeepLittleMemory(t *testing.T) {
+	grow := slices.Concat(constant(1600), []byte{0x40, 0}, drop)
+	begun, end := make(chan struct{}), make(chan struct{})
+	h, _ := build(t, assembly{request: slices.Concat(grow, next(1))}.assembled(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		begun <- struct{}{}
+		<-end
+	}), func(c *Config, _ *middlewares.Env) { c.Timeout, c.MaxMemoryBytes = patience, 120<<20 })
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() { ask(t, h, "GET", "/", "") })
+		<-begun
+	}
+	close(end)
+	all.Wait()
+	p := h.(*handler).plugin()
+	if len(p.idle) != 2 || p.waiting != 2*1601*page || p.busy != 0 {
+		t.Errorf("%d instances wait with %d bytes, %d are busy", len(p.idle), p.waiting, p.busy)
+	}
+	if i, err := p.take(t.Context()); err != nil || p.waiting != 1601*page {
+		t.Errorf("with one taken: %d bytes wait, %v", p.waiting, err)
+	} else {
+		i.give()
+	}
+}
+
 // TestFile_IsReadAgain has a plugin that changes while a request is under way, which ends as it has
 // begun.
 func TestFile_IsReadAgain(t *testing.T) {
