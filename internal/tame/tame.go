@@ -101,15 +101,15 @@ var Escapes = template.FuncMap{
 var ErrTooLong = errors.New("a text becomes too long")
 
 // bounded makes a text, if it cannot be longer than estimated and that is not too long.
-func bounded(estimated int, make func() string) (string, error) {
+func bounded(estimated int, text func() string) (string, error) {
 	if estimated > 4*Most || estimated < 0 {
 		return "", ErrTooLong
 	}
-	text := make()
-	if len(text) > Most {
+	made := text()
+	if len(made) > Most {
 		return "", ErrTooLong
 	}
-	return text, nil
+	return made, nil
 }
 
 // size is how long arguments are as texts, about.

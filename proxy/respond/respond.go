@@ -101,7 +101,7 @@ func (s *service) read(body []byte, isTemplate bool) (err error) {
 	default:
 		t, err := text.New("body").Option("missingkey=zero").Funcs(tame.Texts).Funcs(tame.Escapes).Parse(string(body))
 		if err == nil && t.Tree != nil {
-			err = tame.Check(t.Tree.Root, ranged)
+			err = tame.Check(t.Root, ranged)
 		}
 		if err != nil {
 			return fmt.Errorf("body: %w", err)
