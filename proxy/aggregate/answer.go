@@ -29,6 +29,10 @@ func (s *service) answer(ctx context.Context, w http.ResponseWriter, f *run, out
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	if f.shape.document != nil {
+		h.Set("Content-Type", f.shape.document.contentType)
+		h.Set("X-Content-Type-Options", "nosniff")
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	tell(h, partial)
 	f.keeping(h)
@@ -129,6 +133,8 @@ func (s *service) body(ctx context.Context, f *run, outcomes []outcome, partial 
 	var v any
 	var err error
 	switch {
+	case f.shape.document != nil:
+		return f.write(ctx, map[string]any{"partial": listed(partial)})
 	case f.shape.result != nil:
 		if v, err = f.value(ctx, f.shape.result, map[string]any{"partial": listed(partial)}); err != nil {
 			return nil, fmt.Errorf("result: %w", err)

@@ -49,6 +49,12 @@ type Config struct {
 	// Result is a jq expression that makes the answer, in place of merge. It sees .parts by name,
 	// .request (path, query, headers, method), .claims, .consumer and .partial.
 	Result string `json:"result,omitempty"`
+	// Template writes the answer, in place of merge and result: a template of Go (text/template) over what Result
+	// sees, with the functions json, xml, default, join, lower, upper, trim and replace.
+	Template string `json:"template,omitempty"`
+	// ContentType of what Template writes. JSON has to be JSON; for text/html it is a template of html/template, in which
+	// values are escaped; in other types that is done by hand, with json or xml. Default: application/json.
+	ContentType string `json:"contentType,omitempty"`
 	// VariantBy lists texts, as {header.X-Client}, {path.client}, {claims.client} or {client}, the class of
 	// the User-Agent: mobile, tablet, desktop, bot or other. The first one that is the name of a variant
 	// chooses it. Default: there are no variants.
@@ -194,6 +200,9 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 			return nil, fmt.Errorf("result: %w", err)
 		}
 	}
+	if s.written, err = newDocument(c.Template, c.ContentType, s.limits); err != nil {
+		return nil, err
+	}
 	for _, name := range c.ForwardHeaders {
 		if name != "*" && !headername.Valid(name) {
 			return nil, fmt.Errorf("forwardHeaders: %q is no name of a header", name)
@@ -223,7 +232,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 	if err := s.readVariants(c); err != nil {
 		return nil, err
 	}
-	if c.Result == "" && c.Stream == "" && c.Merge == "object" && c.Collision == "error" {
+	if c.Result == "" && c.Template == "" && c.Stream == "" && c.Merge == "object" && c.Collision == "error" {
 		return s, s.collide()
 	}
 	return s, nil
@@ -249,11 +258,11 @@ func (c *Config) seesBody() bool {
 		}
 	}
 	for _, v := range c.Variants {
-		if sees(v.Result) {
+		if sees(v.Result) || sees(v.Template) {
 			return true
 		}
 	}
-	return sees(c.Result)
+	return sees(c.Result) || sees(c.Template)
 }
 
 func (c *Config) check() error {
@@ -270,6 +279,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("stream: %q is neither ndjson nor sse", c.Stream)
 	case c.Stream != "" && c.Result != "":
 		return errors.New("only one of stream and result can be given")
+	case c.Template != "" && (c.Stream != "" || c.Result != ""):
+		return errors.New("only one of stream, result and template can be given")
 	case c.Timeout <= 0 || c.MaxBodyBytes <= 0 || c.MaxTotalBytes <= 0 || c.MaxDepth <= 0:
 		return errors.New("timeout, maxBodyBytes, maxTotalBytes and maxDepth have to be above 0")
 	}

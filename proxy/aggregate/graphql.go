@@ -84,7 +84,7 @@ var sourcesOfFields = func() texts.Sources {
 // build reads the schema and the queries.
 func (c *GraphQL) build(whole *Config, parts []*part) (*facade, error) {
 	switch {
-	case whole.Stream != "" || whole.Result != "" || whole.Merge != "object" || whole.Fields != nil || len(whole.Variants)+len(whole.VariantBy) > 0:
+	case whole.Stream != "" || whole.Result != "" || whole.Template != "" || whole.Merge != "object" || whole.Fields != nil || len(whole.Variants)+len(whole.VariantBy) > 0:
 		return nil, errors.New("the answer has the shape of the query: there are no stream, result, merge, fields and variants beside it")
 	case c.MaxDepth < 1 || c.MaxCost < 1 || c.ListSize < 1 || c.MaxRequests < 1 || c.Parallel < 1:
 		return nil, errors.New("maxDepth, maxCost, listSize, maxRequests and parallel have to be above 0")

@@ -32,6 +32,7 @@ type service struct {
 	merge     string
 	collision string
 	result    *jq.Expression // nil: they are merged
+	written   *document      // nil: they are merged
 	variantBy []texts.Template
 	vary      []string
 	variants  map[string]*variant

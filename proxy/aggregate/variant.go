@@ -24,6 +24,10 @@ type Variant struct {
 	Fields []string `json:"fields,omitempty"`
 	// Result is an expression that makes the answer, in the place of the one for all.
 	Result string `json:"result,omitempty"`
+	// Template writes the answer, in the place of what makes the one for all.
+	Template string `json:"template,omitempty"`
+	// ContentType of what Template writes. Default: application/json.
+	ContentType string `json:"contentType,omitempty"`
 }
 
 // Fields lets clients choose what they need.
@@ -43,12 +47,13 @@ func (c *Fields) SetDefaults() { c.Parameter = "fields" }
 
 // variant is one of them, ready.
 type variant struct {
-	name   string
-	ask    []bool // by part: it is asked for
-	show   []bool // by part: it is in the answer
-	values map[string]any
-	fields fieldset.Set // nil: all
-	result *jq.Expression
+	name     string
+	ask      []bool // by part: it is asked for
+	show     []bool // by part: it is in the answer
+	values   map[string]any
+	fields   fieldset.Set // nil: all
+	result   *jq.Expression
+	document *document
 }
 
 // shape is what an answer looks like for a request.
@@ -115,7 +120,10 @@ func (s *service) readVariants(c *Config) error {
 	if (len(c.Variants) > 0) != (len(c.VariantBy) > 0) {
 		return errors.New("variants, variantBy: only one of them is given")
 	}
-	s.whole = &variant{ask: slices.Repeat([]bool{true}, len(s.parts)), show: slices.Repeat([]bool{true}, len(s.parts)), values: map[string]any{"name": ""}, result: s.result}
+	s.whole = &variant{ask: slices.Repeat([]bool{true}, len(s.parts)), show: slices.Repeat([]bool{true}, len(s.parts)), values: map[string]any{"name": ""}, result: s.result, document: s.written}
+	if err := s.mentions(s.whole); err != nil {
+		return err
+	}
 	s.variants = map[string]*variant{}
 	for _, name := range slices.Sorted(maps.Keys(c.Variants)) {
 		v, err := s.readVariant(name, c.Variants[name])
@@ -133,6 +141,9 @@ func (s *service) readFields(c *Config) (err error) {
 		if c.Stream != "" {
 			return errors.New("fields: an answer that is sent as it comes has all of them")
 		}
+		if s.written != nil {
+			return errors.New("fields: an answer that a template writes has all of them")
+		}
 		if s.fields, err = c.Fields.build(); err != nil {
 			return fmt.Errorf("fields.%w", err)
 		}
@@ -140,6 +151,8 @@ func (s *service) readFields(c *Config) (err error) {
 	for _, name := range slices.Sorted(maps.Keys(s.variants)) {
 		v := s.variants[name]
 		switch {
+		case v.document != nil && (v.fields != nil || s.fields != nil):
+			err = errors.New("an answer that a template writes has all of them")
 		case v.fields == nil:
 		case c.Stream != "":
 			err = errors.New("an answer that is sent as it comes has all of them")
@@ -154,7 +167,7 @@ func (s *service) readFields(c *Config) (err error) {
 }
 
 func (s *service) readVariant(name string, c *Variant) (*variant, error) {
-	v := &variant{name: name, ask: s.whole.ask, show: s.whole.show, result: s.result, values: map[string]any{}}
+	v := &variant{name: name, ask: s.whole.ask, show: s.whole.show, result: s.result, document: s.written, values: map[string]any{}}
 	for key, text := range c.Values {
 		v.values[key] = text
 	}
@@ -170,9 +183,13 @@ func (s *service) readVariant(name string, c *Variant) (*variant, error) {
 		if v.result, err = jq.Compile(c.Result); err != nil {
 			return nil, fmt.Errorf("result: %w", err)
 		}
+		v.document = nil
+	}
+	if err := s.readDocument(v, c); err != nil {
+		return nil, err
 	}
 	if len(c.Parts) == 0 {
-		return v, s.knows(v.result, v.ask)
+		return v, s.makes(v)
 	}
 	names := make([]string, len(s.parts))
 	for i, p := range s.parts {
@@ -190,7 +207,12 @@ func (s *service) readVariant(name string, c *Variant) (*variant, error) {
 		v.show[at] = true
 		s.want(v.ask, at)
 	}
-	return v, s.knows(v.result, v.ask)
+	return v, s.makes(v)
+}
+
+// makes looks whether what makes the answer is about parts that are asked for.
+func (s *service) makes(v *variant) error {
+	return errors.Join(s.knows(v.result, v.ask), s.mentions(v))
 }
 
 // knows looks whether an expression is about parts that are asked for.
