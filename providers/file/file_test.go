@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,6 +128,27 @@ func TestLoad_Templates(t *testing.T) {
 	got := []string{c.HTTP.Routers["r0"].Rule, c.HTTP.Routers["r1"].Rule}
 	if diff := cmp.Diff([]string{"Host(`a-b-0.EXAMPLE.COM`)", "Host(`a-b-1.EXAMPLE.COM`)"}, got); diff != "" || len(c.Problems) > 0 {
 		t.Errorf("%s, problems %v", diff, c.Problems)
+	}
+}
+
+// A template within a file, as those of transform, loses its names to the template that the file is: that is said.
+func TestLoad_TemplatesWithinFiles(t *testing.T) {
+	const service = "# {{ .comment }}\nhttp:\n  services:\n    a: {respond: {template: true, body: '%s'}}\n"
+	for body, want := range map[string]string{
+		"{{ .Path }}":        "a.yml:4: template: a name in braces has no value; the file is a template itself, and one within it is written {{`{{ … }}`}}",
+		"{{ json . }}":       "a.yml:4: template: function \"json\" not defined; the file is a template itself, and one within it is written {{`{{ … }}`}}",
+		"{{`{{ .Path }}`}}":  "",
+		"{{ .a }}<no value>": "",
+	} {
+		dir := t.TempDir()
+		put(t, dir+"/a.yml", fmt.Sprintf(service, body))
+		said := ""
+		for _, p := range load(t, dir).Problems {
+			said += p.String()
+		}
+		if !strings.HasSuffix(said, want) || want == "" && said != "" {
+			t.Errorf("%s: got %s", body, said)
+		}
 	}
 }
 
