@@ -52,6 +52,9 @@ func Import(text []byte, hash func(password string) (string, error)) (*importer.
 	default:
 		return nil, fmt.Errorf("_format_version: %q is none of 1.1, 2.1 and 3.0", version)
 	}
+	if err := wellFormed(root); err != nil {
+		return nil, err
+	}
 	g := &gateway{Output: &importer.Output{}, root: root, old: version != "3.0", hash: hash, upstreams: map[string]entity{}, made: map[string]string{}}
 	g.others()
 	for _, u := range list(root, "upstreams", "") {
