@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
-	"text/template"
 	"text/template/parse"
 )
 
@@ -23,9 +21,13 @@ func Check(root parse.Node, ranged func(n *parse.RangeNode, depth int) error) er
 }
 
 type checking struct {
-	ranged func(n *parse.RangeNode, depth int) error
-	err    error
+	ranged   func(n *parse.RangeNode, depth int) error
+	declared int
+	err      error
 }
+
+// mostDeclared is how many variables there are, each of which may keep a text.
+const mostDeclared = 32
 
 func (c *checking) visit(n parse.Node, depth int) {
 	switch n := n.(type) {
@@ -60,72 +62,16 @@ func (c *checking) pipe(p *parse.PipeNode) {
 	if p == nil {
 		return
 	}
+	if c.declared += len(p.Decl); c.declared > mostDeclared && c.declared-len(p.Decl) <= mostDeclared {
+		c.err = errors.Join(c.err, fmt.Errorf("line %d: there are more than %d variables", p.Line, mostDeclared))
+	}
 	if p.IsAssign {
 		c.err = errors.Join(c.err, fmt.Errorf("line %d: a variable keeps the value that it was declared with", p.Line))
 	}
 }
 
-// Texts are functions of text/template that make texts, which become no longer than Most.
-var Texts = template.FuncMap{
-	"print": func(args ...any) (string, error) {
-		return bounded(size(args), func() string { return fmt.Sprint(args...) })
-	},
-	"println": func(args ...any) (string, error) {
-		return bounded(size(args), func() string { return fmt.Sprintln(args...) })
-	},
-	"printf": func(format string, args ...any) (string, error) {
-		if wide.MatchString(format) {
-			return "", errors.New("printf: a width is longer than two digits")
-		}
-		return bounded(len(format)*50+(len(format)/2)*size(args), func() string { return fmt.Sprintf(format, args...) })
-	},
-}
-
-// wide finds widths that make long texts of short ones, and those that come from arguments.
-var wide = regexp.MustCompile(`%[^a-zA-Z%]*(\d{3}|\*)`)
-
-// Escapes are those of text/template that escape texts.
-var Escapes = template.FuncMap{
-	"html": func(args ...any) (string, error) {
-		return bounded(size(args)*6, func() string { return template.HTMLEscaper(args...) })
-	},
-	"js": func(args ...any) (string, error) {
-		return bounded(size(args)*6, func() string { return template.JSEscaper(args...) })
-	},
-	"urlquery": func(args ...any) (string, error) {
-		return bounded(size(args)*3, func() string { return template.URLQueryEscaper(args...) })
-	},
-}
-
 // ErrTooLong is what becomes of a text that would be too long.
 var ErrTooLong = errors.New("a text becomes too long")
-
-// bounded makes a text, if it cannot be longer than estimated and that is not too long.
-func bounded(estimated int, text func() string) (string, error) {
-	if estimated > 4*Most || estimated < 0 {
-		return "", ErrTooLong
-	}
-	made := text()
-	if len(made) > Most {
-		return "", ErrTooLong
-	}
-	return made, nil
-}
-
-// size is how long arguments are as texts, about.
-func size(args []any) (n int) {
-	for _, a := range args {
-		switch a := a.(type) {
-		case string:
-			n += len(a)
-		case bool, int, int64, float64:
-			n += 32
-		default:
-			n += len(fmt.Sprint(a))
-		}
-	}
-	return n
-}
 
 // Writer takes a text that becomes no longer than Most.
 type Writer struct {

@@ -17,8 +17,11 @@ type document struct{ *tame.Document }
 
 // newDocument reads a template whose text is no longer than most.
 func newDocument(text string, most int64) (*document, error) {
-	d, err := tame.NewDocument(text, false, most)
-	return &document{d}, err
+	d, err := tame.New(text, tame.Kind{Name: "template", Most: most})
+	if err != nil {
+		return nil, fmt.Errorf("template: %w", err)
+	}
+	return &document{d}, nil
 }
 
 // make writes a body, and looks whether it is what it has to be.

@@ -133,12 +133,14 @@ func TestLoad_Templates(t *testing.T) {
 
 // A template within a file, as those of transform, loses its names to the template that the file is: that is said.
 func TestLoad_TemplatesWithinFiles(t *testing.T) {
-	const service = "# {{ .comment }}\nhttp:\n  services:\n    a: {respond: {template: true, body: '%s'}}\n"
+	const service = "# {{ .comment }}\nhttp: # {{ .other }}\n  services: {{ range until 2 }}\n{{ end }}\n    a: {respond: {template: true, body: '%s'}}\n"
+	const within = "; the file is a template itself, and one within it is written {{`{{ … }}`}}"
 	for body, want := range map[string]string{
-		"{{ .Path }}":        "a.yml:4: template: a name in braces has no value; the file is a template itself, and one within it is written {{`{{ … }}`}}",
-		"{{ json . }}":       "a.yml:4: template: function \"json\" not defined; the file is a template itself, and one within it is written {{`{{ … }}`}}",
-		"{{`{{ .Path }}`}}":  "",
-		"{{ .a }}<no value>": "",
+		"{{ .Path }}":                        "a.yml:5: template: .Path has no value" + within,
+		"{{ range .Query }}{{ . }}{{ end }}": "a.yml:5: template: .Query has no value" + within,
+		"{{ json . }}":                       "a.yml:5: template: function \"json\" not defined" + within,
+		"{{`{{ .Path }}`}}":                  "",
+		"{{ with dict \"a\" 1 }}{{ .a }}{{ .b }}{{ end }}": "",
 	} {
 		dir := t.TempDir()
 		put(t, dir+"/a.yml", fmt.Sprintf(service, body))

@@ -162,8 +162,7 @@ func (f *folder) read(path string) {
 }
 
 func (d *document) decode(path string, text []byte, f *folder) error {
-	before := text
-	text, err := execute(path, text)
+	text, warnings, err := execute(path, text)
 	if err != nil {
 		return err
 	}
@@ -186,7 +185,7 @@ func (d *document) decode(path string, text []byte, f *folder) error {
 	if !reflect.DeepEqual(d.udp, cfg.UDP) {
 		d.udp = cfg.UDP
 	}
-	d.problems, d.lines = append(cfg.Problems, valueless(path, before, text)...), lines
+	d.problems, d.lines = append(cfg.Problems, warnings...), lines
 	return nil
 }
 

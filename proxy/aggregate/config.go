@@ -52,8 +52,8 @@ type Config struct {
 	// Template writes the answer, in place of merge and result: a template of Go (text/template) over what Result
 	// sees, with the functions json, xml, default, join, lower, upper, trim and replace.
 	Template string `json:"template,omitempty"`
-	// ContentType of what Template writes. JSON has to be JSON; for text/html it is a template of html/template, in which
-	// values are escaped; in other types that is done by hand, with json or xml. Default: application/json.
+	// ContentType of what Template writes. JSON has to be JSON; for text/html and application/xhtml+xml it is a template of
+	// html/template, in which values are escaped; in other types that is done by hand, with json or xml. Default: application/json.
 	ContentType string `json:"contentType,omitempty"`
 	// VariantBy lists texts, as {header.X-Client}, {path.client}, {claims.client} or {client}, the class of
 	// the User-Agent: mobile, tablet, desktop, bot or other. The first one that is the name of a variant
@@ -219,7 +219,7 @@ func (c *Config) New(ctx context.Context, env proxy.Env) (proxy.Service, error) 
 		}
 		s.parts = append(s.parts, p)
 	}
-	s.wantsBody = c.seesBody()
+	s.wantsBody = c.seesBody() || s.written != nil && s.written.Mentions("body")
 	if err := s.plan(); err != nil {
 		return nil, err
 	}
@@ -258,11 +258,11 @@ func (c *Config) seesBody() bool {
 		}
 	}
 	for _, v := range c.Variants {
-		if sees(v.Result) || sees(v.Template) {
+		if sees(v.Result) {
 			return true
 		}
 	}
-	return sees(c.Result) || sees(c.Template)
+	return sees(c.Result)
 }
 
 func (c *Config) check() error {

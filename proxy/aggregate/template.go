@@ -36,9 +36,9 @@ func newDocument(text, contentType string, bounds limits) (*document, error) {
 	if err != nil || !strings.Contains(kind, "/") {
 		return nil, fmt.Errorf("contentType: %q is none", contentType)
 	}
-	d, err := tame.NewDocument(text, kind == "text/html", bounds.total)
+	d, err := tame.New(text, tame.Kind{Name: "template", HTML: kind == "text/html" || kind == "application/xhtml+xml", Most: bounds.total})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("template: %w", err)
 	}
 	return &document{d, contentType, kind == "application/json" || strings.HasSuffix(kind, "+json")}, nil
 }
@@ -75,11 +75,12 @@ func (s *service) mentions(v *variant) error {
 		}
 	}
 	for _, path := range v.document.Paths() {
-		if !slices.Contains(known, path[0]) {
-			return missing("template: there is no .%s", path[0], known)
+		names := path.Names
+		if !slices.Contains(known, names[0]) {
+			return missing("template: there is no .%s", names[0], known)
 		}
-		if path[0] == "parts" && len(path) > 1 && !slices.Contains(parts, path[1]) {
-			return missing("template: there is no part %q", path[1], parts)
+		if names[0] == "parts" && len(names) > 1 && !slices.Contains(parts, names[1]) {
+			return missing("template: there is no part %q", names[1], parts)
 		}
 	}
 	return nil

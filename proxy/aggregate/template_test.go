@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,10 @@ func TestTemplate_WritesTheAnswer(t *testing.T) {
 		{
 			"HTML", `{template: '<p title="{{.parts.user.name}}">{{.parts.user.name}}</p><a href="/?q={{.request.query.q}}">x</a>', contentType: text/html; charset=utf-8, parts: {user: {service: users}}}`,
 			"/?q=a%26b%22", "text/html; charset=utf-8", `<p title="&lt;b&gt;Ann&lt;/b&gt;">&lt;b&gt;Ann&lt;/b&gt;</p><a href="/?q=a%26b%22">x</a>`,
+		},
+		{
+			"HTML with ranges in its code and tags", `{template: '<script>var a=[{{range .parts.o.items}}{{.sku}},{{end}}]</script><a {{range .parts.o.items}}data-{{.sku}}=1 {{end}}title={{range .parts.o.items}}{{.n}}{{end}}>', contentType: text/html, parts: {o: {service: orders}}}`,
+			"/", "text/html", `<script>var a=["a","b","a",]</script><a data-a=1 data-b=1 data-a=1 title=123>`,
 		},
 		{
 			"what is missing", `{template: '{{range .partial}}{{.part}} {{.status}}{{end}}', contentType: text/plain, parts: {user: {service: users}, b: {service: broken, required: false}}}`,
@@ -49,6 +54,18 @@ parts: {user: {service: users}, orders: {service: orders}}
 	}
 }
 
+// A page has a body: that is none of the request.
+func TestTemplate_ReadsBodiesIfItIsAboutThem(t *testing.T) {
+	for template, want := range map[string]int{"<body>{{.parts.user.name}}</body>": 200, "{{.request.body.a}}": 400, `{{with index .request "body"}}{{.a}}{{end}}`: 400} {
+		s := mustBuild(t, "{contentType: text/html, parts: {user: {service: users}}, template: '"+template+"'}", shop)
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a=b"))
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: got %d %s", template, w.Code, w.Body)
+		}
+	}
+}
+
 func TestTemplate_Mistakes(t *testing.T) {
 	const parts = ", parts: {user: {service: users}, orders: {service: orders}}}"
 	for config, want := range map[string]string{
@@ -67,7 +84,7 @@ func TestTemplate_Mistakes(t *testing.T) {
 		"{contentType: text/html":                                                                      "contentType: is that of what a template writes",
 		"{template: a, fields: {allow: [user]}":                                                        "fields: an answer that a template writes",
 		"{variantBy: ['{client}'], variants: {mobile: {template: a, result: '.'}}":                     "variants.mobile.only one of result and template",
-		"{variantBy: ['{client}'], variants: {mobile: {template: a, fields: [user]}}":                  "variants.mobile.fields: an answer that a template writes",
+		"{variantBy: ['{client}'], variants: {mobile: {template: a, fields: [user]}}":                  "variants.mobile.template: what it writes has no fields",
 		"{stream: sse, variantBy: ['{client}'], variants: {mobile: {template: a}}":                     "variants.mobile.template: an answer that is sent as it comes",
 		"{variantBy: ['{client}'], variants: {mobile: {parts: [user], template: '{{.parts.orders}}'}}": `variants.mobile.template: there is no part "orders"`,
 		"{template: '{{.parts.orders}}', variantBy: ['{client}'], variants: {mobile: {parts: [user]}}": `variants.mobile.template: there is no part "orders"`,
@@ -83,7 +100,6 @@ func TestTemplate_ThatCannotWrite(t *testing.T) {
 	for config, want := range map[string]string{
 		`{template: '{"a": {{.parts.user.name}}}', parts: {user: {service: users}}}`:                                                                                "what the template makes: it is no JSON",
 		`{template: '{{.parts.user.name.first}}', contentType: text/plain, parts: {user: {service: users}}}`:                                                        "template:1:8: executing",
-		`{template: '{{range .parts.o.items}}{{json $}}{{end}}', contentType: text/plain, parts: {o: {service: orders}}}`:                                           "json: unsupported type",
 		`{template: '{{range .parts.o.items}}xxxxxxxxx{{end}}', contentType: text/html, maxTotalBytes: 20, parts: {o: {service: users, pick: '{items: [1,2,3]}'}}}`: "a text becomes too long",
 	} {
 		all := services{"users": says(`{"name":"Ann"}`), "orders": shop["orders"]}

@@ -152,7 +152,7 @@ func (s *service) readFields(c *Config) (err error) {
 		v := s.variants[name]
 		switch {
 		case v.document != nil && (v.fields != nil || s.fields != nil):
-			err = errors.New("an answer that a template writes has all of them")
+			return fmt.Errorf("variants.%s.template: what it writes has no fields that could be chosen; use only one of fields and template", name)
 		case v.fields == nil:
 		case c.Stream != "":
 			err = errors.New("an answer that is sent as it comes has all of them")
@@ -188,6 +188,7 @@ func (s *service) readVariant(name string, c *Variant) (*variant, error) {
 	if err := s.readDocument(v, c); err != nil {
 		return nil, err
 	}
+	s.wantsBody = s.wantsBody || v.document != nil && v.document.Mentions("body")
 	if len(c.Parts) == 0 {
 		return v, s.makes(v)
 	}

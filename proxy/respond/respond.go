@@ -6,15 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
-	"io"
 	"maps"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	text "text/template"
 	"text/template/parse"
 	"time"
 
@@ -86,33 +83,16 @@ func (c *Config) New(_ context.Context, env proxy.Env) (proxy.Service, error) {
 
 // read takes the body, as it is or as a template.
 func (s *service) read(body []byte, isTemplate bool) (err error) {
-	switch {
-	case !isTemplate:
+	if !isTemplate {
 		s.body = body
-	case strings.HasPrefix(s.header.Get("Content-Type"), "text/html"):
-		t, err := template.New("body").Option("missingkey=zero").Funcs(template.FuncMap(tame.Texts)).Parse(string(body))
-		if err == nil && t.Tree != nil {
-			err = tame.Check(t.Tree.Root, ranged)
-		}
-		if err != nil {
-			return fmt.Errorf("body: %w", err)
-		}
-		s.template = t
-	default:
-		t, err := text.New("body").Option("missingkey=zero").Funcs(tame.Texts).Funcs(tame.Escapes).Parse(string(body))
-		if err == nil && t.Tree != nil {
-			err = tame.Check(t.Root, ranged)
-		}
-		if err != nil {
-			return fmt.Errorf("body: %w", err)
-		}
-		s.template = t
-	}
-	if s.template == nil {
 		return nil
 	}
-	b := tame.Writer{Most: tame.Most} // a name that is not there is found now, and not by the first client
-	if err := s.template.Execute(&b, facts{Query: map[string]string{}, Header: map[string]string{}}); err != nil {
+	kind := tame.Kind{Name: "body", HTML: strings.HasPrefix(s.header.Get("Content-Type"), "text/html"), Most: tame.Most, Ranged: ranged}
+	if s.template, err = tame.New(string(body), kind); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	// A name that is not there is found now, and not by the first client.
+	if _, err := s.template.Write(context.Background(), facts{Query: map[string]string{}, Header: map[string]string{}}); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	return nil
@@ -134,13 +114,8 @@ type service struct {
 	status   int
 	header   http.Header
 	body     []byte
-	template executor // nil: the body is as it is
+	template *tame.Document // nil: the body is as it is
 	delay    time.Duration
-}
-
-// executor is a template, for HTML or for others.
-type executor interface {
-	Execute(w io.Writer, data any) error
 }
 
 // facts are what a template sees.
@@ -161,12 +136,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := s.body
 	if s.template != nil {
-		b := tame.Writer{Most: tame.Most}
-		if err := s.template.Execute(&b, s.facts(r)); err != nil {
+		var err error
+		if body, err = s.template.Write(r.Context(), s.facts(r)); err != nil {
 			answer.Refuse(w, r, http.StatusInternalServerError, "respond: body: "+err.Error())
 			return
 		}
-		body = b.Bytes()
 	}
 	h := w.Header()
 	maps.Copy(h, s.header)

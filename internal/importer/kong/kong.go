@@ -8,6 +8,7 @@ package kong
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -173,18 +174,38 @@ func word(v any) string {
 
 // whole is a whole number, or what there is instead.
 func whole(v any, otherwise int) int {
-	if n, err := strconv.Atoi(word(v)); err == nil && n >= -1<<30 && n <= 1<<30 {
+	if n, is := integer(v); is {
 		return n
 	}
 	return otherwise
 }
 
+// integer is a whole number, however it is written: 8080.0 and 6e4 are some to Kong.
+func integer(v any) (int, bool) {
+	f, err := strconv.ParseFloat(word(v), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<30 {
+		return 0, false
+	}
+	return int(f), true
+}
+
 // yes is a boolean, or what there is instead.
 func yes(v any, otherwise bool) bool {
-	if b, is := v.(bool); is {
+	if b, is := boolean(v); is {
 		return b
 	}
 	return otherwise
+}
+
+// boolean is one as Kong reads it, whose YAML is that of version 1.1.
+func boolean(v any) (b, is bool) {
+	switch v {
+	case true, "yes", "Yes", "YES", "on", "On", "ON":
+		return true, true
+	case false, "no", "No", "NO", "off", "Off", "OFF":
+		return false, true
+	}
+	return false, false
 }
 
 // orElse is the text, or what there is instead.

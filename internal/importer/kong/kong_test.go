@@ -53,16 +53,29 @@ func TestImport_OfAShop(t *testing.T) {
 // What Kong refuses is not half of a gateway here: a route without its paths would be one for all paths.
 func TestImport_RefusesWhatKongRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`services: [{name: s, routes: [{name: r, paths: 5, strip_path: "yes"}]}]`:       "services[s].routes[r].paths: is not a list of texts\nservices[s].routes[r].strip_path: is not true or false",
+		`services: [{name: s, routes: [{name: r, paths: 5, strip_path: "y"}]}]`:         "services[s].routes[r].paths: is not a list of texts\nservices[s].routes[r].strip_path: is not true or false",
 		`services: [{name: s, routes: [{name: r, paths: {a: b}}]}]`:                     `services[s].routes[r].paths: is not a list of texts`,
-		`routes: [{name: r, headers: {x: {}}}]`:                                         `routes[r].headers: is not an object of lists of texts`,
+		`routes: [{name: r, headers: {x: {y: z}}}]`:                                         `routes[r].headers: is not an object of lists of texts`,
 		`services: [{name: s, port: http}, {name: t, plugins: [{name: x, config: 1}]}]`: "services[s].port: is not a whole number\nservices[t].plugins[x].config: is not an object",
+		`services: [{name: s, port: '${{ env "DECK_PORT" }}'}]`:                         `services[s].port: is not a whole number; let deck render the file first`,
 		`services: {s: {}}`: `services: is not a list of objects`,
 		`services: [5]`:     `services[0]: is not an object`,
 		`consumers: [{username: a, acls: [{group: []}]}]`: `consumers[a].acls[0].group: is not a text`,
 	} {
 		if _, err := Import([]byte("_format_version: '3.0'\n"+text), hash); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+func TestImport_TakesWhatKongTakes(t *testing.T) {
+	for _, text := range []string{
+		`services: [{name: s, host: a, port: 8080.0, routes: [{name: r, paths: [/r], strip_path: no, headers: []}], plugins: []}]`,
+		`services: [{name: s, host: a, port: 80.8e2, tls_verify: on, routes: [{name: r, paths: [/r], strip_path: off, headers: {}}], tags: {}}]`,
+	} {
+		_, got := imported(t, "_format_version: '3.0'\n"+text)
+		if strings.Contains(got, "stripPrefix") || !strings.Contains(got, "http://a:8080") {
+			t.Errorf("%s: got\n%s", text, got)
 		}
 	}
 }

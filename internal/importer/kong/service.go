@@ -66,7 +66,7 @@ func (g *gateway) transport(s *service, scheme string) object {
 	if scheme != "https" {
 		return transport
 	}
-	switch verify, said := s.object["tls_verify"].(bool); {
+	switch verify, said := boolean(s.object["tls_verify"]); {
 	case said && !verify:
 		transport["insecureSkipVerify"] = true
 	case !said:

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 
 	"fairway/internal/importer"
 )
@@ -20,25 +20,40 @@ type shape struct {
 // Shapes of values.
 var (
 	aText     = shape{want: "a text", is: func(v any) bool { return scalar(v) }}
-	aNumber   = shape{want: "a whole number", is: func(v any) bool { _, err := strconv.Atoi(word(v)); return err == nil }}
-	aTruth    = shape{want: "true or false", is: func(v any) bool { _, is := v.(bool); return is }}
+	aNumber   = shape{want: "a whole number", is: func(v any) bool { _, is := integer(v); return is }}
+	aTruth    = shape{want: "true or false", is: func(v any) bool { _, is := boolean(v); return is }}
 	someTexts = shape{want: "a list of texts", is: func(v any) bool {
 		list, is := v.([]any)
 		for _, one := range list {
 			is = is && scalar(one)
 		}
 		_, one := v.(string)
-		return is || one
+		return is || one || nothing(v)
 	}}
-	anObject    = shape{want: "an object", is: func(v any) bool { _, is := v.(object); return is }}
+	anObject    = shape{want: "an object", is: func(v any) bool { _, is := v.(object); return is || nothing(v) }}
 	someHeaders = shape{want: "an object of lists of texts", is: func(v any) bool {
 		all, is := v.(object)
 		for _, one := range all {
 			is = is && someTexts.is(one)
 		}
-		return is
+		return is || nothing(v)
 	}}
 )
+
+// nothing tells whether v is an empty list or object, which are the same to Kong.
+func nothing(v any) bool {
+	list, isList := v.([]any)
+	all, isObject := v.(object)
+	return isList && len(list) == 0 || isObject && len(all) == 0
+}
+
+// unrendered is what to do about a value of decK that is to be of the environment.
+func unrendered(v any) string {
+	if text, _ := v.(string); strings.Contains(text, "${{") {
+		return "; let deck render the file first"
+	}
+	return ""
+}
 
 func scalar(v any) bool {
 	switch v.(type) {
@@ -50,7 +65,7 @@ func scalar(v any) bool {
 
 // entities are those of a list.
 func entities(each map[string]shape) shape {
-	return shape{want: "a list of objects", is: func(v any) bool { _, is := v.([]any); return is }, each: each}
+	return shape{want: "a list of objects", is: func(v any) bool { _, is := v.([]any); return is || nothing(v) }, each: each}
 }
 
 // wholeShape has the shapes of what is looked at.
@@ -92,7 +107,7 @@ func (c *checking) object(o object, shapes map[string]shape, above string) {
 			continue
 		}
 		if !want.is(v) {
-			c.faults = append(c.faults, fmt.Errorf("%s%s: is not %s", above, name, want.want))
+			c.faults = append(c.faults, fmt.Errorf("%s%s: is not %s%s", above, name, want.want, unrendered(v)))
 			continue
 		}
 		if want.each != nil {
