@@ -40,18 +40,18 @@ func (b *budget) alive() error {
 }
 
 // text makes one, if it cannot be longer than estimated and that is not too long.
-func (b *budget) text(estimated int, make func() string) (string, error) {
+func (b *budget) text(estimated int, made func() string) (string, error) {
 	if err := b.alive(); err != nil {
 		return "", err
 	}
 	if estimated > 4*Most || estimated < 0 {
 		return "", ErrTooLong
 	}
-	made := make()
-	if b.made += len(made) + 16; len(made) > Most || b.made > mostMade {
+	text := made()
+	if b.made += len(text) + 16; len(text) > Most || b.made > mostMade {
 		return "", ErrTooLong
 	}
-	return made, nil
+	return text, nil
 }
 
 // functions are those of text/template that make texts, and more. None reaches anything but its arguments.

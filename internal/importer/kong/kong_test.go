@@ -55,7 +55,7 @@ func TestImport_RefusesWhatKongRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`services: [{name: s, routes: [{name: r, paths: 5, strip_path: "y"}]}]`:         "services[s].routes[r].paths: is not a list of texts\nservices[s].routes[r].strip_path: is not true or false",
 		`services: [{name: s, routes: [{name: r, paths: {a: b}}]}]`:                     `services[s].routes[r].paths: is not a list of texts`,
-		`routes: [{name: r, headers: {x: {y: z}}}]`:                                         `routes[r].headers: is not an object of lists of texts`,
+		`routes: [{name: r, headers: {x: {y: z}}}]`:                                     `routes[r].headers: is not an object of lists of texts`,
 		`services: [{name: s, port: http}, {name: t, plugins: [{name: x, config: 1}]}]`: "services[s].port: is not a whole number\nservices[t].plugins[x].config: is not an object",
 		`services: [{name: s, port: '${{ env "DECK_PORT" }}'}]`:                         `services[s].port: is not a whole number; let deck render the file first`,
 		`services: {s: {}}`: `services: is not a list of objects`,
