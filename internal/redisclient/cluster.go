@@ -208,7 +208,7 @@ func redirected(text, by string) (address string, kind redirection) {
 	if len(words) != 3 {
 		return "", stays
 	}
-	if _, port, err := net.SplitHostPort(words[2]); err != nil || port == "" {
+	if !isNodeAddress(words[2]) {
 		return "", stays
 	}
 	switch words[0] {
@@ -218,4 +218,20 @@ func redirected(text, by string) (address string, kind redirection) {
 		return beside(by, words[2]), asked
 	}
 	return "", stays
+}
+
+// isNodeAddress says whether a cluster may name a node so: host:port, where the
+// host is a name or an address, or "" or "?" for the host that says it.
+func isNodeAddress(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+		return false
+	}
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".-_:%", r))
+	}
+	return host == "?" || strings.IndexFunc(host, odd) < 0
 }

@@ -323,7 +323,7 @@ func TestSlotOf(t *testing.T) {
 }
 
 func FuzzRedirected(f *testing.F) {
-	for _, text := range []string{"MOVED 3999 127.0.0.1:6381", "ASK 1 [::1]:6379", "MOVED 1 :6379", "MOVED 1 ?:6379", "ASK", "ERR x y z", "MOVED 1 a"} {
+	for _, text := range []string{"MOVED 3999 127.0.0.1:6381", "ASK 1 [::1]:6379", "MOVED 1 :6379", "MOVED 1 ?:6379", "MOVED 0 ?0:0", "MOVED 0 ?0:1", "MOVED 1 a:65536", "ASK", "ERR x y z", "MOVED 1 a"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -331,8 +331,8 @@ func FuzzRedirected(f *testing.F) {
 		if (address == "") != (kind == stays) {
 			t.Errorf("%q: %q, %v", text, address, kind)
 		}
-		if kind != stays && (strings.HasPrefix(address, ":") || strings.HasPrefix(address, "?")) {
-			t.Errorf("%q: the address %q has no host", text, address)
+		if host, port, err := net.SplitHostPort(address); kind != stays && (err != nil || host == "" || port == "" || strings.ContainsAny(host, "?/@ ")) {
+			t.Errorf("%q: the address %q is none of a node", text, address)
 		}
 	})
 }
