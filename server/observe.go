@@ -80,8 +80,8 @@ func (o *observers) tell(x *observed, sw statusWriter) {
 		x.response.Finish() // of a response that was left to the server to send
 	}
 	x.Response = &x.fields
-	for _, observer := range o.list {
-		o.tellOne(observer, &x.Exchange)
+	for told := 0; told < len(o.list); {
+		told = o.tellFrom(told, &x.Exchange)
 	}
 	if x.body.ReadCloser != nil {
 		return // a transport may still hold the body
@@ -91,14 +91,20 @@ func (o *observers) tell(x *observed, sw statusWriter) {
 	o.pool.Put(x)
 }
 
-// tellOne sees that a mistake of an observer costs no response.
-func (o *observers) tellOne(observer telemetry.Observer, e *telemetry.Exchange) {
+// tellFrom tells the observers from one on, and returns which is next. It sees that a mistake
+// of an observer costs no response: that is the last one then.
+func (o *observers) tellFrom(first int, e *telemetry.Exchange) (next int) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			o.log.Errorf("panic while a request was written to the log, counted, or traced: %v", reason)
 		}
 	}()
-	observer.Observe(e)
+	next = first
+	for _, observer := range o.list[first:] {
+		next++ // before: it is not told again
+		observer.Observe(e)
+	}
+	return next
 }
 
 // bodyCounter is a writer that knows how much of the request has been read, as that of the

@@ -88,13 +88,18 @@ func (clumsy) Observe(*telemetry.Exchange) { panic("a mistake") }
 
 func TestServer_AMistakeOfAnObserverCostsNoResponse(t *testing.T) {
 	r := start(t, routeTo(backend(t, func(*http.Request) {})))
+	before, after := &diary{}, &diary{}
 	for _, e := range r.entryPoints {
-		e.outer.observers = &observers{list: []telemetry.Observer{clumsy{}}, log: e.log}
+		e.outer.observers = &observers{list: []telemetry.Observer{before, clumsy{}, after, clumsy{}}, log: e.log}
 	}
 	if res, body := r.get(t, "any.test", "/"); res.StatusCode != 200 || body != "answer" {
 		t.Errorf("got %d %q", res.StatusCode, body)
 	}
-	await(t, "a line in the log", func() bool { return strings.Contains(r.log.String(), "a mistake") })
+	await(t, "two lines in the log", func() bool { return strings.Count(r.log.String(), "a mistake") == 2 })
+	r.stop()
+	if len(before.lines) != 1 || len(after.lines) != 1 {
+		t.Errorf("the others were told of %d and %d exchanges, want each once", len(before.lines), len(after.lines))
+	}
 }
 
 // The log goes by X-Forwarded-For: a stranger's must be gone before anything answers.

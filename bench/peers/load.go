@@ -38,6 +38,8 @@ var workloads = []workload{
 	{name: "rate-limit", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "limit"},
 	{name: "rate-limit-window", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "window"},
 	{name: "circuit-breaker", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "get-1k", only: "fairway", setup: "breaker"},
+	{name: "access-log", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.85, without: "haproxy", setup: "logged"},
+	{name: "access-log-cost", tool: "wrk", args: []string{"-c64"}, path: "/1k", against: "get-1k", only: "fairway", setup: "logged"},
 	{name: "log-and-metrics", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.92, against: "get-1k", only: "fairway", setup: "observed"},
 	{name: "tracing-1-percent", tool: "wrk", args: []string{"-c64"}, path: "/1k", target: 0.97, against: "log-and-metrics", only: "fairway", setup: "traced"},
 	{name: "get-1k-token", tool: "wrk", args: []string{"-c64", "-H", "TOKEN"}, path: "/1k", only: "fairway"},

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -140,6 +141,9 @@ type peer struct {
 func (b *bench) start(name, setup string) (*peer, error) {
 	plain, secure := freePort(), freePort()
 	p := &peer{plain: fmt.Sprintf("http://127.0.0.1:%d", plain), secure: fmt.Sprintf("https://127.0.0.1:%d", secure)}
+	for _, log := range []string{"access.log", "access-nginx.log"} { // gigabytes in the end, which the disk would be busy with
+		_ = os.Remove(filepath.Join(b.dir, log))
+	}
 	config := filepath.Join(b.dir, name+".conf")
 	var command []string
 	var text string
@@ -158,7 +162,7 @@ func (b *bench) start(name, setup string) (*peer, error) {
 			b.fairway, "--providers.file.filename=" + config, "--log.level=ERROR",
 			fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", plain), fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", secure),
 		}
-		if setup == "observed" || setup == "traced" { // the log is written to a file, as anybody's
+		if slices.Contains([]string{"logged", "observed", "traced"}, setup) { // the log is written to a file, as anybody's
 			command = append(command, "--accesslog.filepath="+filepath.Join(b.dir, "access.log"))
 		}
 		command = append(command, installSetups[setup]...)
@@ -218,13 +222,16 @@ const (
 )
 
 func nginxConfig(b *bench, plain, secure int, setup string) string {
-	modules, location := "", ""
+	modules, location, log := "", "", "access_log off;"
+	if setup == "logged" {
+		log = fmt.Sprintf("%s access_log %s/access-nginx.log line buffer=64k flush=1s;", logNginx, b.dir)
+	}
 	if setup == "lua" {
 		modules, location = "load_module "+filepath.Join(filepath.Dir(luaModule), "ndk_http_module.so")+"; load_module "+luaModule+";", luaNginx
 	}
 	return fmt.Sprintf(`%[5]s daemon off; worker_processes 1; error_log /dev/null; pid %[1]s/nginx.pid;
 events { worker_connections 16384; }
-http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k;
+http { %[7]s keepalive_requests 1000000000; client_body_buffer_size 64k;
   proxy_cache_path %[1]s/nginx-cache keys_zone=cache:10m max_size=256m inactive=1h use_temp_path=off;
   upstream origin { server 127.0.0.1:%[2]d; keepalive 512; keepalive_requests 1000000000; }
   server { listen 127.0.0.1:%[3]d backlog=4096; listen 127.0.0.1:%[4]d ssl http2 backlog=4096;
@@ -236,8 +243,16 @@ http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64
       proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Server bench; } } }
-`, b.dir, b.port, plain, secure, modules, location)
+`, b.dir, b.port, plain, secure, modules, location, log)
 }
+
+// logNginx is a line like that of fairway: the same fields, as far as nginx knows them, and as long.
+const logNginx = `log_format line escape=json '{"level":"info","msg":"","StartUTC":"$time_iso8601","StartLocal":"$time_iso8601","Duration":$request_time,"entryPointName":"web",'
+    '"RouterName":"all@file","ServiceName":"origin@file","ServiceURL":"http://$upstream_addr","ServiceAddr":"$upstream_addr","ClientAddr":"$remote_addr:$remote_port",'
+    '"ClientHost":"$remote_addr","ClientPort":"$remote_port","ClientUsername":"$remote_user","RequestAddr":"$http_host","RequestHost":"$host","RequestPort":"$server_port",'
+    '"RequestMethod":"$request_method","RequestProtocol":"$server_protocol","RequestScheme":"$scheme","RequestPath":"$request_uri","RequestContentSize":$request_length,'
+    '"OriginStatus":$upstream_status,"OriginContentSize":$upstream_response_length,"OriginDuration":$upstream_response_time,"Overhead":$upstream_header_time,'
+    '"DownstreamStatus":$status,"DownstreamContentSize":$body_bytes_sent,"RetryAttempts":0,"RequestCount":$connection_requests,"time":"$time_iso8601"}';`
 
 func haproxyConfig(b *bench, plain, secure int, setup string) string {
 	if setup == "stream" {
@@ -304,6 +319,7 @@ func (p *peer) look() (func(), error) {
 
 // installSetups are setups that are made by install options, not by middlewares.
 var installSetups = map[string][]string{
+	"logged":   {"--accesslog.format=json"},
 	"observed": {"--accesslog.format=json", "--metrics.prometheus", "--entrypoints.traefik.address=127.0.0.1:0"},
 	"traced":   {"--accesslog.format=json", "--metrics.prometheus", "--entrypoints.traefik.address=127.0.0.1:0", "--tracing.samplerate=0.01"},
 }

@@ -7,7 +7,7 @@ import (
 
 const (
 	// ChunkSize is how many bytes are worth writing.
-	ChunkSize = 64 << 10
+	ChunkSize = 256 << 10
 	// MostBytes may wait for one output.
 	MostBytes = 4 << 20
 	mostFree  = 8 // chunks that are kept for later

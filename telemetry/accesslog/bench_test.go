@@ -1,11 +1,14 @@
 package accesslog
 
 import (
+	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"testing"
 
 	"fairway/internal/outlet"
+	"fairway/telemetry"
 )
 
 // kinds are what is measured.
@@ -59,4 +62,25 @@ func BenchmarkObserveByAll(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(l.Dropped()), "lost")
+}
+
+// BenchmarkObserveClients has what most exchanges are: no credentials, no trace, no query, and
+// many clients by turns.
+func BenchmarkObserveClients(b *testing.B) {
+	l, drain := draining(b, kinds["json"])
+	var all [64]*telemetry.Exchange
+	for i := range all {
+		e := ordinary()
+		e.Record.RequestID, e.Record.User = "", ""
+		e.Request.RemoteAddr, e.Request.URL, e.Request.Header = fmt.Sprint("192.0.2.1:", 50000+i), target("/1k"), http.Header{}
+		e.Record.Origin.Length = e.Written
+		all[i] = e
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		l.Observe(all[n%len(all)])
+		if n%50 == 0 {
+			drain()
+		}
+	}
 }

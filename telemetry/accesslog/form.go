@@ -41,9 +41,10 @@ type part struct {
 	before []byte
 	append func(dst []byte, x *line) []byte // nil: there is no value
 	redact bool
-	quoted bool   // text: the value stands between double quotes
-	absent string // text: what stands for a value that is not known
-	header bool   // the value is that of a header
+	quick  quantity // JSON: the value is this, and not redacted
+	quoted bool     // text: the value stands between double quotes
+	absent string   // text: what stands for a value that is not known
+	header bool     // the value is that of a header
 }
 
 // newJSON takes the fields that are kept.
@@ -55,7 +56,11 @@ func newJSON(m *modes) *form {
 		if got == drop {
 			continue
 		}
-		f.parts = append(f.parts, part{before: []byte(`,"` + field.Name + `":`), append: field.append, redact: got == redact})
+		p := part{before: []byte(`,"` + field.Name + `":`), append: field.append, redact: got == redact}
+		if got == keep {
+			p.quick = field.quantity
+		}
+		f.parts = append(f.parts, p)
 		last := len(f.parts) - 1
 		if n := len(f.groups); n > 0 && f.groups[n-1].of == field.group {
 			f.groups[n-1].parts = f.parts[last-len(f.groups[n-1].parts) : last+1]
@@ -83,6 +88,10 @@ func (x *line) appendJSON(dst []byte) []byte {
 func (x *line) appendParts(dst []byte, parts []part) []byte {
 	for i := range parts {
 		p := &parts[i]
+		if p.quick != noQuantity {
+			dst = x.appendQuick(dst, p)
+			continue
+		}
 		dst = append(dst, p.before...)
 		from := len(dst)
 		dst = p.append(dst, x)

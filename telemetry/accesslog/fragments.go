@@ -64,7 +64,8 @@ func (g groupOf) key(x *line) (key groupKey) {
 }
 
 const (
-	fragmentsKept   = 64  // of a group
+	clientsKept     = 1024 // fragments of that group; of others:
+	fragmentsKept   = 64
 	longestFragment = 512 // with its key
 )
 
@@ -72,7 +73,7 @@ const (
 // chooses; the next with the same place takes it.
 type fragments struct {
 	seed maphash.Seed
-	list [fragmentsKept]fragment
+	list []fragment
 	last *fragment // that was asked for
 }
 
@@ -83,8 +84,8 @@ type fragment struct {
 	text []byte               // the key, then the fragment
 }
 
-func newFragments() *fragments {
-	f := &fragments{seed: maphash.MakeSeed()}
+func newFragments(n int) *fragments {
+	f := &fragments{seed: maphash.MakeSeed(), list: make([]fragment, n)}
 	f.last = &f.list[0]
 	return f
 }
@@ -95,20 +96,13 @@ func (f *fragments) at(key *groupKey) (at *fragment, there bool) {
 		return f.last, true
 	}
 	hash := maphash.String(f.seed, key[0])*31 + maphash.String(f.seed, key[1])
-	f.last = &f.list[hash%fragmentsKept]
+	f.last = &f.list[hash%uint64(len(f.list))]
 	return f.last, f.last.is(key)
 }
 
 // is tells whether a fragment was made of key.
 func (f *fragment) is(key *groupKey) bool {
 	from := 0
-	for i, end := range f.ends {
-		if end-from != len(key[i]) {
-			return false
-		}
-		from = end
-	}
-	from = 0
 	for i, end := range f.ends {
 		if string(f.text[from:end]) != key[i] {
 			return false

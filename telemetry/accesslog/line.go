@@ -3,7 +3,6 @@ package accesslog
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"fairway/internal/identity"
@@ -33,8 +32,11 @@ func newLine(f *form, local *time.Location) *line {
 	x := &line{form: f, start: stamp{local: local}, end: stamp{local: local}, plain: &plainText}
 	x.headers.init(f.modes)
 	for i := range f.groups {
-		if g := f.groups[i].of; g != ofItself && g <= kept {
-			x.fragments[g] = newFragments()
+		switch g := f.groups[i].of; {
+		case g == ofClient:
+			x.fragments[g] = newFragments(clientsKept)
+		case g != ofItself && g <= kept:
+			x.fragments[g] = newFragments(fragmentsKept)
 		}
 	}
 	return x
@@ -54,6 +56,9 @@ func (x *line) write(e *telemetry.Exchange, count uint64) []byte {
 	}
 	if x.rec == nil {
 		x.rec = noRecord
+	}
+	if !x.rec.Start.IsZero() {
+		x.start.set(x.rec.Start)
 	}
 	if x.json {
 		x.buf = x.appendJSON(x.buf[:0])
@@ -120,36 +125,25 @@ func (x *line) orDash(dst []byte, s string) []byte {
 	return x.text(dst, s)
 }
 
-func (x *line) number(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
+func (x *line) number(dst []byte, n int64) []byte { return appendInt(dst, n) }
 
-// duration is in nanoseconds for programs, and in milliseconds for people.
-func (x *line) duration(dst []byte, d time.Duration) []byte {
-	if x.json {
-		return x.number(dst, int64(d))
-	}
-	return x.number(dst, d.Milliseconds())
-}
-
+// startUTC and startLocal add when the request came.
 func (x *line) startUTC(dst []byte) []byte {
-	t := x.rec.Start
 	switch {
-	case t.IsZero():
+	case x.rec.Start.IsZero():
 		return dst
 	case x.json:
-		return x.quote(x.start.appendUTC(x.quote(dst), t))
+		return x.quote(x.start.appendUTC(x.quote(dst)))
 	}
-	x.start.turn(t)
 	return append(dst, x.start.clf...)
 }
 
 func (x *line) startLocal(dst []byte) []byte {
-	t := x.rec.Start
 	switch {
-	case t.IsZero():
+	case x.rec.Start.IsZero():
 		return dst
 	case x.json:
-		return x.quote(x.start.appendLocal(x.quote(dst), t))
+		return x.quote(x.start.appendLocal(x.quote(dst)))
 	}
-	x.start.turn(t)
 	return append(dst, x.start.clfHere...)
 }

@@ -128,15 +128,22 @@ func (x *line) trace(dst []byte) []byte {
 		return dst
 	}
 	id := sent[0][version : version+length]
-	zero := true
 	for i := range len(id) {
-		if !isHex(id[i]) || 'A' <= id[i] && id[i] <= 'F' {
+		if !isLowerHex[id[i]] {
 			return dst
 		}
-		zero = zero && id[i] == '0'
 	}
-	if zero {
+	if id == noTrace {
 		return dst
 	}
-	return x.text(dst, id)
+	return x.quote(append(x.quote(dst), id...))
 }
+
+const noTrace = "00000000000000000000000000000000"
+
+var isLowerHex = func() (is [256]bool) {
+	for _, digit := range lowerHex {
+		is[digit] = true
+	}
+	return is
+}()

@@ -1,9 +1,6 @@
 package accesslog
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // The layouts of a second.
 const (
@@ -42,23 +39,21 @@ func (s *stamp) turn(t time.Time) {
 	s.clfHere = here.AppendFormat(s.clfHere[:0], layoutCLF)
 }
 
-// appendUTC and appendLocal add a time as time.RFC3339Nano has it.
-func (s *stamp) appendUTC(dst []byte, t time.Time) []byte {
+// set makes it the time that appendUTC and appendLocal add.
+func (s *stamp) set(t time.Time) {
 	s.turn(t)
-	return append(s.appendFraction(append(dst, s.utc...), t), 'Z')
-}
-
-func (s *stamp) appendLocal(dst []byte, t time.Time) []byte {
-	s.turn(t)
-	return append(s.appendFraction(append(dst, s.here...), t), s.zone...)
-}
-
-// appendFraction adds the part of a second. It is kept as well: most lines have it twice.
-func (s *stamp) appendFraction(dst []byte, t time.Time) []byte {
 	if n := t.Nanosecond(); n != s.nanos {
 		s.nanos, s.fraction = n, fractionOf(s.fraction[:0], n)
 	}
-	return append(dst, s.fraction...)
+}
+
+// appendUTC and appendLocal add it as time.RFC3339Nano has it.
+func (s *stamp) appendUTC(dst []byte) []byte {
+	return append(append(append(dst, s.utc...), s.fraction...), 'Z')
+}
+
+func (s *stamp) appendLocal(dst []byte) []byte {
+	return append(append(append(dst, s.here...), s.fraction...), s.zone...)
 }
 
 // appendSecond adds a time as time.RFC3339 has it.
@@ -72,7 +67,7 @@ func fractionOf(dst []byte, n int) []byte {
 	if n == 0 {
 		return dst
 	}
-	dst = strconv.AppendInt(dst, int64(time.Second)+int64(n), 10)
+	dst = appendInt(dst, int64(time.Second)+int64(n))
 	dst[0] = '.'
 	for dst[len(dst)-1] == '0' {
 		dst = dst[:len(dst)-1]

@@ -31,23 +31,30 @@ var bounds = func() (all [perOctave]float64) {
 
 type octave [perOctave]atomic.Uint64
 
-// durations is a histogram, classic and native, that requests add to without a lock.
+// durations is a histogram, classic and native, that requests add to without a lock. What a
+// request changes stands side by side: it costs as much as the lines of memory it is in.
 type durations struct {
-	buckets []float64 // upper bounds of the classic ones, without the infinite
 	classic []atomic.Uint64
-	sum     atomic.Int64 // microseconds: nanoseconds of many slow requests would run over
-	zero    atomic.Uint64
 	octaves []atomic.Pointer[octave] // nil: only classic
+	sum     atomic.Int64             // microseconds: nanoseconds of many slow requests would run over
+	zero    atomic.Uint64
+	few     [6]atomic.Uint64 // the classic ones, if they are not more
 
+	buckets   []float64                                      // upper bounds of the classic ones, without the infinite
 	exemplars atomic.Pointer[[]atomic.Pointer[dto.Exemplar]] // by classic bucket; nil: none yet
 }
 
-func newDurations(buckets []float64, native bool) *durations {
-	d := &durations{buckets: buckets, classic: make([]atomic.Uint64, len(buckets)+1)}
+// init begins with nothing counted.
+func (d *durations) init(buckets []float64, native bool) {
+	d.buckets = buckets
+	if n := len(buckets) + 1; n <= len(d.few) {
+		d.classic = d.few[:n]
+	} else {
+		d.classic = make([]atomic.Uint64, n)
+	}
 	if native {
 		d.octaves = make([]atomic.Pointer[octave], lastOctave-firstOctave+1)
 	}
-	return d
 }
 
 // place is where a duration counts, in all histograms with the same buckets.

@@ -56,7 +56,8 @@ func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 		cases[fmt.Sprint("many, seed ", seed)] = randomly(seed, 5000)
 	}
 	for name, all := range cases {
-		d := newDurations(buckets, true)
+		d := &durations{}
+		d.init(buckets, true)
 		for _, took := range all {
 			d.add(placeOf(took, buckets, true))
 		}
@@ -73,7 +74,8 @@ func TestDurations_AreThoseOfTheOfficialHistogram(t *testing.T) {
 }
 
 func TestDurations_ThatAreBeyondAllBuckets(t *testing.T) {
-	d := newDurations([]float64{1}, true)
+	d := &durations{}
+	d.init([]float64{1}, true)
 	d.add(placeOf(100*365*24*time.Hour, []float64{1}, true))
 	got := &dto.Histogram{}
 	d.write(got)

@@ -76,9 +76,9 @@ func keyOf(e *telemetry.Exchange) cellKey {
 
 // cell counts the requests of one object with the same status, method and protocol.
 type cell struct {
-	labels         []*dto.LabelPair
 	received, sent atomic.Uint64
-	*durations
+	durations
+	labels []*dto.LabelPair
 }
 
 type tlsKey struct{ version, cipher uint16 }
@@ -123,7 +123,9 @@ func ordinaryLabels(key cellKey, object objectKey) []string {
 
 func (f *family) cell(o *object, key cellKey) *cell {
 	return found(&o.mu, &o.cells, key, func() *cell {
-		return &cell{labels: pairs(append([]string{"code", "method", "protocol"}, f.own...), ordinaryLabels(key, o.key)), durations: newDurations(f.buckets, f.native)}
+		c := &cell{labels: pairs(append([]string{"code", "method", "protocol"}, f.own...), ordinaryLabels(key, o.key))}
+		c.init(f.buckets, f.native)
+		return c
 	})
 }
 
