@@ -101,6 +101,8 @@ func (p place) find(r *http.Request) (value string, n int) {
 func (p place) field(text string) (value string, n int) {
 	scheme, token, found := strings.Cut(text, " ")
 	switch {
+	case scheme == "Bearer" && found: // as nearly all write it
+		return strings.Trim(token, " "), 1
 	case strings.EqualFold(scheme, "Bearer") && (found || p.name == "Authorization"):
 		return strings.Trim(token, " "), 1
 	case p.name == "Authorization" || text == "":

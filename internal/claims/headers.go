@@ -89,7 +89,7 @@ func (h *Headers) Put(head http.Header, values [][]string, undo []requesthead.Fi
 	}
 	for i, f := range h.fields {
 		if values != nil && values[i] != nil {
-			undo = append(undo, requesthead.Set(head, f.name, values[i]))
+			undo = append(undo, requesthead.SetNew(head, f.name, values[i])) // what there was is gone
 		}
 	}
 	return undo
@@ -97,7 +97,7 @@ func (h *Headers) Put(head http.Header, values [][]string, undo []requesthead.Fi
 
 // Clean returns the request to go on with, in whose trailers the fields do not come either.
 func (h *Headers) Clean(r *http.Request) *http.Request {
-	if len(h.fields) == 0 {
+	if len(h.fields) == 0 || !trailers.MayHave(r) { // asked here as well: h.takes has to be allocated
 		return r
 	}
 	return trailers.Without(r, h.takes)

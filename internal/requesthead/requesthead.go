@@ -24,6 +24,12 @@ func Set(h http.Header, name string, values []string) Field {
 	return f
 }
 
+// SetNew is Set for a name that h says nothing under.
+func SetNew(h http.Header, name string, values []string) Field {
+	h[name] = values
+	return Field{header: h, name: name}
+}
+
 // Add adds a value to those that h has.
 func Add(h http.Header, name, value string) Field {
 	f := fieldOf(h, name)

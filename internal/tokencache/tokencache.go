@@ -16,10 +16,11 @@ type Cache[V any] struct {
 	mu        sync.Mutex
 	young     atomic.Pointer[generation[V]]
 	old       atomic.Pointer[generation[V]]
+	latest    latest[V]
 }
 
 type generation[V any] struct {
-	values sync.Map // of token to V
+	values sync.Map // of token to *entry[V]
 	bytes  atomic.Int64
 }
 
@@ -35,23 +36,30 @@ func New[V any](mostBytes int64) *Cache[V] {
 
 // Get returns what is kept of a token.
 func (c *Cache[V]) Get(token string) (value V, ok bool) {
-	young := c.young.Load()
-	if v, ok := young.values.Load(token); ok {
-		return v.(V), true
+	place := c.latest.place(token)
+	before := place.Load()
+	if before.is(token) {
+		return before.value, true
+	}
+	if v, ok := c.young.Load().values.Load(token); ok {
+		e := v.(*entry[V])
+		place.CompareAndSwap(before, e) // else it was forgotten meanwhile, or another one is here
+		return e.value, true
 	}
 	v, ok := c.old.Load().values.Load(token)
 	if !ok {
 		return value, false
 	}
-	value = v.(V)
+	value = v.(*entry[V]).value
 	c.Put(token, value) // it is in use: it stays when the old ones go
 	return value, true
 }
 
 // Put keeps a value.
 func (c *Cache[V]) Put(token string, value V) {
+	defer c.latest.forget(token) // behind the change: see latest
 	young := c.young.Load()
-	if _, had := young.values.Swap(token, value); had {
+	if _, had := young.values.Swap(token, &entry[V]{token, value}); had {
 		return
 	}
 	if young.bytes.Add(int64(len(token))+perValue) < c.mostBytes/2 {
@@ -69,6 +77,7 @@ func (c *Cache[V]) Put(token string, value V) {
 func (c *Cache[V]) Drop(token string) {
 	c.young.Load().values.Delete(token)
 	c.old.Load().values.Delete(token)
+	c.latest.forget(token)
 }
 
 // Forget drops everything.
@@ -77,4 +86,5 @@ func (c *Cache[V]) Forget() {
 	defer c.mu.Unlock()
 	c.old.Store(&generation[V]{})
 	c.young.Store(&generation[V]{})
+	c.latest.forgetAll()
 }

@@ -13,8 +13,8 @@ import (
 // taken away: neither of those that are announced, nor of those that nobody knows of before
 // the body has ended.
 func Without(r *http.Request, takes func(name string) bool) *http.Request {
-	if r.Body == nil || r.Body == http.NoBody || r.Trailer == nil && r.ContentLength >= 0 {
-		return r // by HTTP/1.1 only chunks have some, by HTTP/2 only those that are announced are taken
+	if !MayHave(r) {
+		return r
 	}
 	out := new(http.Request)
 	*out = *r
@@ -22,6 +22,12 @@ func Without(r *http.Request, takes func(name string) bool) *http.Request {
 	b.fill()
 	out.Body, out.Trailer = b, b.trailer
 	return out
+}
+
+// MayHave tells whether a request may have trailers: by HTTP/1.1 only chunks have some, by
+// HTTP/2 only those that are announced are taken.
+func MayHave(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && (r.Trailer != nil || r.ContentLength < 0)
 }
 
 // body has the trailers taken over when it ends.

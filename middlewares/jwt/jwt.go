@@ -58,17 +58,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, err := h.verified(r.Context(), token, began(rec))
-	var away *unavailableError
 	switch {
-	case errors.As(err, &away) && r.Context().Err() != nil:
-		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "jwt: the client has gone before the keys of the issuer were there")
-		return
-	case errors.As(err, &away):
-		w.Header().Set("Retry-After", "5")
-		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "jwt: the keys of the issuer cannot be had: "+err.Error())
-		return
 	case err != nil:
-		bearer.Invalid(w, r, "jwt: "+err.Error())
+		refuse(w, r, err)
 		return
 	case v.cert == "" && h.bound, v.cert != "" && !bearer.ComesWith(r, v.cert):
 		bearer.Invalid(w, r, "jwt: the token is not bound to the certificate of the client")
@@ -91,6 +83,20 @@ func began(rec *record.Record) time.Time {
 		return time.Now()
 	}
 	return rec.Start
+}
+
+// refuse answers a request whose token could not be verified.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var away *unavailableError
+	switch {
+	case errors.As(err, &away) && r.Context().Err() != nil:
+		middlewares.Refuse(w, r, answer.StatusClientClosedRequest, "jwt: the client has gone before the keys of the issuer were there")
+	case errors.As(err, &away):
+		w.Header().Set("Retry-After", "5")
+		middlewares.Refuse(w, r, http.StatusServiceUnavailable, "jwt: the keys of the issuer cannot be had: "+err.Error())
+	default:
+		bearer.Invalid(w, r, "jwt: "+err.Error())
+	}
 }
 
 // letIn asks the list of tokens that are let in no more.

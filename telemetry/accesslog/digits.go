@@ -16,7 +16,7 @@ var tens = func() (all [20]uint64) {
 // appendInt adds a number in decimal, as strconv.AppendInt does, but right where it belongs: a
 // line has a dozen.
 func appendInt(dst []byte, n int64) []byte {
-	u := uint64(n) //nolint:gosec // two's complement
+	u := uint64(n)
 	if n < 0 {
 		dst, u = append(dst, '-'), -u
 	}
