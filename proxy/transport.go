@@ -8,6 +8,7 @@ import (
 
 	"github.com/traefik/paerser/types"
 
+	"fairway/internal/pemtext"
 	"fairway/internal/secret"
 	"fairway/tls/certs"
 )
@@ -141,7 +142,7 @@ func ClientTLS(c *ServersTransport) (*tls.Config, error) {
 	if len(c.RootCAs) > 0 {
 		cfg.RootCAs = x509.NewCertPool()
 		for i, ca := range c.RootCAs {
-			pem, err := certs.PEM(ca)
+			pem, err := pemtext.Read(ca)
 			if err != nil {
 				return nil, fmt.Errorf("rootCAs[%d]: %w", i, err)
 			}
@@ -164,11 +165,11 @@ func ClientTLS(c *ServersTransport) (*tls.Config, error) {
 }
 
 func (p ClientCertificate) load() (tls.Certificate, error) {
-	cert, err := certs.PEM(p.CertFile)
+	cert, err := pemtext.Read(p.CertFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("certFile: %w", err)
 	}
-	key, err := certs.PEM(p.KeyFile.Reveal())
+	key, err := pemtext.Read(p.KeyFile.Reveal())
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("keyFile: %w", err)
 	}

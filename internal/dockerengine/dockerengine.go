@@ -5,19 +5,17 @@ package dockerengine
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/client"
 
 	"fairway/internal/secret"
+	"fairway/internal/tlsclient"
 )
 
 // Access is how engines are reached.
@@ -90,46 +88,10 @@ func (a Access) Client(address string) (*client.Client, error) {
 
 // config makes the settings of crypto/tls. It accepts a nil TLS.
 func (t *TLS) config() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t == nil {
-		return cfg, nil
+		return tlsclient.Options{}.Settings()
 	}
-	cfg.InsecureSkipVerify = t.InsecureSkipVerify
-	if t.CA != "" {
-		pem, err := contentOf(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("ca: no certificate in it")
-		}
-	}
-	if t.Cert == "" && t.Key == "" {
-		return cfg, nil
-	}
-	cert, err := contentOf(t.Cert)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	key, err := contentOf(t.Key.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("cert and key: %w", err)
-	}
-	cfg.Certificates = []tls.Certificate{pair}
-	return cfg, nil
-}
-
-// contentOf returns PEM text itself, or reads the file that is named instead.
-func contentOf(fileOrText string) ([]byte, error) {
-	if strings.Contains(fileOrText, "-----BEGIN") {
-		return []byte(fileOrText), nil
-	}
-	return os.ReadFile(fileOrText)
+	return tlsclient.Options{CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}.Settings()
 }
 
 // IsLocal tells whether an engine runs on this machine, as far as its address

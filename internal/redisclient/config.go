@@ -11,7 +11,6 @@ package redisclient
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +21,7 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/internal/secret"
+	"fairway/internal/tlsclient"
 )
 
 // Config says where a Redis is, and how it is spoken to.
@@ -182,40 +182,5 @@ func (s *settings) secret() (string, error) {
 }
 
 func (t *TLS) config() (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // if the operator wants it
-	if t.CA != "" {
-		text, err := pem(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(text) {
-			return nil, errors.New("ca: has no certificate")
-		}
-	}
-	if t.Cert == "" {
-		return out, nil
-	}
-	cert, err := pem(t.Cert)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	key, err := pem(t.Key.Reveal())
-	if err != nil {
-		return nil, errors.New("key: is neither PEM text nor a file that can be read") // what it is may be a key
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	out.Certificates = []tls.Certificate{pair}
-	return out, nil
-}
-
-// pem is PEM text, or that of a file.
-func pem(fileOrText string) ([]byte, error) {
-	if strings.Contains(fileOrText, "-----BEGIN") {
-		return []byte(fileOrText), nil
-	}
-	return os.ReadFile(fileOrText)
+	return tlsclient.Options{CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}.Settings()
 }

@@ -299,7 +299,7 @@ func TestConfig_MistakesAreNamed(t *testing.T) {
 		"poolSize":                func(c *Config) { c.PoolSize = -1 },
 		"dialTimeout":             func(c *Config) { c.DialTimeout = -1 },
 		"tls: ca: ":               func(c *Config) { c.TLS = &TLS{CA: "/none"} },
-		"tls: ca: has no":         func(c *Config) { c.TLS = &TLS{CA: "-----BEGIN X"} },
+		"tls: ca: there is no":    func(c *Config) { c.TLS = &TLS{CA: "-----BEGIN X"} },
 		"tls: key: is neither":    func(c *Config) { c.TLS = &TLS{Cert: "-----BEGIN X", Key: secret.String("CANARY")} },
 	} {
 		c := &Config{}

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"fairway/internal/jwks"
-	"fairway/tls/certs"
+	"fairway/internal/pemtext"
 )
 
 // key verifies signatures by one algorithm (RFC 9421, section 3.3).
@@ -46,7 +46,7 @@ func (k *Key) build(provider string) (*key, error) {
 		out.algorithm, out.verify = "hmac-sha256", shared([]byte(k.Secret.Reveal()))
 		return out, nil
 	}
-	raw, err := certs.PEM(k.PublicKey)
+	raw, err := pemtext.Read(k.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("publicKey: %w", err)
 	}

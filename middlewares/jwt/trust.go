@@ -17,10 +17,10 @@ import (
 
 	"fairway/internal/freshfile"
 	"fairway/internal/jwks"
+	"fairway/internal/pemtext"
 	"fairway/internal/secret"
 	"fairway/internal/sharing"
 	"fairway/middlewares"
-	"fairway/tls/certs"
 )
 
 // trust is an issuer, with the keys that its tokens are verified by.
@@ -211,7 +211,7 @@ func (i *Issuer) written(log logrus.FieldLogger) (keySource, error) {
 func (i *Issuer) pem() (keySource, error) {
 	var all []jwks.Key
 	for n, text := range i.PublicKeys {
-		raw, err := certs.PEM(text)
+		raw, err := pemtext.Read(text)
 		if err != nil {
 			return keySource{}, fmt.Errorf("publicKeys[%d]: %w", n, err)
 		}

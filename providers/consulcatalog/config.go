@@ -14,8 +14,8 @@ import (
 
 	"fairway/config/labels"
 	"fairway/internal/secret"
+	"fairway/internal/tlsclient"
 	"fairway/providers"
-	"fairway/tls/certs"
 )
 
 // Config of the Consul catalog provider.
@@ -221,18 +221,7 @@ func (c *Config) client(namespace string) (*api.Client, error) {
 	return api.NewClient(cfg)
 }
 
-func (t *TLS) config() (out api.TLSConfig, err error) {
-	out.InsecureSkipVerify = t.InsecureSkipVerify
-	for _, part := range []struct {
-		name, text string
-		into       *[]byte
-	}{{"ca", t.CA, &out.CAPem}, {"cert", t.Cert, &out.CertPEM}, {"key", t.Key.Reveal(), &out.KeyPEM}} {
-		if part.text == "" {
-			continue
-		}
-		if *part.into, err = certs.PEM(part.text); err != nil {
-			return out, fmt.Errorf("%s: %w", part.name, err)
-		}
-	}
-	return out, nil
+func (t *TLS) config() (api.TLSConfig, error) {
+	texts, err := tlsclient.Options{CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}.Texts()
+	return api.TLSConfig{CAPem: texts.CA, CertPEM: texts.Cert, KeyPEM: texts.Key, InsecureSkipVerify: t.InsecureSkipVerify}, err
 }

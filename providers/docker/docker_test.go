@@ -338,7 +338,7 @@ func TestNew_NamesTheOptionThatIsWrong(t *testing.T) {
 		"another scheme":  {func(c *Config) { c.Endpoint = []string{"ftp://x"} }, "endpoint ftp://x: use unix://, tcp://, http://, https:// or ssh://"},
 		"no address":      {func(c *Config) { c.Endpoint = []string{"::"} }, "endpoint ::: "},
 		"no authority":    {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{CA: "/nowhere"} }, "endpoint tcp://x:1: tls: ca: open /nowhere"},
-		"no certificates": {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{CA: "-----BEGIN x"} }, "endpoint tcp://x:1: tls: ca: no certificate in it"},
+		"no certificates": {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{CA: "-----BEGIN x"} }, "endpoint tcp://x:1: tls: ca: there is no certificate in it"},
 		"half a pair":     {func(c *Config) { c.Endpoint, c.TLS = []string{"tcp://x:1"}, &dockerengine.TLS{Cert: "/nowhere"} }, "endpoint tcp://x:1: tls: cert: open /nowhere"},
 		"rule template":   {func(c *Config) { c.DefaultRule = "{{" }, "defaultRule: "},
 		"constraints":     {func(c *Config) { c.Constraints = "Label(" }, `constraints "Label(": offset 6: `},

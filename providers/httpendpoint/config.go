@@ -2,7 +2,6 @@ package httpendpoint
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,8 +13,8 @@ import (
 
 	"fairway/internal/headername"
 	"fairway/internal/secret"
+	"fairway/internal/tlsclient"
 	"fairway/providers"
-	"fairway/tls/certs"
 )
 
 // Config of the HTTP provider.
@@ -121,32 +120,5 @@ func sameServer(next *http.Request, before []*http.Request) error {
 }
 
 func (t *TLS) config() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // the operator asks for it
-	if t.CA != "" {
-		pem, err := certs.PEM(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("ca: no certificate in it")
-		}
-	}
-	if t.Cert == "" && t.Key == "" {
-		return cfg, nil
-	}
-	cert, err := certs.PEM(t.Cert)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	key, err := certs.PEM(t.Key.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("cert and key: %w", err)
-	}
-	cfg.Certificates = []tls.Certificate{pair}
-	return cfg, nil
+	return tlsclient.Options{CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}.Settings()
 }

@@ -364,8 +364,8 @@ func TestNew_Mistakes(t *testing.T) {
 		"no name of a header":    {func(c *Config) { c.Headers = map[string]string{"a b": "s3cret"} }, `headers: "a b" is no name`},
 		"no value of a header":   {func(c *Config) { c.Headers = map[string]string{"a": "s3cret\n"} }, "headers: the value of a has"},
 		"no authority":           {func(c *Config) { c.TLS = &TLS{CA: "/nowhere.pem"} }, "tls: ca: open /nowhere.pem"},
-		"an empty authority":     {func(c *Config) { c.TLS = &TLS{CA: "-----BEGIN x"} }, "tls: ca: no certificate in it"},
-		"a key without its pair": {func(c *Config) { c.TLS = &TLS{Key: "-----BEGIN s3cret"} }, "tls: cert: is empty"},
+		"an empty authority":     {func(c *Config) { c.TLS = &TLS{CA: "-----BEGIN x"} }, "tls: ca: there is no certificate in it"},
+		"a key without its pair": {func(c *Config) { c.TLS = &TLS{Key: "-----BEGIN s3cret"} }, "tls: cert: is missing"},
 		"a pair of nothing":      {func(c *Config) { c.TLS = &TLS{Cert: "-----BEGIN x", Key: "-----BEGIN s3cret"} }, "tls: cert and key: "},
 	}
 	for name, tt := range tests {

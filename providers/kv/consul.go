@@ -13,7 +13,6 @@ import (
 
 	"fairway/internal/secret"
 	"fairway/providers"
-	"fairway/tls/certs"
 )
 
 // Consul is the provider for the keys and values of Consul.
@@ -118,20 +117,9 @@ func (c *Consul) build(name, namespace string, log logrus.FieldLogger) (provider
 	return &provider{name: name, address: strings.Join(c.Endpoints, ","), store: s, log: log}, nil
 }
 
-func (t *TLS) consul() (out api.TLSConfig, err error) {
-	out.InsecureSkipVerify = t.InsecureSkipVerify
-	for _, part := range []struct {
-		name, text string
-		into       *[]byte
-	}{{"ca", t.CA, &out.CAPem}, {"cert", t.Cert, &out.CertPEM}, {"key", t.Key.Reveal(), &out.KeyPEM}} {
-		if part.text == "" {
-			continue
-		}
-		if *part.into, err = certs.PEM(part.text); err != nil {
-			return out, fmt.Errorf("%s: %w", part.name, err)
-		}
-	}
-	return out, nil
+func (t *TLS) consul() (api.TLSConfig, error) {
+	texts, err := t.options().Texts()
+	return api.TLSConfig{CAPem: texts.CA, CertPEM: texts.Cert, KeyPEM: texts.Key, InsecureSkipVerify: t.InsecureSkipVerify}, err
 }
 
 // consulStore asks long questions for all keys below a root: the answer is the state of one

@@ -58,7 +58,7 @@ func (c *Etcd) New(log logrus.FieldLogger) (providers.Provider, error) {
 	}
 	if c.TLS != nil {
 		var err error
-		if cfg.TLS, err = c.TLS.settings(); err != nil {
+		if cfg.TLS, err = c.TLS.options().Settings(); err != nil {
 			return nil, fmt.Errorf("tls: %w", err)
 		}
 	}

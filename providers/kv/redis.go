@@ -2,8 +2,6 @@ package kv
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,8 +12,8 @@ import (
 
 	"fairway/internal/redisclient"
 	"fairway/internal/secret"
+	"fairway/internal/tlsclient"
 	"fairway/providers"
-	"fairway/tls/certs"
 )
 
 // Redis is the provider for the keys and values of Redis.
@@ -88,35 +86,8 @@ func (c *Redis) New(log logrus.FieldLogger) (providers.Provider, error) {
 	return &provider{name: nameRedis, address: strings.Join(c.Endpoints, ","), store: &redisStore{root: root, config: o}, log: log}, nil
 }
 
-func (t *TLS) settings() (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // if the operator wants it
-	if t.CA != "" {
-		raw, err := certs.PEM(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(raw) {
-			return nil, errors.New("ca: has no certificate")
-		}
-	}
-	if t.Cert == "" {
-		return out, nil
-	}
-	cert, err := certs.PEM(t.Cert)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	key, err := certs.PEM(t.Key.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
-	}
-	out.Certificates = []tls.Certificate{pair}
-	return out, nil
+func (t *TLS) options() tlsclient.Options {
+	return tlsclient.Options{CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}
 }
 
 // redisStore reads all keys by one script, which is one moment of the server.

@@ -53,7 +53,7 @@ func TestCollector_Mistakes(t *testing.T) {
 		"http.tls: the endpoint http://c is not spoken to by TLS":      {HTTP: &HTTP{Endpoint: "http://c", TLS: &TLS{}}},
 		`grpc.endpoint: "http://c:4317" is a URL, not a host and port`: {GRPC: &GRPC{Endpoint: "http://c:4317"}},
 		"grpc.tls.ca: open /nowhere: no such file":                     {GRPC: &GRPC{TLS: &TLS{CA: "/nowhere"}}},
-		"http.tls.ca: there is no certificate in " + empty:             {HTTP: &HTTP{TLS: &TLS{CA: empty}}},
+		"http.tls.ca: there is no certificate in it":                   {HTTP: &HTTP{TLS: &TLS{CA: empty}}},
 		"http.tls.cert: open /nowhere: no such file or directory":      {HTTP: &HTTP{TLS: &TLS{Cert: "/nowhere"}}},
 	} {
 		if _, err := c.Client("/v1/things"); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -2,13 +2,8 @@ package certs
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"fairway/internal/nearest"
 )
@@ -74,34 +69,4 @@ func unknown(option, name string, known []string) error {
 		err = fmt.Errorf("%w; did you mean %q?", err, near)
 	}
 	return err
-}
-
-// PEM returns PEM text itself, or reads the file that is named instead. Its error does not
-// show what is no path: it may be a key that was cut off in front.
-func PEM(fileOrText string) ([]byte, error) {
-	if isText(fileOrText) {
-		return []byte(fileOrText), nil
-	}
-	if fileOrText == "" {
-		return nil, errors.New("is empty")
-	}
-	text, err := os.ReadFile(fileOrText)
-	if failed, ok := errors.AsType[*fs.PathError](err); ok && !isPath(fileOrText) {
-		return nil, fmt.Errorf("is neither PEM text, which begins with -----BEGIN, nor a file: %w", failed.Err)
-	}
-	return text, err
-}
-
-func isText(fileOrText string) bool { return strings.Contains(fileOrText, "-----BEGIN") }
-
-// isPath tells whether a text is sure to be the path of a file.
-func isPath(s string) bool {
-	if len(s) > 200 || strings.ContainsAny(s, "\n\r\t +=") {
-		return false
-	}
-	if strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") || filepath.Ext(s) != "" {
-		return true
-	}
-	info, err := os.Stat(filepath.Dir(s))
-	return strings.HasPrefix(s, "/") && err == nil && info.IsDir()
 }

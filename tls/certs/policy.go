@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fairway/internal/pemtext"
 )
 
 // Policy is how TLS is spoken with some hosts: options that have been understood. Its
@@ -55,7 +57,7 @@ func (o *Options) New(name string) (*Policy, error) {
 		return nil, err
 	}
 	for _, f := range slices.Concat(o.ClientAuth.CAFiles, o.ClientAuth.CRLFiles) {
-		if !isText(f) {
+		if !pemtext.IsText(f) {
 			p.files = append(p.files, f)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"fairway/internal/pemtext"
 )
 
 // certificatesIn reads all certificates of a PEM text.
@@ -29,7 +31,7 @@ func certificatesIn(text []byte) (list []*x509.Certificate, err error) {
 
 // revoke takes in a list of revoked certificates, if one of the issuers has signed it.
 func (t *trust) revoke(fileOrText string, issuers []*x509.Certificate) error {
-	text, err := PEM(fileOrText)
+	text, err := pemtext.Read(fileOrText)
 	if err != nil {
 		return err
 	}

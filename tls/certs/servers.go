@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+
+	"fairway/internal/pemtext"
 )
 
 // Servers are the settings by which servers that the gateway itself asks are believed: those
@@ -25,7 +27,7 @@ func Servers(caFiles []string, insecure bool) (*tls.Config, error) {
 func Pool(caFiles []string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	for i, text := range caFiles {
-		raw, err := PEM(text)
+		raw, err := pemtext.Read(text)
 		if err != nil {
 			return nil, fmt.Errorf("caFiles[%d]: %w", i, err)
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"fairway/internal/pemtext"
 )
 
 // Source has certificates beside those of the operator: a certificate resolver.
@@ -81,11 +83,11 @@ func (p *pair) load() {
 
 // Load reads the certificate and its key.
 func (c *Certificate) Load() (*tls.Certificate, error) {
-	chain, err := PEM(c.CertFile)
+	chain, err := pemtext.Read(c.CertFile)
 	if err != nil {
 		return nil, fmt.Errorf("certFile: %w", err)
 	}
-	key, err := PEM(c.KeyFile.Reveal())
+	key, err := pemtext.Read(c.KeyFile.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("keyFile: %w", err)
 	}
@@ -148,7 +150,7 @@ func (c *Certificates) Set(list []*Certificate, store *Store) (errs []error) {
 func newPair(cert *Certificate) *pair {
 	p := &pair{config: cert}
 	for _, f := range []string{cert.CertFile, cert.KeyFile.Reveal()} {
-		if !isText(f) {
+		if !pemtext.IsText(f) {
 			p.files = append(p.files, f)
 		}
 	}
@@ -425,7 +427,7 @@ func (c *Certificates) refresh() {
 
 // shown is the path of a file, if it is sure to be one.
 func shown(fileOrText string) string {
-	if isText(fileOrText) || !isPath(fileOrText) {
+	if pemtext.IsText(fileOrText) || !pemtext.IsPath(fileOrText) {
 		return ""
 	}
 	return fileOrText

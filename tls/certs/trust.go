@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"fairway/internal/pemtext"
 )
 
 // trust are the authorities of clients, and what they have revoked.
@@ -53,7 +55,7 @@ func (c *ClientAuth) load() (*trust, error) {
 	t := &trust{revoked: map[string]map[string]bool{}}
 	var issuers []*x509.Certificate
 	for i, ca := range c.CAFiles {
-		text, err := PEM(ca)
+		text, err := pemtext.Read(ca)
 		if err != nil {
 			return nil, fmt.Errorf("caFiles[%d]: %w", i, err)
 		}
