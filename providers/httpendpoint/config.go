@@ -1,6 +1,7 @@
 package httpendpoint
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -111,12 +112,21 @@ func sameServer(next *http.Request, before []*http.Request) error {
 	switch {
 	case len(before) > 5:
 		return errors.New("more than 5 redirects")
-	case next.URL.Hostname() != first.Hostname():
+	case next.URL.Hostname() != first.Hostname() || port(next.URL) != port(first) && !(port(first) == "80" && port(next.URL) == "443"):
 		return fmt.Errorf("the redirect to %s leads to another server: name that one", secret.Place(next.URL))
 	case first.Scheme == "https" && next.URL.Scheme != "https":
 		return fmt.Errorf("the redirect to %s leads away from https", secret.Place(next.URL))
 	}
 	return nil
+}
+
+// port is the one that a URL leads to. Another port of a machine is another server; that for
+// https, where a server leads from http, is the same.
+func port(u *url.URL) string {
+	if port := u.Port(); port != "" || u.Scheme != "https" {
+		return cmp.Or(port, "80")
+	}
+	return "443"
 }
 
 func (t *TLS) config() (*tls.Config, error) {

@@ -404,3 +404,35 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+func TestSameServer(t *testing.T) {
+	for _, tt := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"http://a.test/x", "http://a.test/y", true},
+		{"http://a.test/x", "http://a.test:80/y", true},
+		{"http://a.test/x", "https://a.test/x", true},
+		{"https://a.test:443/x", "https://a.test/y", true},
+		{"http://a.test:8080/x", "http://a.test:8080/y", true},
+		{"http://a.test:8080/x", "http://a.test:8081/x", false},
+		{"http://a.test:8080/x", "http://a.test/x", false},
+		{"http://a.test/x", "https://a.test:8443/x", false},
+		{"http://a.test/x", "http://b.test/x", false},
+		{"https://a.test/x", "http://a.test:443/x", false},
+	} {
+		err := sameServer(request(t, tt.to), []*http.Request{request(t, tt.from)})
+		if (err == nil) != tt.want {
+			t.Errorf("from %s to %s: got %v", tt.from, tt.to, err)
+		}
+	}
+}
+
+func request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
