@@ -57,7 +57,7 @@ const (
 func (p *provider) options(ctx context.Context, index uint64) *api.QueryOptions {
 	o := &api.QueryOptions{
 		RequireConsistent: p.config.RequireConsistent, AllowStale: p.config.Stale, UseCache: p.config.Cache, Namespace: p.namespace, Partition: p.config.Partition,
-		WaitIndex: index, WaitTime: time.Duration(p.config.Endpoint.EndpointWaitTime),
+		WaitIndex: index, WaitTime: time.Duration(p.config.Endpoint.EndpointWaitTime), Token: p.token(),
 	}
 	return o.WithContext(ctx)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/traefik/paerser/types"
 
 	"fairway/config/labels"
+	"fairway/internal/freshfile"
 	"fairway/internal/secret"
 	"fairway/internal/tlsclient"
 	"fairway/providers"
@@ -74,7 +75,7 @@ type Endpoint struct {
 	// Token of the ACL system. It has to have service_prefix "" and node_prefix "" with policy
 	// read; for the mesh service:write of serviceName as well.
 	Token secret.String `json:"token,omitempty"`
-	// TokenFile is the path of a file with the token.
+	// TokenFile is the path of a file with the token, which is read again when it has changed.
 	TokenFile string `json:"tokenFile,omitempty"`
 	// TLS is how an agent is spoken to by https.
 	TLS *TLS `json:"tls,omitempty"`
@@ -186,7 +187,11 @@ func (c *Config) build(name, namespace string, log logrus.FieldLogger) (provider
 	if err != nil {
 		return nil, fmt.Errorf("endpoint: %w", err)
 	}
-	return &provider{config: c, name: name, namespace: namespace, client: client, decoder: decoder, admits: admits, log: log, patience: defaultPatience, every: defaultEvery}, nil
+	token, err := c.Endpoint.token(log)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: tokenFile: %w", err)
+	}
+	return &provider{config: c, name: name, namespace: namespace, client: client, token: token, decoder: decoder, admits: admits, log: log, patience: defaultPatience, every: defaultEvery}, nil
 }
 
 func (c *Config) client(namespace string) (*api.Client, error) {
@@ -200,7 +205,7 @@ func (c *Config) client(namespace string) (*api.Client, error) {
 		return nil, errors.New("only one of token and tokenFile can be given")
 	}
 	cfg := &api.Config{
-		Address: e.Address, Scheme: e.Scheme, Datacenter: e.Datacenter, Token: e.Token.Reveal(), TokenFile: e.TokenFile, WaitTime: time.Duration(e.EndpointWaitTime),
+		Address: e.Address, Scheme: e.Scheme, Datacenter: e.Datacenter, Token: e.Token.Reveal(), WaitTime: time.Duration(e.EndpointWaitTime),
 		Namespace: namespace, Partition: c.Partition, Transport: api.DefaultConfig().Transport,
 	}
 	if _, err := url.Parse("http://" + e.Address); err != nil {
@@ -219,6 +224,24 @@ func (c *Config) client(namespace string) (*api.Client, error) {
 		}
 	}
 	return api.NewClient(cfg)
+}
+
+// token is that of the file, as it is now; without a file that of the client counts.
+func (e *Endpoint) token(log logrus.FieldLogger) (func() string, error) {
+	if e.TokenFile == "" {
+		return func() string { return "" }, nil
+	}
+	file, err := freshfile.Open(e.TokenFile, func(text []byte) (secret.String, error) {
+		token := strings.TrimSpace(string(text))
+		if token == "" {
+			return "", errors.New("is empty")
+		}
+		return secret.String(token), nil
+	}, log)
+	if err != nil {
+		return nil, err
+	}
+	return func() string { return file.Value().Reveal() }, nil
 }
 
 func (t *TLS) config() (api.TLSConfig, error) {

@@ -32,6 +32,7 @@ type provider struct {
 	name      string
 	namespace string
 	client    *api.Client
+	token     func() string // of questions; empty: that of the client
 	decoder   *labels.Decoder
 	admits    func(tags []string) bool
 	log       logrus.FieldLogger
