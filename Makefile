@@ -31,12 +31,13 @@ lint: ## Look for mistakes and bad form.
 	$(LINT) run
 
 fuzz: ## Feed every fuzz target for FUZZTIME (30s, or a number of inputs as 20000x) each.
-	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+	@failed=; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . | sort); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "$$(dirname "$$file") $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || failed="$$failed $$target"; \
 		done; \
-	done
+	done; \
+	if [ -n "$$failed" ]; then echo "these have found something:$$failed" >&2; exit 1; fi
 
 bench: ## Measure the way of a request.
 	go test -run '^$$' -bench . -benchmem $(REQUEST_PATH)

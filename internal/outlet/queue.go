@@ -10,7 +10,7 @@ const (
 	ChunkSize = 256 << 10
 	// MostBytes may wait for one output.
 	MostBytes = 4 << 20
-	mostFree  = 8 // chunks that are kept for later
+	mostFree  = 2 // chunks that are kept for later
 )
 
 // queue has the lines that wait to be written, in chunks that are written as a whole. Its

@@ -31,8 +31,8 @@ func IsText(fileOrText string) bool { return strings.Contains(fileOrText, "-----
 
 // IsPath tells whether a text is sure to be the path of a file.
 func IsPath(s string) bool {
-	if len(s) > 200 || strings.ContainsAny(s, "\n\r\t +=") {
-		return false
+	if len(s) > 200 || strings.ContainsAny(s, "\n\r\t +=") || len(s) > 40 && strings.Count(s, "/") < 2 && filepath.Ext(s) == "" {
+		return false // it may be base64
 	}
 	if strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") || filepath.Ext(s) != "" {
 		return true

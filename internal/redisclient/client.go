@@ -151,9 +151,10 @@ func (c *Client) instead(ctx context.Context, at *node, key string, failed error
 	return next, false, err == nil && next != at
 }
 
-// stale tells whether an answer means that another server has become the one to ask.
+// stale tells whether an answer means that another server has become the one to ask, whose
+// address may be none that can be read.
 func stale(text string) bool {
-	return strings.HasPrefix(text, "READONLY") || strings.HasPrefix(text, "MASTERDOWN") || strings.HasPrefix(text, "CLUSTERDOWN")
+	return strings.HasPrefix(text, "MOVED ") || strings.HasPrefix(text, "READONLY") || strings.HasPrefix(text, "MASTERDOWN") || strings.HasPrefix(text, "CLUSTERDOWN")
 }
 
 // deadline is when a command is over that nobody has given less time.

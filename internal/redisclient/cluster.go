@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,30 +209,36 @@ func redirected(text, by string) (address string, kind redirection) {
 	if len(words) != 3 {
 		return "", stays
 	}
-	if !isNodeAddress(words[2]) {
+	named, ok := nodeAddress(words[2])
+	if !ok {
 		return "", stays
 	}
 	switch words[0] {
 	case "MOVED":
-		return beside(by, words[2]), moved
+		return beside(by, named), moved
 	case "ASK":
-		return beside(by, words[2]), asked
+		return beside(by, named), asked
 	}
 	return "", stays
 }
 
-// isNodeAddress says whether a cluster may name a node so: host:port, where the
-// host is a name or an address, or "" or "?" for the host that says it.
-func isNodeAddress(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
+// nodeAddress reads how a cluster names a node: host:port, where the host is a name or an
+// address, of IPv6 without brackets as well, or "" or "?" for the host that says it.
+func nodeAddress(text string) (address string, ok bool) {
+	colon := strings.LastIndexByte(text, ':')
+	if colon < 0 {
+		return "", false
 	}
+	host, port := text[:colon], text[colon+1:]
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
-		return false
+		return "", false
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return net.JoinHostPort(ip.String(), port), true
 	}
 	odd := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".-_:%", r))
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == '_')
 	}
-	return host == "?" || strings.IndexFunc(host, odd) < 0
+	return net.JoinHostPort(host, port), host == "?" || strings.IndexFunc(host, odd) < 0
 }

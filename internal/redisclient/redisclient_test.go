@@ -322,8 +322,25 @@ func TestSlotOf(t *testing.T) {
 	}
 }
 
+func TestRedirected(t *testing.T) {
+	for text, want := range map[string]string{
+		"MOVED 3999 127.0.0.1:6381": "127.0.0.1:6381", "ASK 1 [::1]:6379": "[::1]:6379", "MOVED 1 2001:db8::1:6379": "[2001:db8::1]:6379", "ASK 1 ::1:7000": "[::1]:7000",
+		"MOVED 1 :6379": "10.0.0.1:6379", "MOVED 1 ?:6379": "10.0.0.1:6379", "MOVED 1 redis_1.test:6379": "redis_1.test:6379",
+		"MOVED 1 fe80::1%eth0:6379": "[fe80::1%eth0]:6379",
+		"MOVED 1 ?0:1":              "", "MOVED 1 a:0": "", "MOVED 1 a:65536": "", "MOVED 1 a:": "", "MOVED 1 a": "", "MOVED 1 a/b:1": "", "MOVED 1": "", "ERR x y:1": "",
+	} {
+		got, kind := redirected(text, "10.0.0.1:1")
+		if got != want || (kind == stays) != (want == "") {
+			t.Errorf("%q: got %q, %v; want %q", text, got, kind, want)
+		}
+		if strings.HasPrefix(text, "MOVED ") && !stale(text) {
+			t.Errorf("%q does not have the places of keys looked up again", text)
+		}
+	}
+}
+
 func FuzzRedirected(f *testing.F) {
-	for _, text := range []string{"MOVED 3999 127.0.0.1:6381", "ASK 1 [::1]:6379", "MOVED 1 :6379", "MOVED 1 ?:6379", "MOVED 0 ?0:0", "MOVED 0 ?0:1", "MOVED 1 a:65536", "ASK", "ERR x y z", "MOVED 1 a"} {
+	for _, text := range []string{"MOVED 3999 127.0.0.1:6381", "ASK 1 [::1]:6379", "MOVED 1 2001:db8::1:6379", "MOVED 1 :6379", "MOVED 1 ?:6379", "MOVED 0 ?0:0", "MOVED 0 ?0:1", "MOVED 1 a:65536", "ASK", "ERR x y z", "MOVED 1 a"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

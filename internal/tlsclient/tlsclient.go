@@ -40,9 +40,11 @@ func (o Options) Texts() (p Texts, err error) {
 	}
 	switch {
 	case p.Key != nil && p.Cert == nil:
-		return p, errors.New("cert: is missing, which the key is of")
+		return p, errors.New("cert: is missing; key is given")
 	case p.Cert != nil && p.Key == nil:
-		return p, errors.New("key: is missing, of the certificate")
+		return p, errors.New("key: is missing; cert is given")
+	case p.CA != nil && !x509.NewCertPool().AppendCertsFromPEM(p.CA): // some libraries take that for no CA
+		return p, errors.New("ca: there is no certificate in it")
 	}
 	return p, nil
 }
@@ -55,9 +57,8 @@ func (o Options) Settings() (*tls.Config, error) {
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.InsecureSkipVerify} //nolint:gosec // if the operator wants it
 	if p.CA != nil {
-		if settings.RootCAs = x509.NewCertPool(); !settings.RootCAs.AppendCertsFromPEM(p.CA) {
-			return nil, errors.New("ca: there is no certificate in it")
-		}
+		settings.RootCAs = x509.NewCertPool()
+		settings.RootCAs.AppendCertsFromPEM(p.CA)
 	}
 	if p.Cert != nil {
 		pair, err := tls.X509KeyPair(p.Cert, p.Key)

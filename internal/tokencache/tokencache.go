@@ -7,21 +7,35 @@ import (
 	"sync/atomic"
 )
 
-// Cache keeps values by tokens. Reading it takes no lock. Tokens are found by their whole
-// text, with the random hash of the runtime: nobody can send one that is taken for another.
-// What has not been asked for for a while goes when there is no more room. The zero value is
-// empty and has room for none; see New.
+// Cache keeps values by tokens. Reading what has been asked for of late takes no lock. Tokens
+// are found by their whole text, with the random hash of the runtime: nobody can send one that
+// is taken for another. What has not been asked for for a while goes when there is no more
+// room. See New.
 type Cache[V any] struct {
 	mostBytes int64
-	mu        sync.Mutex
 	young     atomic.Pointer[generation[V]]
 	old       atomic.Pointer[generation[V]]
-	latest    latest[V]
+	latest    latest[V]  // of these
+	mu        sync.Mutex // of who changes generations
 }
 
 type generation[V any] struct {
 	values sync.Map // of token to *entry[V]
-	bytes  atomic.Int64
+	bytes  int64
+}
+
+// get is the entry of a token; nil: there is none.
+func (g *generation[V]) get(token string) *entry[V] {
+	e, _ := g.values.Load(token)
+	found, _ := e.(*entry[V])
+	return found
+}
+
+// put has an entry for its token.
+func (g *generation[V]) put(e *entry[V]) {
+	if _, had := g.values.Swap(e.token, e); !had {
+		g.bytes += int64(len(e.token)) + perValue
+	}
 }
 
 // perValue is about what an entry takes beside the text of its token.
@@ -30,61 +44,73 @@ const perValue = 1024
 // New returns a Cache that takes about so many bytes at most.
 func New[V any](mostBytes int64) *Cache[V] {
 	c := &Cache[V]{mostBytes: mostBytes}
-	c.Forget()
+	c.old.Store(&generation[V]{})
+	c.young.Store(&generation[V]{})
 	return c
 }
 
 // Get returns what is kept of a token.
 func (c *Cache[V]) Get(token string) (value V, ok bool) {
 	place := c.latest.place(token)
-	before := place.Load()
-	if before.is(token) {
-		return before.value, true
-	}
-	if v, ok := c.young.Load().values.Load(token); ok {
-		e := v.(*entry[V])
-		place.CompareAndSwap(before, e) // else it was forgotten meanwhile, or another one is here
+	if e := place.Load(); e.is(token) {
 		return e.value, true
 	}
-	v, ok := c.old.Load().values.Load(token)
-	if !ok {
+	e := c.young.Load().get(token)
+	if e == nil && c.old.Load().get(token) != nil {
+		e = c.renew(token)
+	}
+	if e == nil {
 		return value, false
 	}
-	value = v.(*entry[V]).value
-	c.Put(token, value) // it is in use: it stays when the old ones go
-	return value, true
+	place.Store(e)
+	return e.value, true
+}
+
+// renew makes an old token a young one, since it is in use. nil: it is gone by now.
+func (c *Cache[V]) renew(token string) *entry[V] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.young.Load().get(token)
+	if e == nil {
+		if e = c.old.Load().get(token); e != nil {
+			c.put(e)
+		}
+	}
+	return e
 }
 
 // Put keeps a value.
 func (c *Cache[V]) Put(token string, value V) {
-	defer c.latest.forget(token) // behind the change: see latest
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range []*generation[V]{c.young.Load(), c.old.Load()} {
+		if before := g.get(token); before != nil {
+			before.gone.Store(true)
+		}
+	}
+	c.put(&entry[V]{token: token, value: value})
+}
+
+// put has an entry among the young ones, which are the old ones when they have half of all.
+// What was old until then goes.
+func (c *Cache[V]) put(e *entry[V]) {
 	young := c.young.Load()
-	if _, had := young.values.Swap(token, &entry[V]{token, value}); had {
+	young.put(e)
+	if young.bytes < c.mostBytes/2 {
 		return
 	}
-	if young.bytes.Add(int64(len(token))+perValue) < c.mostBytes/2 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.young.Load() == young {
-		c.old.Store(young)
-		c.young.Store(&generation[V]{})
-	}
-}
-
-// Drop forgets a token.
-func (c *Cache[V]) Drop(token string) {
-	c.young.Load().values.Delete(token)
-	c.old.Load().values.Delete(token)
-	c.latest.forget(token)
-}
-
-// Forget drops everything.
-func (c *Cache[V]) Forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.old.Store(&generation[V]{})
-	c.young.Store(&generation[V]{})
-	c.latest.forgetAll()
+	next, gone := &generation[V]{}, c.old.Load()
+	c.latest.each(func(e *entry[V]) { // they were not looked for in a generation for long
+		if next.bytes < c.mostBytes/4 {
+			next.put(e)
+		}
+	})
+	c.old.Store(young)
+	c.young.Store(next)
+	gone.values.Range(func(_, value any) bool {
+		if e := value.(*entry[V]); next.get(e.token) != e && young.get(e.token) != e {
+			e.gone.Store(true)
+		}
+		return true
+	})
 }

@@ -31,15 +31,6 @@ func TestCache_KeepsWhatIsUsedAndIsBounded(t *testing.T) {
 	if v, _ := c.Get("use"); v != 2 {
 		t.Errorf("got %d", v)
 	}
-	c.Drop("use")
-	if _, ok := c.Get("use"); ok {
-		t.Error("it was dropped")
-	}
-	c.Put("x", 1)
-	c.Forget()
-	if _, ok := c.Get("x"); ok {
-		t.Error("it was forgotten")
-	}
 }
 
 func TestCache_ServesManyAtOnce(t *testing.T) {
@@ -68,32 +59,46 @@ func TestGet_AllocatesNothing(t *testing.T) {
 	}
 }
 
-// Who has read a value that is replaced or dropped meanwhile does not bring it back.
+// Who has read a value that is replaced, or goes, meanwhile may put it among the latest: there it
+// is nobody's.
 func TestCache_BringsNothingBack(t *testing.T) {
 	for name, change := range map[string]func(c *Cache[int]){
-		"replaced":  func(c *Cache[int]) { c.Put("token", 2) },
-		"dropped":   func(c *Cache[int]) { c.Drop("token") },
-		"forgotten": func(c *Cache[int]) { c.Forget() },
+		"replaced, young": func(c *Cache[int]) { c.Put("token", 2) },
+		"replaced, old":   func(c *Cache[int]) { fill(c, 60); c.Put("token", 2) },
+		"gone":            func(c *Cache[int]) { fill(c, 150) },
 	} {
-		for _, known := range []bool{false, true} {
-			c := New[int](1 << 20)
-			c.Put("token", 1)
-			if known {
-				c.Get("token")
-			}
-			place := c.latest.place("token")
-			before := place.Load()
-			read, _ := c.young.Load().values.Load("token")
-			change(c)
-			place.CompareAndSwap(before, read.(*entry[int])) // as Get does
-			if v, ok := c.Get("token"); ok && v == 1 {
-				t.Errorf("%s: it is back", name)
-			}
+		c := New[int](100 * (perValue + 3))
+		c.Put("token", 1)
+		read := c.young.Load().get("token")
+		change(c)
+		c.latest.place("token").Store(read) // what Get does in the end
+		if v, ok := c.Get("token"); ok && v != 2 {
+			t.Errorf("%s: it is back", name)
 		}
 	}
 }
 
-// An empty token is nobody's, also where nothing is kept.
+func fill(c *Cache[int], n int) {
+	for i := range n {
+		c.Put(fmt.Sprintf("%03d", i), i)
+	}
+}
+
+// Those that were asked for last are not looked for in the generations; they stay all the same.
+func TestCache_TheLatestStay(t *testing.T) {
+	c := New[int](100 * (perValue + 3))
+	c.Put("use", 1)
+	c.Get("use")
+	fill(c, 1000)
+	if e := c.latest.place("use").Load(); !e.is("use") {
+		t.Error("it is gone")
+	}
+	c.latest.place("use").Store(nil) // another one took its place
+	if v, ok := c.Get("use"); !ok || v != 1 {
+		t.Errorf("got %d, %v", v, ok)
+	}
+}
+
 func TestCache_HasNothingOfTheEmptyToken(t *testing.T) {
 	c := New[int](1 << 20)
 	if _, ok := c.Get(""); ok {

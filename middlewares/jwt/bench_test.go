@@ -8,6 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"fairway/internal/record"
+	"fairway/internal/tokencache"
 	"fairway/middlewares/middlewarestest"
 )
 
@@ -41,7 +42,7 @@ func BenchmarkJWT(b *testing.B) {
 		b.Run(name+" first", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				h.cache.Drop(token)
+				h.cache = tokencache.New[*verified](cacheBytes)
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			}
 		})

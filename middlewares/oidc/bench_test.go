@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairway/internal/oidctest"
+	"fairway/internal/tokencache"
 	"fairway/middlewares/middlewarestest"
 )
 
@@ -37,7 +38,7 @@ func BenchmarkSession(b *testing.B) {
 	b.Run("new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			h.cache.Forget()
+			h.cache = tokencache.New[*cached](cacheBytes)
 			h.ServeHTTP(w, r)
 		}
 	})

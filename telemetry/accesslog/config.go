@@ -41,7 +41,7 @@ type Config struct {
 	// number, as \x22; outside of double quotes this goes for spaces, too.
 	Template string `json:"template,omitempty"`
 	// BufferingSize is how many lines are collected before they are written, unless
-	// FlushInterval is over before. Default: 0, as many as fit into 64 KiB. However many
+	// FlushInterval is over before. Default: 0, as many as fit into 256 KiB. However many
 	// they are, lines may wait in 4 MiB of memory for a slow disk; further ones are lost, and
 	// the log of the program says how many.
 	BufferingSize int `json:"bufferingSize,omitempty"`
