@@ -6,62 +6,70 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
 )
 
-// A token that is replaced while fairway runs is the one that Consul is asked with from then on.
-func TestTokenFile_IsReadAgain(t *testing.T) {
-	var said atomic.Pointer[string]
+func TestTokenFile_IsWhatConsulIsAskedWith(t *testing.T) {
+	said := make(chan string, 1)
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token := r.Header.Get("X-Consul-Token")
-		said.Store(&token)
+		said <- r.Header.Get("X-Consul-Token")
 		_, _ = w.Write([]byte(`"127.0.0.1:8300"`))
 	}))
 	t.Cleanup(agent.Close)
-	path := filepath.Join(t.TempDir(), "token")
-	write := func(text string) {
-		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
+	p := withToken(t, strings.TrimPrefix(agent.URL, "http://"), tokenFile(t, "first\n"))
+	if _, err := p.client.Status().LeaderWithQueryOptions(p.options(t.Context(), 0)); err != nil {
+		t.Fatal(err)
 	}
-	write("first\n")
+	if got := <-said; got != "first" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A token that is replaced while fairway runs is the one of the next questions.
+func TestTokenFile_IsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := tokenFile(t, "first\n")
+		p := withToken(t, "127.0.0.1:1", path)
+		if got := p.options(t.Context(), 0).Token; got != "first" {
+			t.Errorf("got %q", got)
+		}
+		if err := os.Rename(tokenFile(t, "second\n"), path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second) // of the clock of the test: the file is looked at once a second
+		if got := p.options(t.Context(), 0).Token; got != "second" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func tokenFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func withToken(t *testing.T, address, file string) *provider {
+	t.Helper()
 	c := &Config{}
 	c.SetDefaults()
-	c.Endpoint.Address, c.Endpoint.TokenFile = strings.TrimPrefix(agent.URL, "http://"), path
+	c.Endpoint.Address, c.Endpoint.TokenFile = address, file
 	made, err := c.New(logrus.New())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := made.(*provider)
-	ask := func() string {
-		if _, err := p.client.Status().LeaderWithQueryOptions(p.options(t.Context(), 0)); err != nil {
-			t.Fatal(err)
-		}
-		return *said.Load()
-	}
-	if got := ask(); got != "first" {
-		t.Errorf("got %q", got)
-	}
-	write("second\n")
-	for end := time.Now().Add(20 * time.Second); ask() != "second"; time.Sleep(20 * time.Millisecond) { // it is looked at once a second
-		if time.Now().After(end) {
-			t.Fatal("the new token is not used")
-		}
-	}
+	return made.(*provider)
 }
 
 func TestTokenFile_Mistakes(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	empty := tokenFile(t, "\n")
 	for path, want := range map[string]string{empty: "endpoint: tokenFile: ", "/nowhere/token": "endpoint: tokenFile: stat /nowhere/token: no such file"} {
 		c := &Config{}
 		c.SetDefaults()
